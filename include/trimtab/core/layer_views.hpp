@@ -1,0 +1,44 @@
+#pragma once
+/// \file
+/// What the entries of float layers have in common: one element type, and vectors with one number a channel.
+
+#include <concepts>
+#include <trimtab/core/tensor_view.hpp>
+#include <type_traits>
+
+namespace trimtab::detail {
+
+/// The element type that all of the tensors share.
+template <class First, class... Others>
+struct SharedReal {
+  using type = value_t<First>;
+  static_assert(std::floating_point<type> && (std::is_same_v<type, value_t<Others>> && ...),
+                "trimtab: float layers take tensors of one floating-point type; dequantize or convert first");
+};
+template <class... Tensors>
+using shared_real = typename SharedReal<Tensors...>::type;
+
+/// A dense tensor of whatever rank from 1, its last axis being the channels.
+template <Tensor C>
+auto channels_last_view(C& c, const char* what) {
+  auto v = view(c);
+  if (v.rank() == 0) throw shape_error(message(what, ": expected a last axis of channels, got rank 0"));
+  return dense_view(c, v.rank(), what);
+}
+
+/// The numbers of a tensor of extents [count].
+template <Tensor C>
+auto* vector_data(C& c, std::size_t count, const char* what) {
+  const auto v = dense_view(c, 1, what);
+  require_extents(v.extent, {count}, what);
+  return v.data;
+}
+
+/// The same, or a null pointer for an empty tensor.
+template <Tensor C>
+auto* optional_vector_data(C& c, std::size_t count, const char* what) {
+  const auto v = view(c);
+  return v.size() == 0 ? nullptr : vector_data(c, count, what);
+}
+
+}  // namespace trimtab::detail

@@ -1,0 +1,94 @@
+#pragma once
+/// \file
+/// Threads, through OpenMP where the translation unit is built with it. No result depends on their number: work is cut
+/// into pieces whose size does not, and sums over pieces are taken in the order of the pieces.
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <vector>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include <trimtab/core/error.hpp>
+
+namespace trimtab {
+
+/// The number of threads that the next parallel_for may use; 1 without OpenMP.
+inline int threads() {
+#ifdef _OPENMP
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
+/// Sets that number for the calling thread. Throws value_error when count < 1.
+inline void set_threads(int count) {
+  if (count < 1) throw value_error(detail::message("set_threads: expected 1 or more, got ", count));
+#ifdef _OPENMP
+  omp_set_num_threads(count);
+#endif
+}
+
+/// Sets the number of threads and puts the old one back at the end of the scope.
+class ScopedThreads {
+ public:
+  explicit ScopedThreads(int count) : before_(threads()) { set_threads(count); }
+  ~ScopedThreads() { set_threads(before_); }
+  ScopedThreads(const ScopedThreads&) = delete;
+  ScopedThreads& operator=(const ScopedThreads&) = delete;
+
+ private:
+  int before_;
+};
+
+/// Calls body(worker, i) for i in [0, count), in any order, on several threads. No two bodies that run at one time have the
+/// same worker, and worker < threads(): it picks a thread's scratch memory. The first exception thrown by a body is rethrown.
+template <class Body>
+void parallel_for_workers(std::size_t count, const Body& body) {
+#ifdef _OPENMP
+  if (count > 1 && threads() > 1 && !omp_in_parallel()) {
+    std::exception_ptr failure;
+#pragma omp parallel for schedule(dynamic, 1)
+    for (std::size_t i = 0; i < count; ++i) {
+      try {
+        body(static_cast<std::size_t>(omp_get_thread_num()), i);
+      } catch (...) {
+#pragma omp critical(trimtab_parallel_for)
+        if (!failure) failure = std::current_exception();
+      }
+    }
+    if (failure) std::rethrow_exception(failure);
+    return;
+  }
+#endif
+  for (std::size_t i = 0; i < count; ++i) body(std::size_t{0}, i);
+}
+
+/// Calls body(i) for i in [0, count), in any order, on several threads. The first exception thrown by a body is rethrown.
+template <class Body>
+void parallel_for(std::size_t count, const Body& body) {
+  parallel_for_workers(count, [&](std::size_t, std::size_t i) { body(i); });
+}
+
+/// Cuts [0, size) into pieces of `grain` and calls body(begin, end) for each, on several threads.
+template <class Body>
+void parallel_ranges(std::size_t size, std::size_t grain, const Body& body) {
+  const std::size_t pieces = (size + grain - 1) / grain;
+  parallel_for(pieces, [&](std::size_t p) { body(p * grain, std::min(size, (p + 1) * grain)); });
+}
+
+/// Sum of body(begin, end) over the pieces of `grain` of [0, size), added up in the order of the pieces, so that the
+/// result has the same bits on any number of threads.
+template <class Sum, class Body>
+Sum parallel_sum(std::size_t size, std::size_t grain, Sum start, const Body& body) {
+  std::vector<Sum> part((size + grain - 1) / grain, start);
+  parallel_ranges(size, grain, [&](std::size_t begin, std::size_t end) { part[begin / grain] = body(begin, end); });
+  for (const Sum& p : part) start += p;
+  return start;
+}
+
+}  // namespace trimtab
