@@ -1,0 +1,170 @@
+#pragma once
+/// \file
+/// Quantize and dequantize in floating point, and the straight-through gradients of it for x and for every trained factor.
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <trimtab/core/config.hpp>
+#include <trimtab/quant/grid_runs.hpp>
+#include <type_traits>
+#include <vector>
+
+namespace trimtab {
+
+namespace detail {
+
+template <class Real>
+void fake_quantize_forward(const Real* x, const GridRuns<Real>& grids, Real* y) {
+  grids.for_each([=](auto grid, std::size_t begin, std::size_t n) {
+    const Real* from = x + begin;
+    Real* to = y + begin;
+    for (std::size_t i = 0; i < n; ++i) to[i] = grid.scale(i) * steps_at(from[i], grid, i);
+  });
+}
+
+/// The sums of GridGradient in Real, side by side for `width` elements at a time.
+template <class Real>
+struct GradientLanes {
+  Real *residue, *below, *above;
+};
+
+/// With v = x / s and c = clamp(v, lowest, highest):
+///   residue += g * (round(c) - c)     which is (y - x) / s inside, 0 where c is an end of the grid
+///   below   += g where v < lowest or NaN,   above += g where v > highest
+///   grad_x  += g where v == c, so that the ends count as inside
+template <bool WithX, class Real, class Grid>
+inline void backward_lane(Real g, Real x, Grid grid, std::size_t i, Real* TRIMTAB_RESTRICT grad_x, GradientLanes<Real> sum,
+                          std::size_t lane) {
+  const Real v = x / grid.scale(i), lowest = grid.lowest(i), highest = grid.highest(i);
+  const Real c = clamp_to(v, lowest, highest);
+  sum.residue[lane] += g * (round_half_even(c) - c);
+  sum.below[lane] += keep_if(!(v >= lowest), g);
+  sum.above[lane] += keep_if(v > highest, g);
+  if constexpr (WithX) grad_x[i] += keep_if(v == c, g);
+}
+
+/// One fragment of one channel. Lanes are summed in Real over 1024 elements, then in double.
+template <bool WithX, class Real>
+GridGradient backward_fragment(const Real* TRIMTAB_RESTRICT grad_y, const Real* TRIMTAB_RESTRICT x, SameGrid<Real> grid,
+                               Real* TRIMTAB_RESTRICT grad_x, std::size_t n) {
+  constexpr std::size_t lanes = 32 / sizeof(Real), block = 1024;
+  GridGradient total;
+  for (std::size_t begin = 0; begin < n; begin += block) {
+    const std::size_t end = std::min(n, begin + block), whole = begin + (end - begin) / lanes * lanes;
+    Real residue[lanes] = {}, below[lanes] = {}, above[lanes] = {};
+    const GradientLanes<Real> sum{residue, below, above};
+    for (std::size_t i = begin; i < whole; i += lanes)
+      for (std::size_t l = 0; l < lanes; ++l) backward_lane<WithX>(grad_y[i + l], x[i + l], grid, i + l, grad_x, sum, l);
+    for (std::size_t i = whole; i < end; ++i) backward_lane<WithX>(grad_y[i], x[i], grid, i, grad_x, sum, i - whole);
+    for (std::size_t l = 0; l < lanes; ++l) total += {double(residue[l]), double(below[l]), double(above[l])};
+  }
+  return total;
+}
+
+/// One row of elements with a grid each, added to `residue`, `below` and `above`. Not inlined, since GCC forgets that
+/// parameters do not overlap once they are another function's variables, and then leaves the loop scalar: 5 times slower.
+template <bool WithX, class Real>
+TRIMTAB_NOINLINE void backward_row(const Real* TRIMTAB_RESTRICT grad_y, const Real* TRIMTAB_RESTRICT x,
+                                   const Real* TRIMTAB_RESTRICT scale, const Real* TRIMTAB_RESTRICT lowest,
+                                   const Real* TRIMTAB_RESTRICT highest, Real* TRIMTAB_RESTRICT grad_x,
+                                   Real* TRIMTAB_RESTRICT residue, Real* TRIMTAB_RESTRICT below, Real* TRIMTAB_RESTRICT above,
+                                   std::size_t n) {
+  const GridRow<Real> grid(scale, lowest, highest, nullptr);
+  for (std::size_t i = 0; i < n; ++i) backward_lane<WithX>(grad_y[i], x[i], grid, i, grad_x, {residue, below, above}, i);
+}
+
+/// Sums of every channel, the same bits on any number of threads. grad_x may be null unless WithX.
+template <bool WithX, class Real>
+std::vector<GridGradient> fake_quantize_backward(const Real* grad_y, const Real* x, const GridRuns<Real>& grids, Real* grad_x) {
+  std::vector<GridGradient> channel(grids.runs.channels);
+  const auto part_of_x = [=](std::size_t begin) { return WithX ? grad_x + begin : nullptr; };
+  if (has_short_runs(grids.runs)) {
+    const Rows rows(grids.runs);
+    const GridTable<Real> table(rows, grids.grids);
+    std::vector<Real> sums(rows.blocks() * 3 * rows.width);
+    rows.for_each([&](std::size_t block, std::size_t begin, std::size_t n) {
+      Real* const at = sums.data() + block * 3 * rows.width;
+      backward_row<WithX>(grad_y + begin, x + begin, table.scale(), table.lowest(), table.highest(), part_of_x(begin), at,
+                          at + rows.width, at + 2 * rows.width, n);
+    });
+    for (std::size_t block = 0; block < rows.blocks(); ++block) {
+      const Real* const at = sums.data() + block * 3 * rows.width;
+      for (std::size_t i = 0; i < rows.width; ++i)
+        channel[rows.channel(i)] += {double(at[i]), double(at[rows.width + i]), double(at[2 * rows.width + i])};
+    }
+  } else {
+    const Fragments fragments(grids.runs);
+    std::vector<GridGradient> part(fragments.count());
+    fragments.for_each([&](std::size_t f, std::size_t c, std::size_t begin, std::size_t end) {
+      part[f] =
+          backward_fragment<WithX>(grad_y + begin, x + begin, SameGrid<Real>(grids.grids[c]), part_of_x(begin), end - begin);
+    });
+    for (std::size_t f = 0; f < part.size(); ++f) channel[fragments.channel(f)] += part[f];
+  }
+  return channel;
+}
+
+template <Quantizer Q>
+void require_factors(const Q& quantizer, std::size_t got, const char* what) {
+  const std::size_t wanted = quantizer.factors().size();
+  if (got != wanted) throw shape_error(message(what, ": ", got, " gradients for ", wanted, " factors"));
+}
+
+}  // namespace detail
+
+/// y = scale * clamp(round_half_even(x / scale), qmin - zero_point, qmax - zero_point): dequantize(quantize(x)), the values the
+/// integer network will see, kept in floating point so that training can go on. NaN becomes the value of qmin. y may be x.
+/// Throws shape_error when extents, strides or channels differ, or x is not dense.
+template <Tensor X, Quantizer Q, Tensor Y>
+void fake_quantize_forward(const X& x, const Q& quantizer, Y&& y) {
+  using Real = typename Q::value_type;
+  static_assert(std::is_same_v<value_t<const X>, Real> && std::is_same_v<value_t<Y>, Real>,
+                "trimtab: fake_quantize works in the tensor's own floating-point type; dequantize integer codes first");
+  const auto xv = view(x);
+  const auto yv = view(y);
+  require_same_layout(xv, yv, "fake_quantize_forward");
+  detail::fake_quantize_forward(xv.data, detail::grid_runs(xv, quantizer, "fake_quantize_forward"), yv.data);
+}
+
+/// Straight-through (paper eq. 16 to 19): rounding has derivative 1; clipping 1 inside the closed interval
+/// qmin - zero_point <= x / scale <= qmax - zero_point and 0 outside. Both outputs are added into:
+///   grad_x       += grad_y inside, nothing outside
+///   grad_factors += the quantizer's add_gradient of the sums over each channel: the rounding residue inside, the limit's
+///                   sign outside; in the order of quantizer.factors()
+/// Gradients of factors are summed in double. Throws shape_error as the forward does, or when grad_factors has the wrong length.
+template <Tensor G, Tensor X, Quantizer Q, Tensor GX>
+void fake_quantize_backward(const G& grad_y, const X& x, const Q& quantizer, GX&& grad_x,
+                            std::span<typename Q::value_type> grad_factors) {
+  using Real = typename Q::value_type;
+  static_assert(
+      std::is_same_v<value_t<const G>, Real> && std::is_same_v<value_t<const X>, Real> && std::is_same_v<value_t<GX>, Real>,
+      "trimtab: fake_quantize works in the tensor's own floating-point type");
+  const auto gv = view(grad_y);
+  const auto xv = view(x);
+  const auto gxv = view(grad_x);
+  require_same_layout(gv, xv, "fake_quantize_backward: grad_y");
+  require_same_layout(gxv, xv, "fake_quantize_backward: grad_x");
+  detail::require_factors(quantizer, grad_factors.size(), "fake_quantize_backward");
+  const auto grids = detail::grid_runs(xv, quantizer, "fake_quantize_backward");
+  const auto sums = detail::fake_quantize_backward<true, Real>(gv.data, xv.data, grids, gxv.data);
+  for (std::size_t c = 0; c < sums.size(); ++c) quantizer.add_gradient(c, sums[c], grad_factors);
+}
+
+/// fake_quantize_backward for the factors alone, as for weights that stay fixed.
+template <Tensor G, Tensor X, Quantizer Q>
+void fake_quantize_backward_factors(const G& grad_y, const X& x, const Q& quantizer,
+                                    std::span<typename Q::value_type> grad_factors) {
+  using Real = typename Q::value_type;
+  static_assert(std::is_same_v<value_t<const G>, Real> && std::is_same_v<value_t<const X>, Real>,
+                "trimtab: fake_quantize works in the tensor's own floating-point type");
+  const auto gv = view(grad_y);
+  const auto xv = view(x);
+  require_same_layout(gv, xv, "fake_quantize_backward_factors: grad_y");
+  detail::require_factors(quantizer, grad_factors.size(), "fake_quantize_backward_factors");
+  const auto grids = detail::grid_runs(xv, quantizer, "fake_quantize_backward_factors");
+  const auto sums = detail::fake_quantize_backward<false, Real>(gv.data, xv.data, grids, nullptr);
+  for (std::size_t c = 0; c < sums.size(); ++c) quantizer.add_gradient(c, sums[c], grad_factors);
+}
+
+}  // namespace trimtab

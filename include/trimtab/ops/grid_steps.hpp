@@ -1,0 +1,102 @@
+#pragma once
+/// \file
+/// The last stage of a quantized layer, kept in floating point for training: steps, the real result divided by its scale, to codes, and
+/// straight through back. The codes are those of `Requantize`.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include <trimtab/core/config.hpp>
+#include <trimtab/core/parallel.hpp>
+#include <trimtab/quant/params.hpp>
+#include <trimtab/quant/threshold.hpp>
+
+namespace trimtab {
+
+namespace detail {
+
+/// Elements in a piece of work: long enough for a thread to pay, short enough to stay in the cache.
+inline constexpr std::size_t step_grain = std::size_t{1} << 14;
+
+// Loops on their own, with all in parameters: inlined into a lambda they lose `restrict`, and GCC leaves them scalar.
+TRIMTAB_NOINLINE inline void steps_to_bytes(const float* TRIMTAB_RESTRICT steps, std::size_t count, float lo, float hi, std::int32_t zero_point,
+                                            std::uint8_t* TRIMTAB_RESTRICT bytes) {
+  for (std::size_t i = 0; i < count; ++i)
+    bytes[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(round_half_even(clamp_to(steps[i], lo, hi))) + zero_point);
+}
+
+TRIMTAB_NOINLINE inline void bytes_to_reals(const std::uint8_t* TRIMTAB_RESTRICT bytes, std::size_t count, float scale, std::int32_t zero_point,
+                                            float* TRIMTAB_RESTRICT reals) {
+  for (std::size_t i = 0; i < count; ++i) reals[i] = scale * static_cast<float>(std::int32_t{bytes[i]} - zero_point);
+}
+
+}  // namespace detail
+
+/// byte = zero_point + round_half_even(clamp(steps, lo - zero_point, hi - zero_point)) for `count` values; lo and hi are grid.codes, within
+/// 0 .. 255.
+inline void steps_to_bytes(const float* steps, std::size_t count, const Affine<float>& grid, std::uint8_t* bytes) {
+  parallel_ranges(count, detail::step_grain, [&](std::size_t begin, std::size_t end) {
+    detail::steps_to_bytes(steps + begin, end - begin, grid.lowest(), grid.highest(), grid.zero_point, bytes + begin);
+  });
+}
+
+/// scale * (byte - zero_point) for `count` values.
+inline void bytes_to_reals(const std::uint8_t* bytes, std::size_t count, const Affine<float>& grid, float* reals) {
+  parallel_ranges(count, detail::step_grain, [&](std::size_t begin, std::size_t end) {
+    detail::bytes_to_reals(bytes + begin, end - begin, grid.scale, grid.zero_point, reals + begin);
+  });
+}
+
+/// The interval of steps that a clip leaves unchanged.
+struct StepInterval {
+  float lo, hi;
+};
+
+namespace detail {
+
+/// One lane of steps_backward. Outside the grid `held` is a whole number of steps, and the residue 0.
+struct StepSums {
+  static constexpr std::size_t lanes = 16;  // independent, so that they vectorise
+  std::array<float, lanes> residue{}, below{}, above{};
+
+  void add(float v, float& grad, std::size_t lane, StepInterval clip, StepInterval grid) {
+    const float g = grad, q = clamp_to(v, clip.lo, clip.hi), held = clamp_to(q, grid.lo, grid.hi);
+    residue[lane] += g * (round_half_even(held) - held);
+    below[lane] += keep_if(q < grid.lo, g);
+    above[lane] += keep_if(q > grid.hi, g);
+    grad = keep_if(held == v, g);
+  }
+};
+
+TRIMTAB_NOINLINE inline GridGradient steps_backward(const float* TRIMTAB_RESTRICT steps, std::size_t count, StepInterval clip, StepInterval grid,
+                                                    float* TRIMTAB_RESTRICT grad) {
+  constexpr std::size_t block = 2048;  // float sums stay short
+  GridGradient total;
+  for (std::size_t b = 0; b < count; b += block) {
+    StepSums sums;
+    const std::size_t end = std::min(count, b + block), whole = b + (end - b) / StepSums::lanes * StepSums::lanes;
+    for (std::size_t i = b; i < whole; i += StepSums::lanes)
+      for (std::size_t lane = 0; lane < StepSums::lanes; ++lane) sums.add(steps[i + lane], grad[i + lane], lane, clip, grid);
+    for (std::size_t i = whole; i < end; ++i) sums.add(steps[i], grad[i], i - whole, clip, grid);
+    for (std::size_t lane = 0; lane < StepSums::lanes; ++lane)
+      total += {double(sums.residue[lane]), double(sums.below[lane]), double(sums.above[lane])};
+  }
+  return total;
+}
+
+}  // namespace detail
+
+/// Straight through `code = round(clamp(min(max(steps, clip.lo), clip.hi), grid.lo, grid.hi))`, with q the clipped steps:
+///   grad = grad where steps lay inside the clip and q inside the grid, else 0      (eq. 17, 19)
+/// and returns the sums a quantizer needs: of grad * (round(q) - q) inside the grid, of grad below it, of grad above it.
+/// grad, in: dloss / dreal output; out: dloss / dreal input. `grid`: lowest and highest steps of the quantizer itself, both inside.
+/// The same bits on any number of threads.
+inline GridGradient steps_backward(const float* steps, std::size_t count, StepInterval clip, StepInterval grid, float* grad) {
+  return parallel_sum(count, detail::step_grain, GridGradient{}, [&](std::size_t begin, std::size_t end) {
+    return detail::steps_backward(steps + begin, end - begin, clip, grid, grad + begin);
+  });
+}
+
+}  // namespace trimtab

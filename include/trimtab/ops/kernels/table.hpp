@@ -1,0 +1,42 @@
+#pragma once
+/// \file
+/// The float kernels of each instruction set, behind one table.
+
+#include <trimtab/core/isa.hpp>
+#include <trimtab/ops/kernels/avx2.hpp>
+#include <trimtab/ops/kernels/avx512.hpp>
+#include <trimtab/ops/kernels/tasks.hpp>
+
+namespace trimtab::kernels {
+
+/// What an instruction set provides.
+struct KernelTable {
+  std::size_t strip, panel;  ///< rows and columns of the gemm's largest tile
+  void (*gemm)(const GemmTask&);
+  void (*pack_rows)(const PackTask&);
+  void (*depthwise)(const DepthwiseTask&);
+  void (*depthwise_weight)(const DepthwiseWeightTask&);
+};
+
+/// The table of an instruction set that is in available_isas(); null where Eigen and plain loops stand in.
+inline const KernelTable* table(Isa isa) {
+#if TRIMTAB_X86_KERNELS
+  static constexpr KernelTable avx2_table{avx2::gemm_strip, avx2::gemm_panel, avx2::gemm,
+                                          avx2::pack_rows,  avx2::depthwise,  avx2::depthwise_weight};
+  static constexpr KernelTable avx512_table{avx512::gemm_strip, avx512::gemm_panel, avx512::gemm,
+                                            avx512::pack_rows,  avx512::depthwise,  avx512::depthwise_weight};
+  switch (isa) {
+    case Isa::avx2:
+    case Isa::avxvnni:
+      return &avx2_table;
+    case Isa::avx512vnni:
+      return &avx512_table;
+    default:
+      break;
+  }
+#endif
+  static_cast<void>(isa);
+  return nullptr;
+}
+
+}  // namespace trimtab::kernels
