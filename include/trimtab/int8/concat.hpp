@@ -1,0 +1,60 @@
+#pragma once
+/// \file
+/// Concatenation of 8-bit codes along the channels, each input brought onto the output's grid.
+
+#include <array>
+#include <trimtab/core/parallel.hpp>
+#include <trimtab/int8/code_map.hpp>
+
+namespace trimtab::int8 {
+
+/// One input of concat: codes T of any rank, and the grid they lie on.
+template <class T>
+struct ConcatInput {
+  TensorView<const T> codes;
+  Affine<float> grid;
+};
+
+/// y[.., c] = z_y + round_half_even(clamp(float(q - z) * m, lo - z_y, hi - z_y)), m = s / s_y, of the inputs' codes q side by
+/// side along the last axis. Where an input's grid is the output's, its codes are copied unless y clamps them.
+/// Throws shape_error when other axes differ or the channels do not add up, value_error when the grid does not fit y's type.
+template <class T, Tensor Y>
+void concat(std::span<const ConcatInput<T>> inputs, const Affine<float>& grid_y, Y&& y) {
+  using Code = value_t<Y>;
+  using ::trimtab::detail::message;
+  const char* what = "concat";
+  const auto yv = ::trimtab::detail::dense_view(y, view(y).rank(), what);
+  const StepsToCode to_code = detail::steps_to_code<Code>(grid_y, what);
+  if (yv.rank() == 0) throw shape_error(message(what, ": expected rank 1 or more"));
+  std::size_t channels = 0;
+  for (const ConcatInput<T>& in : inputs) {
+    Extents expected = yv.extent;
+    const auto v = ::trimtab::detail::dense_view(in.codes, yv.rank(), what);
+    expected[expected.size() - 1] = v.extent.back();
+    ::trimtab::detail::require_extents(v.extent, expected, what);
+    channels += v.extent.back();
+  }
+  if (channels != yv.extent.back())
+    throw shape_error(message(what, ": inputs have ", channels, " channels, the output has ", yv.extent.back()));
+  if (yv.size() == 0) return;
+
+  const std::size_t pixels = yv.size() / channels;
+  std::size_t begin = 0;
+  for (const ConcatInput<T>& in : inputs) {
+    const std::size_t width = in.codes.extent.back();
+    const float m = in.grid.scale / grid_y.scale;
+    std::array<Code, 256> code;  // by byte
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+      const std::int32_t q = static_cast<T>(byte);
+      code[byte] = static_cast<Code>(to_code(static_cast<float>(q - in.grid.zero_point) * m));
+    }
+    parallel_ranges(pixels, detail::map_grain / channels + 1, [&](std::size_t first, std::size_t last) {
+      for (std::size_t p = first; p < last; ++p)
+        for (std::size_t c = 0; c < width; ++c)
+          yv.data[p * channels + begin + c] = code[static_cast<std::uint8_t>(in.codes.data[p * width + c])];
+    });
+    begin += width;
+  }
+}
+
+}  // namespace trimtab::int8

@@ -1,0 +1,226 @@
+#pragma once
+/// \file
+/// How a convolution is cut into pieces for the kernels: where a piece reads its activations, and which thread computes it.
+
+#include <cstring>
+#include <trimtab/core/parallel.hpp>
+#include <trimtab/int8/kernel_table.hpp>
+#include <trimtab/int8/layer_io.hpp>
+#include <trimtab/int8/packed_conv2d.hpp>
+
+namespace trimtab::int8::detail {
+
+/// One convolution. A kernel wants rows of activations at a constant distance, each row a few runs of bytes (the segments of
+/// PackedConv2d), and gets them in one of three ways:
+///   in place  1 x 1, stride 1, u8: the pixels of x themselves;
+///   band      some output rows' input rows are copied with their padding; a window's rows are runs of bytes in the copy, and
+///             neighbouring windows overlap in it, so nothing is copied KH * KW times;
+///   gathered  groups, dilated columns, 1 x 1 of signed codes: each output pixel's window is copied out.
+class Conv2dRun {
+ public:
+  Conv2dRun(const Codes& x, const PackedConv2d& w, const WindowGeometry& g, const LayerOutput& y)
+      : x_(x), w_(w), g_(g), y_(y), width_(w.blocks() * block_channels), pixels_(g.n * g.out_h * g.out_w) {
+    const WindowOptions& o = g.options;
+    const bool pointwise = g.kernel_h == 1 && g.kernel_w == 1 && o.stride_h == 1 && o.stride_w == 1 && o.padding == Padding{};
+    const std::size_t gathered_row = w.segments() * w.steps() * 4;
+    if (pointwise && !x.is_signed && w.group_in() % 4 == 0) {
+      source_ = Source::in_place;
+      piece_ = 96;
+      row_ = g.c;
+    } else if (pointwise || w.groups() > 1 || o.dilation_w > 1) {
+      source_ = Source::gathered;
+      piece_ = std::clamp<std::size_t>(L1_share / std::max<std::size_t>(gathered_row, 1) / 12 * 12, 12, 96);
+      row_ = gathered_row;
+      scratch_ = piece_ * gathered_row;
+    } else {
+      source_ = Source::band;
+      band_row_ = ((g.out_w - 1) * o.stride_w + g.kernel_w) * g.c;
+      const std::size_t window = (g.kernel_h - 1) * o.dilation_h + 1, rows = L1_share / std::max<std::size_t>(band_row_, 1);
+      piece_ =
+          std::clamp<std::size_t>(rows > window ? (rows - window) / o.stride_h + 1 : 1, 1, std::min<std::size_t>(g.out_h, 16));
+      row_ = o.stride_w * g.c;
+      scratch_ = ((piece_ - 1) * o.stride_h + window) * band_row_;
+    }
+    pieces_ = source_ == Source::band ? g.n * div_up(g.out_h, piece_) : div_up(pixels_, piece_);
+    // Few pieces: split the channels as well, so that there is work for several threads.
+    block_columns_ = pieces_ >= 8 || threads() == 1 ? std::max<std::size_t>(w.blocks(), 1) : 8;
+    scratch_ = round_up(scratch_, cache_line);
+    sums_ = w.has_zero_points() ? round_up(source_ == Source::band ? g.out_w : piece_, 16) : 0;
+  }
+
+  void run(std::span<const std::int32_t> bias, Workspace& workspace) {
+    if (pixels_ == 0 || g_.out_c == 0) return;
+    const std::size_t steps = w_.segments() * w_.steps(), channels = w_.groups() * width_;
+    const std::size_t workers = static_cast<std::size_t>(threads());
+    workspace.begin(3 * channels * 4 + workers * (scratch_ + sums_ * 4) +
+                    2 * round_up(steps * sizeof(std::ptrdiff_t), cache_line));
+    folded_ = workspace.take<std::int32_t>(channels);
+    multiplier_ = workspace.take<float>(channels);
+    zero_point_ = workspace.take<std::int32_t>(channels);
+    auto* scratch = workspace.take<std::uint8_t>(workers * scratch_);
+    auto* sums = workspace.take<std::int32_t>(workers * sums_);
+    segment_ = workspace.take<std::ptrdiff_t>(w_.segments());
+    step_offset_ = workspace.take<std::ptrdiff_t>(steps);
+    prepare_channels(bias);
+    const std::size_t segment_bytes = source_ == Source::band ? g_.options.dilation_h * band_row_ : w_.steps() * 4;
+    for (std::size_t s = 0; s < w_.segments(); ++s) {
+      segment_[s] = static_cast<std::ptrdiff_t>(s * segment_bytes);
+      for (std::size_t k = 0; k < w_.steps(); ++k)
+        step_offset_[s * w_.steps() + k] = segment_[s] + static_cast<std::ptrdiff_t>(4 * k);
+    }
+    const std::size_t column_pieces = div_up(w_.blocks(), block_columns_);
+    parallel_for_workers(pieces_ * w_.groups() * column_pieces, [&](std::size_t worker, std::size_t i) {
+      const std::size_t column = i % column_pieces * block_columns_, group = i / column_pieces % w_.groups(),
+                        piece = i / column_pieces / w_.groups(), columns = std::min(block_columns_, w_.blocks() - column);
+      run_piece(piece, group, column, columns, scratch + worker * scratch_, sums + worker * sums_);
+    });
+  }
+
+ private:
+  enum class Source { in_place, band, gathered };
+  static constexpr std::size_t L1_share = 24576;  // bytes of activations that leave room for weights in an L1 of 32 KiB and more
+
+  /// Bias, multipliers and zero points per packed channel. What does not depend on the activations goes into the bias:
+  ///   sum (x - zx)(w - zw) = sum x w - zw sum x - zx sum (w - zw).
+  void prepare_channels(std::span<const std::int32_t> bias) {
+    const std::size_t out = w_.group_out();
+    for (std::size_t group = 0; group < w_.groups(); ++group) {
+      const std::size_t first = group * out, at = group * width_;
+      fold_bias(bias.empty() ? nullptr : bias.data() + first, w_.bias_limits() + first, w_.shifted_sums() + first,
+                x_.unsigned_zero_point(), out, folded_ + at);
+      y_.copy_multipliers(first, out, multiplier_ + at);
+      std::fill_n(folded_ + at + out, width_ - out, 0);
+      std::fill_n(multiplier_ + at + out, width_ - out, 0.0F);
+      for (std::size_t c = 0; c < width_ && w_.has_zero_points(); ++c)
+        zero_point_[at + c] = c < out ? w_.zero_point(first + c) : 0;
+    }
+  }
+
+  void run_piece(std::size_t piece, std::size_t group, std::size_t column, std::size_t columns, std::uint8_t* scratch,
+                 std::int32_t* sums) const {
+    if (source_ != Source::band) {
+      const std::size_t first = piece * piece_, rows = std::min(piece_, pixels_ - first);
+      const std::uint8_t* a = scratch;
+      if (source_ == Source::in_place)
+        a = static_cast<const std::uint8_t*>(x_.data) + first * g_.c + group * w_.group_in();
+      else
+        gather(group, first, rows, scratch);
+      run_rows(a, first, rows, group, column, columns, sums);
+      return;
+    }
+    const std::size_t bands = div_up(g_.out_h, piece_), n = piece / bands, first = piece % bands * piece_;
+    const std::size_t rows = std::min(piece_, g_.out_h - first);
+    copy_band(n, first, rows, scratch);
+    // Four blocks at a time over all rows, so that their weights stay in the cache.
+    for (std::size_t c = 0; c < columns; c += 4)
+      for (std::size_t r = 0; r < rows; ++r)
+        run_rows(scratch + r * g_.options.stride_h * band_row_, (n * g_.out_h + first + r) * g_.out_w, g_.out_w, group,
+                 column + c, std::min<std::size_t>(4, columns - c), sums);
+  }
+
+  /// The kernel over `rows` output pixels from `first` on, whose activations start at `a`.
+  void run_rows(const std::uint8_t* a, std::size_t first, std::size_t rows, std::size_t group, std::size_t column,
+                std::size_t columns, std::int32_t* sums) const {
+    const std::size_t channel = column * block_channels, at = group * width_ + channel;
+    GemmTask t;
+    t.a = a;
+    t.a_row = static_cast<std::ptrdiff_t>(row_);
+    t.segment = segment_;
+    t.segments = w_.segments();
+    t.steps = w_.steps();
+    t.b = w_.block(group, column);
+    t.order = w_.order(group, column);
+    t.narrow = w_.narrow(group, column);
+    t.step_offset = step_offset_;
+    t.rows = rows;
+    t.cols = std::min(columns * block_channels, w_.group_out() - channel);
+    t.bias = folded_ + at;
+    t.zero_point = nullptr;
+    t.row_sum = nullptr;
+    if (w_.has_zero_points()) {
+      for (std::size_t r = 0; r < rows; ++r) sums[r] = sum_row(a + r * row_);
+      t.zero_point = zero_point_ + at;
+      t.row_sum = sums;
+    }
+    t.out = y_.tile(first, g_.out_c, group * w_.group_out() + channel, multiplier_ + at);
+    kernel_.gemm_u8s8(t);
+  }
+
+  /// Copies `count` codes from element `from` of x on, as unsigned ones.
+  void copy(std::size_t from, std::size_t count, std::uint8_t* to) const {
+    const std::uint8_t* x = static_cast<const std::uint8_t*>(x_.data) + from;
+    if (x_.is_signed)
+      kernel_.copy_flipped(x, count, x_.flip(), to);
+    else
+      std::memcpy(to, x, count);
+  }
+
+  /// Sum of all activations of one row.
+  std::int32_t sum_row(const std::uint8_t* a) const {
+    std::uint32_t sum = 0;
+    for (std::size_t s = 0; s < w_.segments(); ++s) {
+      const std::uint8_t* run = a + segment_[s];
+      for (std::size_t i = 0; i < w_.segment_bytes(); ++i) sum += run[i];
+    }
+    return static_cast<std::int32_t>(sum);
+  }
+
+  /// The input rows of `rows` output rows from `first` on of picture n, padded; padding pixels hold the zero point.
+  void copy_band(std::size_t n, std::size_t first, std::size_t rows, std::uint8_t* to) const {
+    const WindowOptions& o = g_.options;
+    const std::size_t count = (rows - 1) * o.stride_h + (g_.kernel_h - 1) * o.dilation_h + 1;
+    const std::size_t left = std::min(o.padding.left * g_.c, band_row_), inside = std::min(g_.w * g_.c, band_row_ - left);
+    for (std::size_t r = 0; r < count; ++r, to += band_row_) {
+      const std::size_t ih = first * o.stride_h + r - o.padding.top;  // wraps above the picture
+      if (ih >= g_.h) {
+        std::memset(to, x_.padding(), band_row_);
+        continue;
+      }
+      std::memset(to, x_.padding(), left);
+      copy((n * g_.h + ih) * g_.w * g_.c, inside, to + left);
+      std::memset(to + left + inside, x_.padding(), band_row_ - left - inside);
+    }
+  }
+
+  /// Activations of the output pixels [first, first + count) of one group, in the order of K that PackedConv2d has.
+  void gather(std::size_t group, std::size_t first, std::size_t count, std::uint8_t* to) const {
+    const std::size_t channels = w_.group_in(), segment = 4 * w_.steps();
+    const WindowOptions& o = g_.options;
+    if (g_.kernel_h * g_.kernel_w == 1 && channels == row_ && g_.h * g_.w == g_.out_h * g_.out_w && o.padding == Padding{} &&
+        w_.groups() == 1) {
+      copy(first * channels, count * channels, to);
+      return;
+    }
+    for (std::size_t p = first; p < first + count; ++p, to += row_) {
+      const std::size_t ow = p % g_.out_w, oh = p / g_.out_w % g_.out_h, n = p / (g_.out_w * g_.out_h);
+      for (std::size_t kh = 0; kh < g_.kernel_h; ++kh) {
+        const std::size_t ih = oh * o.stride_h + kh * o.dilation_h - o.padding.top;  // wraps outside the picture
+        for (std::size_t kw = 0; kw < g_.kernel_w; ++kw) {
+          std::uint8_t* at = to + (w_.groups() > 1 ? (kh * g_.kernel_w + kw) * segment : kh * segment + kw * channels);
+          const std::size_t iw = ow * o.stride_w + kw * o.dilation_w - o.padding.left;
+          if (ih < g_.h && iw < g_.w)
+            copy(((n * g_.h + ih) * g_.w + iw) * g_.c + group * channels, channels, at);
+          else
+            std::memset(at, x_.padding(), channels);
+        }
+      }
+    }
+  }
+
+  const KernelTable& kernel_ = kernels();
+  Codes x_;
+  const PackedConv2d& w_;
+  WindowGeometry g_;
+  LayerOutput y_;
+  std::size_t width_, pixels_;  // packed channels per group; output pixels
+  Source source_ = Source::gathered;
+  std::size_t piece_ = 1, pieces_ = 1;  // output pixels of a piece, or output rows where the source is a band; number of pieces
+  std::size_t block_columns_ = 1;       // blocks of channels per piece
+  std::size_t row_ = 0, band_row_ = 0;  // bytes between activations of neighbouring output pixels; between input rows of a band
+  std::size_t scratch_ = 0, sums_ = 0;  // per worker: bytes of copied activations, row sums
+  std::int32_t *folded_ = nullptr, *zero_point_ = nullptr;
+  float* multiplier_ = nullptr;
+  std::ptrdiff_t *segment_ = nullptr, *step_offset_ = nullptr;
+};
+
+}  // namespace trimtab::int8::detail

@@ -1,0 +1,263 @@
+#pragma once
+/// \file
+/// Integer depthwise convolution over 8-bit codes, exact on every instruction set.
+
+#include <limits>
+#include <trimtab/core/parallel.hpp>
+#include <trimtab/int8/kernel_table.hpp>
+#include <trimtab/int8/layer_io.hpp>
+#include <vector>
+
+namespace trimtab::int8 {
+
+/// Weights of a depthwise convolution of multiplier 1, packed by pack_depthwise_conv2d.
+///
+/// Natural order: KH KW C less their zero points, as int16, C padded by zeros to a multiple of 16.
+///
+/// For vectors: input rows go in quads, four bytes side by side per channel, so the window's rows do too. Q = ceil(KH / 4) quads
+/// have room for S = 4 Q - KH + 1 positions of the window; shift s puts its row kh into place kh + s, and zeros elsewhere, so
+/// that one quad of input rows serves several output rows. Layout [C / block][KW][Q][S][4 vectors][block / 4 channels][4 rows],
+/// channels in lane order (see DepthwiseTask), once for blocks of 64 channels and once for 32; as int16 halves [rows 0, 2][rows
+/// 1, 3] for 32.
+class PackedDepthwise {
+ public:
+  std::size_t channels() const { return channels_; }
+  std::size_t kernel_h() const { return kernel_h_; }
+  std::size_t kernel_w() const { return kernel_w_; }
+  /// The largest |bias| of channel c with which no sum leaves int32: 2^31 - 1 - 255 * sum |w - zero_point|. A larger bias
+  /// counts as this one.
+  std::int32_t bias_limit(std::size_t c) const { return bias_limit_[c]; }
+
+  // The layout, for drivers.
+  std::size_t padded_channels() const { return detail::round_up(channels_, block_channels); }
+  const std::int16_t* weight() const { return weight_.data(); }
+  const std::int32_t* weight_sums() const { return weight_sum_.data(); }
+  const std::int32_t* bias_limits() const { return bias_limit_.data(); }
+  bool has_zero_points() const { return has_zero_points_; }
+  std::size_t quad_count() const { return detail::div_up(kernel_h_, 4); }
+  std::size_t shifts() const { return 4 * quad_count() - kernel_h_ + 1; }
+  /// What the kernel of vectors of `lanes` lanes reads: bytes, or int16 halves.
+  const std::byte* quads(std::size_t lanes, bool halves) const {
+    return lanes == 4 ? quads64_.data() : halves ? halves32_.data() : quads32_.data();
+  }
+
+  /// Packs `weight`, KH KW C, anew into the memory already held. See pack_depthwise_conv2d.
+  void assign(const std::int8_t* weight, std::size_t kernel_h, std::size_t kernel_w, std::size_t channels,
+              std::span<const std::int32_t> zero_point);
+
+ private:
+  /// Calls put(vector, element, row of the quad, weight) for each place of the layout for `lanes` lanes that holds a weight.
+  template <class Put>
+  void for_each_place(std::size_t lanes, const Put& put) const;
+
+  std::size_t channels_ = 0, kernel_h_ = 1, kernel_w_ = 1;
+  bool has_zero_points_ = false;
+  std::vector<std::int16_t> weight_;
+  detail::AlignedBytes quads64_, quads32_, halves32_;
+  std::vector<std::int32_t> weight_sum_, bias_limit_;
+};
+
+inline void PackedDepthwise::assign(const std::int8_t* weight, std::size_t kernel_h, std::size_t kernel_w, std::size_t channels,
+                                    std::span<const std::int32_t> zero_point) {
+  using ::trimtab::detail::message;
+  constexpr std::int64_t int32_max = std::numeric_limits<std::int32_t>::max();
+  const char* what = "pack_depthwise_conv2d";
+  if (!zero_point.empty() && zero_point.size() != 1 && zero_point.size() != channels)
+    throw shape_error(message(what, ": ", zero_point.size(), " zero points for ", channels, " channels"));
+  for (const std::int32_t z : zero_point)
+    if (z < -128 || z > 127) throw value_error(message(what, ": weight zero point ", z, " is not an int8 code"));
+  const std::size_t taps = kernel_h * kernel_w;
+  if (static_cast<std::int64_t>(taps) > int32_max / (255 * 255))
+    throw value_error(message(what, ": ", taps, " products of up to 255 * 255 may leave the int32 accumulator"));
+
+  channels_ = channels, kernel_h_ = kernel_h, kernel_w_ = kernel_w;
+  weight_.assign(taps * padded_channels(), 0);
+  weight_sum_.assign(channels, 0);
+  bias_limit_.assign(channels, 0);
+  for (std::size_t t = 0; t < taps; ++t)
+    for (std::size_t c = 0; c < channels; ++c) {
+      const std::int32_t z = zero_point.empty() ? 0 : zero_point[zero_point.size() == 1 ? 0 : c];
+      const std::int32_t w = weight[t * channels + c] - z;
+      weight_[t * padded_channels() + c] = static_cast<std::int16_t>(w);
+      weight_sum_[c] += w;
+      bias_limit_[c] += w < 0 ? -w : w;
+    }
+  for (std::int32_t& b : bias_limit_) b = static_cast<std::int32_t>(int32_max - 255 * std::int64_t{b});
+
+  has_zero_points_ = std::any_of(zero_point.begin(), zero_point.end(), [](std::int32_t z) { return z != 0; });
+  const std::size_t places = kernel_w * quad_count() * shifts() * 4, blocks64 = detail::round_up(channels, 64);
+  quads64_.reserve(places * blocks64);
+  quads32_.reserve(places * blocks64);
+  halves32_.reserve(2 * places * blocks64);
+  auto* q64 = reinterpret_cast<std::int8_t*>(quads64_.data());
+  auto* q32 = reinterpret_cast<std::int8_t*>(quads32_.data());
+  auto* h32 = reinterpret_cast<std::int16_t*>(halves32_.data());
+  std::fill_n(q64, places * blocks64, std::int8_t{0});
+  std::fill_n(q32, places * blocks64, std::int8_t{0});
+  std::fill_n(h32, places * blocks64, std::int16_t{0});
+  if (!has_zero_points_)
+    for_each_place(4, [&](std::size_t vector, std::size_t element, std::size_t row, std::int16_t w) {
+      q64[vector * 64 + 4 * element + row] = static_cast<std::int8_t>(w);
+    });
+  for_each_place(2, [&](std::size_t vector, std::size_t element, std::size_t row, std::int16_t w) {
+    if (!has_zero_points_) q32[vector * 32 + 4 * element + row] = static_cast<std::int8_t>(w);
+    h32[(2 * vector + row % 2) * 16 + 2 * element + row / 2] = w;
+  });
+}
+
+template <class Put>
+void PackedDepthwise::for_each_place(std::size_t lanes, const Put& put) const {
+  const std::size_t quads = quad_count(), block = 16 * lanes;
+  for (std::size_t c = 0; c < channels_; ++c) {
+    // Channel 16 l + 4 v + i of its block is element 4 l + i of vector v.
+    const std::size_t v = c % 16 / 4, element = c % block / 16 * 4 + c % 4;
+    const std::size_t runs = depthwise_runs(channels_ - c / block * block, lanes);
+    for (std::size_t kw = 0; kw < kernel_w_; ++kw)
+      for (std::size_t s = 0; s < shifts(); ++s)
+        for (std::size_t kh = 0; kh < kernel_h_; ++kh) {
+          const std::size_t q = (kh + s) / 4;
+          for (std::size_t run = 0; run < runs; ++run)
+            put((((c / block * kernel_w_ + kw) * quads + q) * shifts() + s) * 4 + v, element + run * (4 * lanes / runs),
+                (kh + s) % 4, weight_[(kh * kernel_w_ + kw) * padded_channels() + c]);
+        }
+  }
+}
+
+/// Packs `weight` into `packed`, reusing its memory: for training. Throws as pack_depthwise_conv2d does.
+template <Tensor W>
+void repack_depthwise_conv2d(const W& weight, PackedDepthwise& packed, std::span<const std::int32_t> weight_zero_point = {}) {
+  static_assert(std::is_same_v<value_t<const W>, std::int8_t>, "trimtab: packed weights are int8 codes");
+  const auto w = ::trimtab::detail::dense_view(weight, 3, "pack_depthwise_conv2d");
+  packed.assign(w.data, w.extent[0], w.extent[1], w.extent[2], weight_zero_point);
+}
+
+/// Packs weight codes of extents KH KW C. `weight_zero_point`: none when all are 0, else 1 number or one per channel, each an
+/// int8 code. Throws shape_error when their number does not fit, value_error when they are no codes or KH * KW > 33025.
+template <Tensor W>
+PackedDepthwise pack_depthwise_conv2d(const W& weight, std::span<const std::int32_t> weight_zero_point = {}) {
+  PackedDepthwise packed;
+  repack_depthwise_conv2d(weight, packed, weight_zero_point);
+  return packed;
+}
+
+namespace detail {
+
+/// The four channels 16 l + 4 v .. + 3 of a block move to place 4 (lanes v + l), see DepthwiseTask; `count` is a multiple of 64.
+template <class T>
+void to_lane_order(const T* natural, std::size_t count, std::size_t lanes, T* ordered) {
+  for (std::size_t block = 0; block < count; block += 16 * lanes)
+    for (std::size_t v = 0; v < 4; ++v)
+      for (std::size_t l = 0; l < lanes; ++l)
+        std::memcpy(ordered + block + 4 * (lanes * v + l), natural + block + 16 * l + 4 * v, 4 * sizeof(T));
+}
+
+/// The driver of depthwise convolutions: one piece is a band of output rows.
+inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::span<const std::int32_t> bias,
+                                 const WindowGeometry& g, const LayerOutput& y, Workspace& workspace) {
+  if (element_count(g.output()) == 0) return;
+  const KernelTable& table = kernels();
+  const DepthwiseKernel& kernel = w.has_zero_points() ? table.depthwise_u8s16 : table.depthwise_u8s8;
+  const WindowOptions& o = g.options;
+  constexpr std::size_t band = 4;
+  const std::size_t padded = round_up(g.c, 64), bands = div_up(g.out_h, band);
+  const std::size_t band_rows = (band - 1) * o.stride_h + (g.kernel_h - 1) * o.dilation_h + 1;
+  const std::size_t workers = static_cast<std::size_t>(threads()), pointers = round_up(band_rows, 8);
+  const std::size_t scratch_bytes =
+      round_up(depthwise_scratch_bytes(g.kernel_h, g.kernel_w, o.stride_w, o.dilation_w), cache_line);
+  workspace.begin(4 * round_up(padded * 4, cache_line) + workers * (pointers * sizeof(void*) + scratch_bytes) +
+                  round_up(g.w * g.c, cache_line));
+  auto* natural_bias = workspace.take<std::int32_t>(padded);
+  auto* ordered_bias = workspace.take<std::int32_t>(padded);
+  auto* natural_multiplier = workspace.take<float>(padded);
+  auto* ordered_multiplier = workspace.take<float>(padded);
+  auto* rows = workspace.take<const std::uint8_t*>(workers * pointers);
+  auto* padding = workspace.take<std::uint8_t>(g.w * g.c);
+  auto* scratch = workspace.take<std::byte>(workers * scratch_bytes);
+  std::memset(padding, x.padding() ^ x.flip(), g.w * g.c);
+  std::fill_n(natural_bias + g.c, padded - g.c, 0);
+  std::fill_n(natural_multiplier + g.c, padded - g.c, 0.0F);
+  fold_bias(bias.empty() ? nullptr : bias.data(), w.bias_limits(), w.weight_sums(), x.unsigned_zero_point(), g.c, natural_bias);
+  y.copy_multipliers(0, g.c, natural_multiplier);
+  const std::int32_t* folded = natural_bias;
+  const float* multiplier = natural_multiplier;
+  if (kernel.lanes > 0) {
+    const std::size_t tail = g.c / 64 * 64, runs = depthwise_runs(g.c - tail, kernel.lanes);
+    for (std::size_t run = 1; run < runs && tail < g.c; ++run) {
+      std::copy_n(natural_bias + tail, 64 / runs, natural_bias + tail + run * (64 / runs));
+      std::copy_n(natural_multiplier + tail, 64 / runs, natural_multiplier + tail + run * (64 / runs));
+    }
+    to_lane_order(natural_bias, padded, kernel.lanes, ordered_bias);
+    to_lane_order(natural_multiplier, padded, kernel.lanes, ordered_multiplier);
+    folded = ordered_bias;
+    multiplier = ordered_multiplier;
+  }
+
+  parallel_for_workers(g.n * bands, [&](std::size_t worker, std::size_t i) {
+    const std::size_t n = i / bands, first = i % bands * band;
+    const std::uint8_t** row = rows + worker * pointers;
+    const std::uint8_t* picture = static_cast<const std::uint8_t*>(x.data) + n * g.h * g.w * g.c;
+    for (std::size_t r = 0; r < band_rows; ++r) {
+      const std::size_t ih = first * o.stride_h + r - o.padding.top;  // wraps above the picture
+      row[r] = ih < g.h ? picture + ih * g.w * g.c : padding;
+    }
+    DepthwiseTask t;
+    t.row = row;
+    t.padding = padding;
+    t.flip = x.flip();
+    t.w = g.w, t.channels = g.c;
+    t.out_rows = std::min(band, g.out_h - first), t.out_w = g.out_w;
+    t.kernel_h = g.kernel_h, t.kernel_w = g.kernel_w;
+    t.stride_h = o.stride_h, t.stride_w = o.stride_w, t.dilation_h = o.dilation_h, t.dilation_w = o.dilation_w;
+    t.pad_left = o.padding.left;
+    t.shifts = w.shifts();
+    t.weight = w.weight();
+    t.quads = w.quads(kernel.lanes, kernel.halves);
+    t.scratch = scratch + worker * scratch_bytes;
+    t.bias = folded;
+    t.out = y.tile((n * g.out_h + first) * g.out_w, g.c, 0, multiplier);
+    kernel.run(t);
+  });
+}
+
+template <Tensor X, Tensor Y>
+void depthwise_conv2d(const X& x, std::int32_t x_zero_point, const PackedDepthwise& w, std::span<const std::int32_t> bias,
+                      const WindowOptions& window, Y& y, const Requantize* requantize, std::span<const float> scale,
+                      Workspace& workspace) {
+  const char* what = "depthwise_conv2d";
+  const auto xv = ::trimtab::detail::dense_view(x, 4, what);
+  const auto yv = ::trimtab::detail::dense_view(y, 4, what);
+  const WindowGeometry g = window_geometry(xv.extent, w.kernel_h(), w.kernel_w(), w.channels(), window, 1, what);
+  check_layer(g.c, w.channels(), bias.size(), g.c, what);
+  ::trimtab::detail::require_extents(yv.extent, g.output(), what);
+  run_depthwise_conv2d(codes(xv.data, x_zero_point, what), w, bias, g, layer_output(yv.data, g.c, requantize, scale, what),
+                       workspace);
+}
+
+}  // namespace detail
+
+/// Depthwise convolution of codes x, N H W C of uint8 or int8, into raw int32 accumulators y, N OH OW C:
+///   acc[n,oh,ow,c] = bias[c] + sum over kh, kw of (x[n,ih,iw,c] - x_zero_point) * (w[kh,kw,c] - w_zero_point[c])
+/// Padding pixels hold x_zero_point. Everything else as in conv2d: bias of C numbers or none, equal results on every ISA and
+/// number of threads, shape_error and value_error.
+template <Tensor X, Tensor Y>
+void depthwise_conv2d(const X& x, std::int32_t x_zero_point, const PackedDepthwise& w, std::span<const std::int32_t> bias,
+                      const WindowOptions& window, Y&& y, Workspace& workspace) {
+  static_assert(std::is_same_v<value_t<Y>, std::int32_t>, "trimtab: raw accumulators are int32; pass a Requantize for codes");
+  detail::depthwise_conv2d(x, x_zero_point, w, bias, window, y, nullptr, {}, workspace);
+}
+/// The same with y = float(acc) * scale[c].
+template <Tensor X, Tensor Y>
+void depthwise_conv2d(const X& x, std::int32_t x_zero_point, const PackedDepthwise& w, std::span<const std::int32_t> bias,
+                      const WindowOptions& window, std::span<const float> scale, Y&& y, Workspace& workspace) {
+  static_assert(std::is_same_v<value_t<Y>, float>, "trimtab: scaled accumulators are float");
+  detail::depthwise_conv2d(x, x_zero_point, w, bias, window, y, nullptr, scale, workspace);
+}
+/// The same with y = requantize(acc, c): codes of uint8 or int8.
+template <Tensor X, Tensor Y>
+void depthwise_conv2d(const X& x, std::int32_t x_zero_point, const PackedDepthwise& w, std::span<const std::int32_t> bias,
+                      const WindowOptions& window, const Requantize& requantize, Y&& y, Workspace& workspace) {
+  static_assert(sizeof(value_t<Y>) == 1, "trimtab: requantized codes are uint8 or int8");
+  detail::depthwise_conv2d(x, x_zero_point, w, bias, window, y, &requantize, {}, workspace);
+}
+
+}  // namespace trimtab::int8

@@ -1,0 +1,59 @@
+#pragma once
+/// \file
+/// The kernels of each instruction set, behind one table.
+
+#include <trimtab/int8/isa.hpp>
+#include <trimtab/int8/kernels/avx2.hpp>
+#include <trimtab/int8/kernels/avx512vnni.hpp>
+#include <trimtab/int8/kernels/avxvnni.hpp>
+#include <trimtab/int8/kernels/portable.hpp>
+
+namespace trimtab::int8 {
+
+/// A depthwise kernel; the 16-byte lanes of its vectors, 0 where it takes channels in natural order; and whether it takes its
+/// weights as 16-bit halves.
+struct DepthwiseKernel {
+  void (*run)(const DepthwiseTask&);
+  std::size_t lanes;
+  bool halves;
+};
+
+/// What an instruction set provides. depthwise_u8s16 is for weights less zero points, which need 9 bits and a sign.
+struct KernelTable {
+  Isa isa;
+  void (*gemm_u8s8)(const GemmTask&);
+  DepthwiseKernel depthwise_u8s8, depthwise_u8s16;
+  void (*copy_flipped)(const std::uint8_t* x, std::size_t count, std::uint8_t flip, std::uint8_t* to);
+};
+
+/// The table of an instruction set that is in available_isas().
+inline const KernelTable& kernels(Isa isa) {
+  static constexpr DepthwiseKernel portable_depthwise{portable::depthwise_u8s16, 0, false};
+  static constexpr KernelTable portable_table{Isa::portable, portable::gemm_u8s8, portable_depthwise, portable_depthwise,
+                                              portable::copy_flipped};
+#if TRIMTAB_X86_KERNELS
+  static constexpr DepthwiseKernel avx2_depthwise{avx2::depthwise_u8s16, 2, true};
+  static constexpr KernelTable avx2_table{Isa::avx2, avx2::gemm_u8s8, avx2_depthwise, avx2_depthwise, avx2::copy_flipped};
+  static constexpr KernelTable avxvnni_table{
+      Isa::avxvnni, avxvnni::gemm_u8s8, {avxvnni::depthwise_u8s8, 2, false}, avx2_depthwise, avx2::copy_flipped};
+  static constexpr KernelTable avx512vnni_table{
+      Isa::avx512vnni, avx512vnni::gemm_u8s8, {avx512vnni::depthwise_u8s8, 4, false}, avx2_depthwise, avx2::copy_flipped};
+  switch (isa) {
+    case Isa::avx2:
+      return avx2_table;
+    case Isa::avxvnni:
+      return avxvnni_table;
+    case Isa::avx512vnni:
+      return avx512vnni_table;
+    default:
+      break;
+  }
+#endif
+  static_cast<void>(isa);
+  return portable_table;
+}
+
+/// The table in use; a driver reads it once per layer.
+inline const KernelTable& kernels() { return kernels(active_isa()); }
+
+}  // namespace trimtab::int8

@@ -1,0 +1,365 @@
+#pragma once
+/// \file
+/// Integer kernels for AVX2 without VNNI, exact all the same: vpmaddubsw only where the weights prove that it cannot saturate.
+
+#include <trimtab/int8/isa.hpp>
+#include <trimtab/int8/kernels/tasks.hpp>
+
+#if TRIMTAB_X86_KERNELS
+#include <immintrin.h>
+
+#include <cstring>
+#include <utility>
+
+#define TRIMTAB_TARGET_AVX2 __attribute__((target("avx2")))
+#define TRIMTAB_INLINE_AVX2 TRIMTAB_TARGET_AVX2 __attribute__((always_inline))
+
+namespace trimtab::int8::avx2 {
+
+/// f(0), f(1) .. f(N - 1) with the index a constant: arrays of vectors stay in registers only when the compiler sees constants
+/// from the start. Lambdas do not inherit the target of the function around them, so they say TRIMTAB_INLINE_AVX2 themselves.
+template <class F, std::size_t... I>
+TRIMTAB_INLINE_AVX2 inline void unroll(const F& f, std::index_sequence<I...>) {
+  (f(std::integral_constant<std::size_t, I>{}), ...);
+}
+template <std::size_t N, class F>
+TRIMTAB_INLINE_AVX2 inline void unroll(const F& f) {
+  avx2::unroll(f, std::make_index_sequence<N>{});
+}
+
+/// Requantize on uint8 codes; int8 codes are these with zero point and lo 128 higher and bit 7 flipped.
+struct CodeStage {
+  __m256 limit;
+  __m256i zero_point, lo, flip, order;
+};
+
+TRIMTAB_INLINE_AVX2 inline CodeStage code_stage(const Output& out) {
+  const std::int32_t shift = out.is_signed ? 128 : 0;
+  // packssdw and packuswb work within 128 bits: bytes of lane 0 are channels 0-3, 8-11 of two rows, of lane 1 the others.
+  return {_mm256_set1_ps(static_cast<float>(out.hi - out.zero_point)),
+          _mm256_set1_epi16(static_cast<short>(out.zero_point + shift)), _mm256_set1_epi8(static_cast<char>(out.lo + shift)),
+          _mm256_set1_epi8(static_cast<char>(shift)), _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0)};
+}
+
+/// round(min(acc * m, hi - zero_point)). Only the upper end needs clamping as a float: below -2^31, and for NaN (minps returns
+/// its second operand), the conversion gives -2^31, which the saturating packs then bring to lo.
+TRIMTAB_INLINE_AVX2 inline __m256i to_steps(__m256i acc, __m256 multiplier, const CodeStage& s) {
+  return _mm256_cvtps_epi32(_mm256_min_ps(s.limit, _mm256_mul_ps(_mm256_cvtepi32_ps(acc), multiplier)));
+}
+
+/// 32 codes from four vectors, 16-byte lanes apart: lane l holds groups of 4 from lane l of v0, v1, v2, v3.
+TRIMTAB_INLINE_AVX2 inline __m256i to_codes(__m256i v0, __m256i v1, __m256i v2, __m256i v3, const CodeStage& s) {
+  const __m256i low = _mm256_adds_epi16(_mm256_packs_epi32(v0, v1), s.zero_point);
+  const __m256i high = _mm256_adds_epi16(_mm256_packs_epi32(v2, v3), s.zero_point);
+  return _mm256_xor_si256(_mm256_max_epu8(_mm256_packus_epi16(low, high), s.lo), s.flip);
+}
+
+TRIMTAB_INLINE_AVX2 inline void store_bytes(std::uint8_t* y, __m128i codes, std::size_t width) {
+  if (width >= 16) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(y), codes);
+  } else {
+    alignas(16) std::uint8_t all[16];
+    _mm_store_si128(reinterpret_cast<__m128i*>(all), codes);
+    std::memcpy(y, all, width);
+  }
+}
+
+/// Stores Rows rows, 2 or 1, of one block of which the first `width` channels exist: acc[2 * row + half].
+template <std::size_t Rows>
+TRIMTAB_INLINE_AVX2 inline void store_rows(const Output& out, const CodeStage& s, std::size_t r, std::size_t c, std::size_t width,
+                                           const __m256i* acc) {
+  const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(r) * out.row + static_cast<std::ptrdiff_t>(c);
+  const __m256 m0 = _mm256_loadu_ps(out.multiplier + c), m1 = _mm256_loadu_ps(out.multiplier + c + 8);
+  if (out.kind == OutputKind::codes) {
+    const __m256i v0 = to_steps(acc[0], m0, s), v1 = to_steps(acc[1], m1, s);
+    __m256i v2 = v0, v3 = v1;
+    if constexpr (Rows == 2) {
+      v2 = to_steps(acc[2], m0, s);
+      v3 = to_steps(acc[3], m1, s);
+    }
+    const __m256i codes = _mm256_permutevar8x32_epi32(to_codes(v0, v1, v2, v3, s), s.order);
+    std::uint8_t* y = static_cast<std::uint8_t*>(out.data) + at;
+    store_bytes(y, _mm256_castsi256_si128(codes), width);
+    if constexpr (Rows == 2) store_bytes(y + out.row, _mm256_extracti128_si256(codes, 1), width);
+    return;
+  }
+  avx2::unroll<Rows>([&](auto row) TRIMTAB_INLINE_AVX2 {
+    __m256i low = acc[2 * row], high = acc[2 * row + 1];
+    if (out.kind == OutputKind::floats) {
+      low = _mm256_castps_si256(_mm256_mul_ps(_mm256_cvtepi32_ps(low), m0));
+      high = _mm256_castps_si256(_mm256_mul_ps(_mm256_cvtepi32_ps(high), m1));
+    }
+    std::int32_t* y = static_cast<std::int32_t*>(out.data) + at + static_cast<std::ptrdiff_t>(row) * out.row;
+    if (width >= 16) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), low);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + 8), high);
+    } else {
+      alignas(32) std::int32_t all[16];
+      _mm256_store_si256(reinterpret_cast<__m256i*>(all), low);
+      _mm256_store_si256(reinterpret_cast<__m256i*>(all + 8), high);
+      std::memcpy(y, all, width * 4);
+    }
+  });
+}
+
+/// Accumulators of rows r .. r + M - 1 before any product.
+template <std::size_t M>
+TRIMTAB_INLINE_AVX2 inline void start_tile(const GemmTask& t, std::size_t r, std::size_t c, __m256i* acc) {
+  const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.bias + c));
+  const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.bias + c + 8));
+  avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
+    acc[2 * m] = low;
+    acc[2 * m + 1] = high;
+  });
+  if (t.zero_point == nullptr) return;
+  const __m256i z0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.zero_point + c));
+  const __m256i z1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.zero_point + c + 8));
+  avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
+    const __m256i sum = _mm256_set1_epi32(t.row_sum[r + m]);
+    acc[2 * m] = _mm256_sub_epi32(acc[2 * m], _mm256_mullo_epi32(sum, z0));
+    acc[2 * m + 1] = _mm256_sub_epi32(acc[2 * m + 1], _mm256_mullo_epi32(sum, z1));
+  });
+}
+
+template <std::size_t M>
+TRIMTAB_INLINE_AVX2 inline void finish_tile(const GemmTask& t, const CodeStage& stage, std::size_t r, std::size_t c,
+                                            const __m256i* acc) {
+  const std::size_t width = t.cols - c < 16 ? t.cols - c : 16;
+  avx2::unroll<(M + 1) / 2>([&](auto pair) TRIMTAB_INLINE_AVX2 {
+    constexpr std::size_t m = 2 * pair;
+    store_rows<(m + 1 < M ? 2 : 1)>(t.out, stage, r + m, c, width, acc + 2 * m);
+  });
+}
+
+/// M rows by one block of 16 channels. Steps whose pairs of weights cannot saturate take vpmaddubsw, vpmaddwd by ones and an
+/// addition; they come first in t.order. The others split even and odd bytes into 16-bit halves and take vpmaddwd twice.
+template <std::size_t M>
+TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void gemm_tile(const GemmTask& t, const CodeStage& stage, std::size_t r,
+                                                             std::size_t c) {
+  const std::size_t depth = t.segments * t.steps;
+  __m256i acc[2 * M];
+  start_tile<M>(t, r, c, acc);
+  const std::int8_t* b = t.b + c * depth * 4;
+  const std::uint32_t* order = t.order + c / 16 * depth;
+  const std::uint8_t* a = t.a + static_cast<std::ptrdiff_t>(r) * t.a_row;
+  const std::size_t narrow = t.narrow[c / 16];
+  const __m256i ones = _mm256_set1_epi16(1);
+  for (std::size_t i = 0; i < narrow; ++i) {
+    const std::size_t k = order[i];
+    const auto* w = reinterpret_cast<const __m256i*>(b + 64 * k);
+    const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
+    const std::uint8_t* at = a + t.step_offset[k];
+    avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
+      std::int32_t four;
+      std::memcpy(&four, at + static_cast<std::ptrdiff_t>(m) * t.a_row, 4);
+      const __m256i x = _mm256_set1_epi32(four);
+      acc[2 * m] = _mm256_add_epi32(acc[2 * m], _mm256_madd_epi16(_mm256_maddubs_epi16(x, w0), ones));
+      acc[2 * m + 1] = _mm256_add_epi32(acc[2 * m + 1], _mm256_madd_epi16(_mm256_maddubs_epi16(x, w1), ones));
+    });
+  }
+  const __m256i even = _mm256_set1_epi16(0xFF);
+  for (std::size_t i = narrow; i < depth; ++i) {
+    const std::size_t k = order[i];
+    const auto* w = reinterpret_cast<const __m256i*>(b + 64 * k);
+    const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
+    const __m256i even0 = _mm256_srai_epi16(_mm256_slli_epi16(w0, 8), 8), odd0 = _mm256_srai_epi16(w0, 8);
+    const __m256i even1 = _mm256_srai_epi16(_mm256_slli_epi16(w1, 8), 8), odd1 = _mm256_srai_epi16(w1, 8);
+    const std::uint8_t* at = a + t.step_offset[k];
+    avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
+      std::int32_t four;
+      std::memcpy(&four, at + static_cast<std::ptrdiff_t>(m) * t.a_row, 4);
+      const __m256i x = _mm256_set1_epi32(four);
+      const __m256i x_even = _mm256_and_si256(x, even), x_odd = _mm256_srli_epi16(x, 8);
+      acc[2 * m] =
+          _mm256_add_epi32(acc[2 * m], _mm256_add_epi32(_mm256_madd_epi16(x_even, even0), _mm256_madd_epi16(x_odd, odd0)));
+      acc[2 * m + 1] =
+          _mm256_add_epi32(acc[2 * m + 1], _mm256_add_epi32(_mm256_madd_epi16(x_even, even1), _mm256_madd_epi16(x_odd, odd1)));
+    });
+  }
+  finish_tile<M>(t, stage, r, c, acc);
+}
+
+TRIMTAB_TARGET_AVX2 inline void gemm_u8s8(const GemmTask& t) {
+  const CodeStage stage = code_stage(t.out);
+  for (std::size_t c = 0; c < t.cols; c += block_channels) {
+    std::size_t r = 0;
+    for (; r + 4 <= t.rows; r += 4) gemm_tile<4>(t, stage, r, c);
+    if (r + 2 <= t.rows) {
+      gemm_tile<2>(t, stage, r, c);
+      r += 2;
+    }
+    if (r < t.rows) gemm_tile<1>(t, stage, r, c);
+  }
+}
+
+/// The first `width` of 32 bytes, zeros after them.
+TRIMTAB_INLINE_AVX2 inline __m256i load_bytes(const std::uint8_t* x, std::size_t width) {
+  if (width >= 32) return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
+  if (width == 16) return _mm256_zextsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
+  alignas(32) std::uint8_t all[32] = {};
+  std::memcpy(all, x, width);
+  return _mm256_load_si256(reinterpret_cast<const __m256i*>(all));
+}
+
+/// Interleaves four rows of one pixel: vector v holds, per channel, the four rows' bytes side by side.
+TRIMTAB_INLINE_AVX2 inline void interleave_rows(const std::uint8_t* const* x, std::size_t at, std::size_t width, __m256i flip,
+                                                __m256i* to) {
+  const __m256i x0 = _mm256_xor_si256(load_bytes(x[0] + at, width), flip),
+                x1 = _mm256_xor_si256(load_bytes(x[1] + at, width), flip);
+  const __m256i x2 = _mm256_xor_si256(load_bytes(x[2] + at, width), flip),
+                x3 = _mm256_xor_si256(load_bytes(x[3] + at, width), flip);
+  const __m256i low01 = _mm256_unpacklo_epi8(x0, x1), high01 = _mm256_unpackhi_epi8(x0, x1);
+  const __m256i low23 = _mm256_unpacklo_epi8(x2, x3), high23 = _mm256_unpackhi_epi8(x2, x3);
+  to[0] = _mm256_unpacklo_epi16(low01, low23);
+  to[1] = _mm256_unpackhi_epi16(low01, low23);
+  to[2] = _mm256_unpacklo_epi16(high01, high23);
+  to[3] = _mm256_unpackhi_epi16(high01, high23);
+}
+
+/// Interleaves what output columns first .. first + count - 1 of output rows p0 on need of 32 channels from c on: per column and
+/// quad of rows 4 vectors of bytes, or with `Halves` 8 vectors of 16-bit numbers, rows 0 and 2, then rows 1 and 3, of each.
+template <bool Halves>
+TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void interleave_columns(const DepthwiseTask& t, std::size_t c, std::size_t p0,
+                                                                      std::size_t window_rows, std::size_t first,
+                                                                      std::size_t count) {
+  const std::size_t quads = t.quad_count(), width = t.channels - c < 32 ? t.channels - c : 32;
+  const std::size_t columns = (count - 1) * t.stride_w + (t.kernel_w - 1) * t.dilation_w + 1;
+  const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip)), even = _mm256_set1_epi16(0xFF);
+  auto* interleaved = reinterpret_cast<__m256i*>(t.scratch);
+  for (std::size_t q = 0; q < quads; ++q) {
+    const std::uint8_t *rows[4], *padding[4];
+    for (std::size_t j = 0; j < 4; ++j) {  // rows that no window reaches have weight 0
+      rows[j] = t.row[p0 * t.stride_h + (4 * q + j < window_rows ? (4 * q + j) * t.dilation_h : 0)] + c;
+      padding[j] = t.padding + c;
+    }
+    for (std::size_t j = 0; j < columns; ++j) {
+      const std::size_t iw = first * t.stride_w + j - t.pad_left;  // wraps left of the picture
+      __m256i v[4];
+      interleave_rows(iw < t.w ? rows : padding, iw < t.w ? iw * t.channels : 0, width, flip, v);
+      __m256i* to = interleaved + (Halves ? 8 : 4) * (j * quads + q);
+      avx2::unroll<4>([&](auto i) TRIMTAB_INLINE_AVX2 {
+        if constexpr (Halves) {
+          _mm256_store_si256(to + 2 * i, _mm256_and_si256(v[i], even));
+          _mm256_store_si256(to + 2 * i + 1, _mm256_srli_epi16(v[i], 8));
+        } else {
+          _mm256_store_si256(to + i, v[i]);
+        }
+      });
+    }
+  }
+}
+
+/// Stores one pixel of a block of 32 channels, given in lane order, of which the first `width` exist.
+TRIMTAB_INLINE_AVX2 inline void store_pixel(const Output& out, const CodeStage& s, const float* multiplier, std::ptrdiff_t at,
+                                            std::size_t width, const __m256i* acc) {
+  if (out.kind == OutputKind::codes) {
+    const __m256i codes =
+        to_codes(to_steps(acc[0], _mm256_loadu_ps(multiplier), s), to_steps(acc[1], _mm256_loadu_ps(multiplier + 8), s),
+                 to_steps(acc[2], _mm256_loadu_ps(multiplier + 16), s), to_steps(acc[3], _mm256_loadu_ps(multiplier + 24), s), s);
+    std::uint8_t* y = static_cast<std::uint8_t*>(out.data) + at;
+    if (width >= 32) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), codes);
+    } else {
+      store_bytes(y, _mm256_castsi256_si128(codes), width);
+      if (width > 16) store_bytes(y + 16, _mm256_extracti128_si256(codes, 1), width - 16);
+    }
+    return;
+  }
+  __m256i v[4];
+  avx2::unroll<4>([&](auto i) TRIMTAB_INLINE_AVX2 {
+    v[i] = out.kind == OutputKind::floats
+               ? _mm256_castps_si256(_mm256_mul_ps(_mm256_cvtepi32_ps(acc[i]), _mm256_loadu_ps(multiplier + 8 * i)))
+               : acc[i];
+  });
+  // Lane l of the four vectors is 16 channels in natural order.
+  const __m256i natural[4] = {_mm256_permute2x128_si256(v[0], v[1], 0x20), _mm256_permute2x128_si256(v[2], v[3], 0x20),
+                              _mm256_permute2x128_si256(v[0], v[1], 0x31), _mm256_permute2x128_si256(v[2], v[3], 0x31)};
+  std::int32_t* y = static_cast<std::int32_t*>(out.data) + at;
+  if (width >= 32) {
+    avx2::unroll<4>([&](auto i) TRIMTAB_INLINE_AVX2 { _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + 8 * i), natural[i]); });
+  } else {
+    alignas(32) std::int32_t all[32];
+    avx2::unroll<4>([&](auto i) TRIMTAB_INLINE_AVX2 { _mm256_store_si256(reinterpret_cast<__m256i*>(all + 8 * i), natural[i]); });
+    std::memcpy(y, all, width * 4);
+  }
+}
+
+/// P output rows of one pixel column by 32 channels: 4 P accumulators; 16-bit products of even and odd rows by vpmaddwd. The
+/// window of output row p starts p * stride_h rows down the quads.
+template <std::size_t P>
+TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void depthwise_tile(const DepthwiseTask& t, const CodeStage& stage,
+                                                                  const __m256i* x, const __m256i* w, std::size_t c,
+                                                                  std::size_t p0, std::size_t ow) {
+  __m256i acc[P][4];
+  avx2::unroll<4>([&](auto v) TRIMTAB_INLINE_AVX2 {
+    const __m256i bias = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.bias + c + 8 * v));
+    avx2::unroll<P>([&](auto p) TRIMTAB_INLINE_AVX2 { acc[p][v] = bias; });
+  });
+  const std::size_t quads = t.quad_count();
+  for (std::size_t kw = 0; kw < t.kernel_w; ++kw) {
+    const __m256i* at = x + kw * t.dilation_w * 8 * quads;
+    for (std::size_t q = 0; q < quads; ++q, at += 8, w += 8 * t.shifts) {
+      avx2::unroll<4>([&](auto v) TRIMTAB_INLINE_AVX2 {
+        const __m256i even = _mm256_load_si256(at + 2 * v), odd = _mm256_load_si256(at + 2 * v + 1);
+        avx2::unroll<P>([&](auto p) TRIMTAB_INLINE_AVX2 {
+          const __m256i* weight = w + 8 * p * t.stride_h + 2 * v;
+          acc[p][v] = _mm256_add_epi32(acc[p][v], _mm256_madd_epi16(even, _mm256_load_si256(weight)));
+          acc[p][v] = _mm256_add_epi32(acc[p][v], _mm256_madd_epi16(odd, _mm256_load_si256(weight + 1)));
+        });
+      });
+    }
+  }
+  const std::size_t width = t.channels - c < 32 ? t.channels - c : 32;
+  avx2::unroll<P>([&](auto p) TRIMTAB_INLINE_AVX2 {
+    store_pixel(t.out, stage, t.out.multiplier + c, static_cast<std::ptrdiff_t>(((p0 + p) * t.out_w + ow) * t.channels + c),
+                width, acc[p]);
+  });
+}
+
+/// P output rows from p0 on, 32 channels from c on.
+template <std::size_t P>
+TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void depthwise_pass(const DepthwiseTask& t, const CodeStage& stage, std::size_t c,
+                                                                  std::size_t p0) {
+  const std::size_t quads = t.quad_count();
+  const __m256i* w = static_cast<const __m256i*>(t.quads) + c / 32 * t.kernel_w * quads * t.shifts * 8;
+  for (std::size_t first = 0; first < t.out_w; first += depthwise_columns) {
+    const std::size_t count = t.out_w - first < depthwise_columns ? t.out_w - first : depthwise_columns;
+    interleave_columns<true>(t, c, p0, t.kernel_h + (P - 1) * t.stride_h, first, count);
+    for (std::size_t ow = 0; ow < count; ++ow)
+      depthwise_tile<P>(t, stage, reinterpret_cast<const __m256i*>(t.scratch) + 8 * quads * ow * t.stride_w, w, c, p0,
+                        first + ow);
+  }
+}
+
+/// Interleaves 4 rows of input, widens them to 16 bits, and lets the window slide down within them, so that a 3 x 3 window of
+/// stride 1 gives 2 output rows for one interleaving. Weights have 16 bits, so that their zero points are already taken off.
+TRIMTAB_TARGET_AVX2 inline void depthwise_u8s16(const DepthwiseTask& t) {
+  const CodeStage stage = code_stage(t.out);
+  const std::size_t rows_at_once = t.dilation_h > 1 ? 1 : (t.shifts - 1) / t.stride_h + 1;
+  for (std::size_t p = 0; p < t.out_rows;) {
+    const std::size_t rows = rows_at_once >= 2 && t.out_rows - p >= 2 ? 2 : 1;
+    for (std::size_t c = 0; c < t.channels; c += 32) {
+      if (rows == 2)
+        depthwise_pass<2>(t, stage, c, p);
+      else
+        depthwise_pass<1>(t, stage, c, p);
+    }
+    p += rows;
+  }
+}
+
+/// to[i] = x[i] xor flip.
+TRIMTAB_TARGET_AVX2 inline void copy_flipped(const std::uint8_t* x, std::size_t count, std::uint8_t flip, std::uint8_t* to) {
+  const __m256i mask = _mm256_set1_epi8(static_cast<char>(flip));
+  std::size_t i = 0;
+  for (; i + 32 <= count; i += 32)
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i),
+                        _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i)), mask));
+  for (; i < count; ++i) to[i] = static_cast<std::uint8_t>(x[i] ^ flip);
+}
+
+}  // namespace trimtab::int8::avx2
+
+#undef TRIMTAB_TARGET_AVX2
+#undef TRIMTAB_INLINE_AVX2
+#endif  // TRIMTAB_X86_KERNELS

@@ -1,0 +1,103 @@
+#pragma once
+/// \file
+/// What a driver asks of a kernel: plain structs, the same for every ISA.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <trimtab/quant/requantize.hpp>
+
+namespace trimtab::int8 {
+
+/// Output channels per block of packed weights.
+inline constexpr std::size_t block_channels = 16;
+
+/// What becomes of the accumulators of a tile.
+enum class OutputKind { accumulators, floats, codes };
+
+/// Where accumulators go and how. Channel arrays start at the task's first channel and are padded to whole blocks of 16.
+struct Output {
+  OutputKind kind = OutputKind::accumulators;
+  void* data = nullptr;               ///< first element of the first row: int32, float, or 8-bit codes
+  std::ptrdiff_t row = 0;             ///< elements between rows
+  const float* multiplier = nullptr;  ///< floats: y = float(acc) * multiplier; codes: Requantize's, one per channel
+  std::int32_t zero_point = 0, lo = 0, hi = 255;
+  bool is_signed = false;  ///< codes are int8, not uint8
+  bool plain = false;  ///< codes fill their type, the lowest stands for 0, all |multiplier| < 1: saturating packs do all clamping
+
+  /// Stores accumulator `acc` of channel c in row r: the definition that vector code equals.
+  void store(std::size_t r, std::size_t c, std::int32_t acc) const {
+    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(r) * row + static_cast<std::ptrdiff_t>(c);
+    switch (kind) {
+      case OutputKind::accumulators:
+        static_cast<std::int32_t*>(data)[at] = acc;
+        break;
+      case OutputKind::floats:
+        static_cast<float*>(data)[at] = static_cast<float>(acc) * multiplier[c];
+        break;
+      case OutputKind::codes: {
+        const Requantize requantize{std::span<const float>(multiplier + c, 1), zero_point, lo, hi};
+        static_cast<std::uint8_t*>(data)[at] = static_cast<std::uint8_t>(requantize(acc, 0));
+        break;
+      }
+    }
+  }
+};
+
+/// rows x cols accumulators: acc[r][c] = bias[c] - zero_point[c] * row_sum[r] + sum_k a[r][k] * w[c][k].
+/// A row's activations are `segments` runs of 4 * `steps` bytes: run s of row r starts at a + r * a_row + segment[s].
+struct GemmTask {
+  const std::uint8_t* a;
+  std::ptrdiff_t a_row;
+  const std::ptrdiff_t* segment;
+  std::size_t segments, steps;
+  const std::int8_t* b;               ///< [cols / 16][segments * steps][16][4]
+  const std::uint32_t* order;         ///< [cols / 16][segments * steps]: numbers of the steps, those safe for vpmaddubsw first
+  const std::uint32_t* narrow;        ///< [cols / 16]: how many of them are safe
+  const std::ptrdiff_t* step_offset;  ///< [segments * steps]: where in a row the step's 4 bytes lie
+  std::size_t rows, cols;
+  const std::int32_t* bias;        ///< padded to whole blocks
+  const std::int32_t* zero_point;  ///< of the weights, padded to whole blocks; null when all are 0
+  const std::int32_t* row_sum;     ///< of the activations, per row; null when zero_point is
+  Output out;
+};
+
+/// `out_rows` x `out_w` x `channels` accumulators of a depthwise convolution:
+///   acc[p][ow][c] = bias[c] + sum over kh, kw of (x xor flip)[kh of p][ow * stride_w + kw * dilation_w - pad_left][c] *
+///   w[kh][kw][c]
+/// Window row kh of output row p is row[p * stride_h + kh * dilation_h]; columns outside [0, w) are `padding`.
+///
+/// Kernels with vectors of `lanes` 16-byte lanes take blocks of 16 * lanes channels, four int32 vectors each. Interleaving bytes
+/// works within lanes, so element i of lane l of vector v is channel 16 l + 4 v + i of the block: "lane order". The bias, the
+/// multipliers and the weights come in lane order then, padded to whole blocks; in natural order where lanes is 0.
+struct DepthwiseTask {
+  const std::uint8_t* const* row;  ///< first pixel of each input row; rows outside the picture consist of padding as well
+  const std::uint8_t* padding;     ///< one pixel of codes that stand for 0
+  std::uint8_t flip;               ///< 0x80 turns int8 codes into uint8 codes
+  std::size_t w, channels;
+  std::size_t out_rows, out_w, kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_left;
+  std::size_t shifts;          ///< of the window within its quads of rows; see PackedDepthwise
+  const std::int16_t* weight;  ///< less their zero points, [KH][KW][channels padded to whole blocks of 16]
+  const void* quads;           ///< the same for the kernel's vectors
+  const std::int32_t* bias;
+  Output out;          ///< pixels are rows
+  std::byte* scratch;  ///< depthwise_scratch_bytes of it
+
+  std::size_t quad_count() const { return (kernel_h + 3) / 4; }
+};
+
+/// How many runs of output columns stand side by side in a block of 64 places of which `left` channels are left: its weights,
+/// bias and multipliers are there that many times. Kernels with fewer lanes have one.
+inline std::size_t depthwise_runs(std::size_t left, std::size_t lanes) { return lanes < 4 || left > 32 ? 1 : left > 16 ? 2 : 4; }
+
+/// Output columns that one pass of a depthwise kernel takes, so that its interleaved inputs stay in L1.
+inline constexpr std::size_t depthwise_columns = 28;
+
+/// Interleaved inputs of one pass: columns x quads x 4 vectors of up to 64 bytes, twice that for 16-bit halves of 32-byte
+/// vectors.
+inline std::size_t depthwise_scratch_bytes(std::size_t kernel_h, std::size_t kernel_w, std::size_t stride_w,
+                                           std::size_t dilation_w) {
+  return ((depthwise_columns - 1) * stride_w + (kernel_w - 1) * dilation_w + 1) * ((kernel_h + 3) / 4) * 256;
+}
+
+}  // namespace trimtab::int8

@@ -1,0 +1,147 @@
+#pragma once
+/// \file
+/// Pooling of 8-bit codes.
+
+#include <limits>
+#include <trimtab/core/conv_geometry.hpp>
+#include <trimtab/core/parallel.hpp>
+#include <trimtab/int8/code_map.hpp>
+#include <vector>
+
+namespace trimtab::int8 {
+namespace detail {
+
+/// Calls body(pixel, sums, count) for each output pixel: per channel the sum of the codes less zero_point over the window's
+/// `count` pixels inside the picture.
+template <class T, class Body>
+void for_each_window_sum(const TensorView<const T>& x, std::int32_t zero_point, const WindowGeometry& g, const Body& body) {
+  const WindowOptions& o = g.options;
+  parallel_for(g.n * g.out_h, [&](std::size_t row) {
+    std::vector<std::int32_t> sum(g.c);
+    const std::size_t n = row / g.out_h, oh = row % g.out_h;
+    for (std::size_t ow = 0; ow < g.out_w; ++ow) {
+      std::fill(sum.begin(), sum.end(), 0);
+      std::int32_t count = 0;
+      for (std::size_t kh = 0; kh < g.kernel_h; ++kh)
+        for (std::size_t kw = 0; kw < g.kernel_w; ++kw) {
+          const std::size_t ih = oh * o.stride_h + kh * o.dilation_h - o.padding.top;  // wraps outside the picture
+          const std::size_t iw = ow * o.stride_w + kw * o.dilation_w - o.padding.left;
+          if (ih >= g.h || iw >= g.w) continue;
+          const T* pixel = x.data + ((n * g.h + ih) * g.w + iw) * g.c;
+          for (std::size_t c = 0; c < g.c; ++c) sum[c] += pixel[c];
+          ++count;
+        }
+      for (std::size_t c = 0; c < g.c; ++c) sum[c] -= count * zero_point;
+      body(row * g.out_w + ow, sum.data(), count);
+    }
+  });
+}
+
+/// m = s_x / (s_y * count), in float32.
+inline float mean_multiplier(float scale_x, float scale_y, std::int32_t count) {
+  return scale_x / (scale_y * static_cast<float>(count));
+}
+
+template <Tensor X, Tensor Y>
+auto pool_views(const X& x, std::size_t kernel_h, std::size_t kernel_w, const WindowOptions& window, Y& y, const char* what) {
+  const auto xv = ::trimtab::detail::dense_view(x, 4, what);
+  const auto yv = ::trimtab::detail::dense_view(y, 4, what);
+  const WindowGeometry g = window_geometry(xv.extent, kernel_h, kernel_w, xv.extent[3], window, 1, what);
+  ::trimtab::detail::require_extents(yv.extent, g.output(), what);
+  if (static_cast<std::int64_t>(kernel_h) * static_cast<std::int64_t>(kernel_w) > std::numeric_limits<std::int32_t>::max() / 255)
+    throw value_error(::trimtab::detail::message(what, ": a window of ", kernel_h, " x ", kernel_w, " may leave the int32 sum"));
+  return std::tuple(TensorView<const value_t<X>>(xv), yv, g);
+}
+
+/// Stores store(float(sum) * m) for every output element of an average pool.
+template <Tensor X, Tensor Y, class Store>
+void average_pool(const X& x, const Affine<float>& grid_x, std::size_t kernel_h, std::size_t kernel_w,
+                  const WindowOptions& window, bool count_include_pad, float scale_y, Y& y, const Store& store,
+                  const char* what) {
+  const auto views = pool_views(x, kernel_h, kernel_w, window, y, what);
+  const WindowGeometry& g = std::get<2>(views);
+  auto* const out = std::get<1>(views).data;
+  const auto all = static_cast<std::int32_t>(kernel_h * kernel_w);
+  for_each_window_sum(std::get<0>(views), grid_x.zero_point, g,
+                      [&](std::size_t pixel, const std::int32_t* sum, std::int32_t count) {
+                        const float m = mean_multiplier(grid_x.scale, scale_y, count_include_pad || count == 0 ? all : count);
+                        for (std::size_t c = 0; c < g.c; ++c) out[pixel * g.c + c] = store(static_cast<float>(sum[c]) * m);
+                      });
+}
+
+}  // namespace detail
+
+/// steps = float(sum of (x - z_x) over the window's pixels inside the picture) * m, m = s_x / (s_y * count) in float32: the
+/// mean in steps of the output's grid, before clamp and rounding. `count` is KH * KW with count_include_pad, else the number of
+/// pixels inside the picture. x is N H W C of uint8 or int8, steps N OH OW C. Throws shape_error when extents do not fit.
+template <Tensor X, Tensor Y>
+void average_pool_steps(const X& x, const Affine<float>& grid_x, std::size_t kernel_h, std::size_t kernel_w,
+                        const WindowOptions& window, bool count_include_pad, float scale_y, Y&& steps) {
+  static_assert(std::is_same_v<value_t<Y>, float>, "trimtab: steps are float");
+  detail::average_pool(
+      x, grid_x, kernel_h, kernel_w, window, count_include_pad, scale_y, steps, [](float v) { return v; }, "average_pool_steps");
+}
+
+/// y = z_y + round_half_even(clamp(steps, lo - z_y, hi - z_y)) with the steps of average_pool_steps; lo and hi are grid_y.codes.
+/// Throws as average_pool_steps does, and value_error when the grid does not fit y's type.
+template <Tensor X, Tensor Y>
+void average_pool(const X& x, const Affine<float>& grid_x, std::size_t kernel_h, std::size_t kernel_w,
+                  const WindowOptions& window, bool count_include_pad, const Affine<float>& grid_y, Y&& y) {
+  using Code = value_t<Y>;
+  const StepsToCode to_code = detail::steps_to_code<Code>(grid_y, "average_pool");
+  detail::average_pool(
+      x, grid_x, kernel_h, kernel_w, window, count_include_pad, grid_y.scale, y,
+      [&](float v) { return static_cast<Code>(to_code(v)); }, "average_pool");
+}
+
+/// average_pool_steps over the whole picture: x is N H W C, steps N C (or N 1 1 C).
+template <Tensor X, Tensor Y>
+void global_average_pool_steps(const X& x, const Affine<float>& grid_x, float scale_y, Y&& steps) {
+  const auto xv = ::trimtab::detail::dense_view(x, 4, "global_average_pool_steps");
+  const auto yv = ::trimtab::detail::dense_view(steps, view(steps).rank() == 2 ? 2 : 4, "global_average_pool_steps");
+  if (yv.rank() == 2) ::trimtab::detail::require_extents(yv.extent, {xv.extent[0], xv.extent[3]}, "global_average_pool_steps");
+  const TensorView picture(yv.data, Extents{xv.extent[0], 1, 1, xv.extent[3]});
+  if (yv.rank() == 4) ::trimtab::detail::require_extents(yv.extent, picture.extent, "global_average_pool_steps");
+  average_pool_steps(xv, grid_x, xv.extent[1], xv.extent[2], {}, true, scale_y, picture);
+}
+
+/// average_pool over the whole picture: x is N H W C, y N C (or N 1 1 C).
+template <Tensor X, Tensor Y>
+void global_average_pool(const X& x, const Affine<float>& grid_x, const Affine<float>& grid_y, Y&& y) {
+  const auto xv = ::trimtab::detail::dense_view(x, 4, "global_average_pool");
+  const auto yv = ::trimtab::detail::dense_view(y, view(y).rank() == 2 ? 2 : 4, "global_average_pool");
+  if (yv.rank() == 2) ::trimtab::detail::require_extents(yv.extent, {xv.extent[0], xv.extent[3]}, "global_average_pool");
+  const TensorView picture(yv.data, Extents{xv.extent[0], 1, 1, xv.extent[3]});
+  if (yv.rank() == 4) ::trimtab::detail::require_extents(yv.extent, picture.extent, "global_average_pool");
+  average_pool(xv, grid_x, xv.extent[1], xv.extent[2], {}, true, grid_y, picture);
+}
+
+/// The largest code of each window's pixels inside the picture, on x's own grid; a window that lies in the padding altogether
+/// gives the type's lowest code. x is N H W C of uint8 or int8, y N OH OW C of the same type.
+template <Tensor X, Tensor Y>
+void max_pool(const X& x, std::size_t kernel_h, std::size_t kernel_w, const WindowOptions& window, Y&& y) {
+  using Code = value_t<Y>;
+  static_assert(std::is_same_v<value_t<const X>, Code>, "trimtab: max_pool keeps the type of the codes");
+  const auto views = detail::pool_views(x, kernel_h, kernel_w, window, y, "max_pool");
+  const WindowGeometry& g = std::get<2>(views);
+  const Code* const from = std::get<0>(views).data;
+  Code* const to = std::get<1>(views).data;
+  const WindowOptions& o = g.options;
+  parallel_for(g.n * g.out_h, [&](std::size_t row) {
+    const std::size_t n = row / g.out_h, oh = row % g.out_h;
+    for (std::size_t ow = 0; ow < g.out_w; ++ow) {
+      Code* best = to + (row * g.out_w + ow) * g.c;
+      std::fill(best, best + g.c, std::numeric_limits<Code>::lowest());
+      for (std::size_t kh = 0; kh < g.kernel_h; ++kh)
+        for (std::size_t kw = 0; kw < g.kernel_w; ++kw) {
+          const std::size_t ih = oh * o.stride_h + kh * o.dilation_h - o.padding.top;  // wraps outside the picture
+          const std::size_t iw = ow * o.stride_w + kw * o.dilation_w - o.padding.left;
+          if (ih >= g.h || iw >= g.w) continue;
+          const Code* pixel = from + ((n * g.h + ih) * g.w + iw) * g.c;
+          for (std::size_t c = 0; c < g.c; ++c) best[c] = pixel[c] > best[c] ? pixel[c] : best[c];
+        }
+    }
+  });
+}
+
+}  // namespace trimtab::int8

@@ -1,0 +1,243 @@
+#include <trimtab/int8/conv2d.hpp>
+#include <trimtab/int8/depthwise_conv2d.hpp>
+
+#include "naive_int8.hpp"
+
+namespace {
+
+using namespace trimtab;
+using naive::Case;
+
+/// The library's result for a case on one ISA and number of threads, as accumulators, floats or codes.
+template <class Y, class T, class... Stage>
+std::vector<Y> run(const Case& c, const naive::Data<T>& d, int8::Isa isa, int thread_count, const Stage&... stage) {
+  const int8::ScopedIsa scope(isa);
+  const ScopedThreads scoped_threads(thread_count);
+  REQUIRE(int8::kernels().isa == isa);
+  const WindowGeometry g = c.geometry();
+  const TensorView<const T> x(d.x.data(), g.input());
+  std::vector<Y> y(element_count(g.output()), Y(77));
+  const TensorView<Y> out(y.data(), g.output());
+  int8::Workspace workspace;
+  if (c.groups == c.channels && c.channels == c.outputs && c.groups > 1) {
+    std::vector<std::int8_t> weight(d.weight.size());  // O KH KW 1 to KH KW C
+    const std::size_t taps = c.kernel_h * c.kernel_w;
+    for (std::size_t o = 0; o < c.outputs; ++o)
+      for (std::size_t t = 0; t < taps; ++t) weight[t * c.outputs + o] = d.weight[o * taps + t];
+    const auto packed = int8::pack_depthwise_conv2d(
+        TensorView<const std::int8_t>(weight.data(), {c.kernel_h, c.kernel_w, c.channels}), d.weight_zero_point);
+    int8::depthwise_conv2d(x, d.x_zero_point, packed, d.bias, c.window, stage..., out, workspace);
+  } else {
+    const auto packed =
+        int8::pack_conv2d(TensorView<const std::int8_t>(d.weight.data(), {c.outputs, c.kernel_h, c.kernel_w, g.group_in()}),
+                          c.groups, d.weight_zero_point);
+    int8::conv2d(x, d.x_zero_point, packed, d.bias, c.window, stage..., out, workspace);
+  }
+  return y;
+}
+
+template <class T>
+void check_all_outputs(const Case& c, bool extreme, bool weight_zero_points, int8::Isa isa, int thread_count) {
+  const naive::Data<T> d = naive::make_data<T>(c, extreme, weight_zero_points);
+  const std::vector<std::int32_t> acc = naive::conv2d(c, d);
+  CHECK((run<std::int32_t>(c, d, isa, thread_count) == acc));
+
+  const std::vector<float> m = naive::make_multipliers(acc, c.outputs);
+  std::vector<float> floats;
+  std::vector<std::uint8_t> unsigned_codes;
+  std::vector<std::int8_t> signed_codes;
+  const Requantize to_unsigned{m, 13, 5, 250}, to_signed{std::span(m).first(1), -20, -128, 127};
+  for (std::size_t i = 0; i < acc.size(); ++i) {
+    floats.push_back(static_cast<float>(acc[i]) * m[i % c.outputs]);
+    unsigned_codes.push_back(static_cast<std::uint8_t>(to_unsigned(acc[i], i % c.outputs)));
+    signed_codes.push_back(static_cast<std::int8_t>(to_signed(acc[i], i % c.outputs)));
+  }
+  CHECK((run<float>(c, d, isa, thread_count, std::span<const float>(m)) == floats));
+  CHECK((run<std::uint8_t>(c, d, isa, thread_count, to_unsigned) == unsigned_codes));
+  CHECK((run<std::int8_t>(c, d, isa, thread_count, to_signed) == signed_codes));
+
+  // Codes that fill their type with 0 the lowest take a shorter way.
+  std::vector<float> below_1 = m;
+  for (float& f : below_1) f = std::min(f, 0.999F);
+  const Requantize plain_unsigned{below_1, 0, 0, 255}, plain_signed{below_1, -128, -128, 127};
+  for (std::size_t i = 0; i < acc.size(); ++i) {
+    unsigned_codes[i] = static_cast<std::uint8_t>(plain_unsigned(acc[i], i % c.outputs));
+    signed_codes[i] = static_cast<std::int8_t>(plain_signed(acc[i], i % c.outputs));
+  }
+  CHECK((run<std::uint8_t>(c, d, isa, thread_count, plain_unsigned) == unsigned_codes));
+  CHECK((run<std::int8_t>(c, d, isa, thread_count, plain_signed) == signed_codes));
+}
+
+void check_case(const Case& c) {
+  const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
+  const int thread_count = GENERATE(1, 3);
+  const bool extreme = GENERATE(false, true), weight_zero_points = GENERATE(false, true);
+  CAPTURE(c.name, int8::name(isa), thread_count, extreme, weight_zero_points);
+  check_all_outputs<std::uint8_t>(c, extreme, weight_zero_points, isa, thread_count);
+  check_all_outputs<std::int8_t>(c, extreme, weight_zero_points, isa, thread_count);
+}
+
+}  // namespace
+
+TEST_CASE("Pointwise convolutions equal loops in 64-bit integers on every ISA, for all outputs", "[int8]") {
+  check_case(GENERATE(values<Case>({
+      {"one of everything", 1, 1, 1, 1, 1, 1, 1},
+      {"K of one step, one block", 1, 1, 1, 4, 16, 1, 1},
+      {"one channel past a block, odd K", 1, 3, 5, 7, 17, 1, 1},
+      {"tiles of every height, one block", 1, 1, 31, 12, 16, 1, 1},
+      {"tiles of every height, three blocks and a bit", 1, 1, 29, 8, 51, 1, 1},
+      {"tiles of every height, seven blocks", 1, 1, 23, 20, 112, 1, 1},
+      {"MobileNet's 7 x 7", 1, 7, 7, 96, 80, 1, 1},
+      {"several row blocks and pictures", 3, 9, 11, 16, 24, 1, 1},
+      {"long K, few pixels, many channels", 2, 1, 1, 1280, 300, 1, 1},
+      {"stride 2", 1, 7, 9, 8, 16, 1, 1, {2, 2}},
+      {"padded", 1, 4, 4, 8, 16, 1, 1, {1, 1, {1, 0, 2, 1}}},
+      {"groups", 1, 5, 5, 24, 36, 1, 1, {}, 3},
+      {"one full block of channels", 1, 5, 5, 8, 16, 1, 1},
+      {"two full blocks of channels", 1, 5, 5, 8, 32, 1, 1},
+  })));
+}
+
+TEST_CASE("Convolutions with windows equal loops in 64-bit integers on every ISA, for all outputs", "[int8]") {
+  check_case(GENERATE(values<Case>({
+      {"first layer", 1, 17, 19, 3, 32, 3, 3, {2, 2, {0, 0, 1, 1}}},
+      {"3 x 3, padded", 2, 6, 7, 16, 33, 3, 3, {1, 1, {1, 1, 1, 1}}},
+      {"3 x 3, no padding, odd channels", 1, 8, 8, 5, 9, 3, 3},
+      {"lopsided padding", 1, 5, 6, 6, 18, 3, 2, {2, 1, {2, 0, 1, 3}}},
+      {"7 x 7 stride 2", 1, 15, 15, 3, 20, 7, 7, {2, 2, {3, 3, 3, 3}}},
+      {"dilated", 1, 11, 12, 6, 16, 3, 3, {1, 1, {2, 3, 2, 3}, 2, 3}},
+      {"dilated rows only, odd channels", 1, 11, 12, 3, 16, 3, 3, {1, 1, {2, 1, 2, 1}, 2, 1}},
+      {"window as large as the picture", 1, 4, 4, 8, 20, 4, 4},
+      {"groups of odd size", 1, 6, 6, 15, 9, 3, 3, {1, 1, {1, 1, 1, 1}}, 3},
+      {"1 x 5 window", 1, 3, 9, 4, 16, 1, 5, {1, 2, {0, 2, 0, 2}}},
+      {"all padding at the border", 1, 2, 2, 4, 4, 2, 2, {1, 1, {2, 2, 2, 2}}},
+  })));
+}
+
+TEST_CASE("Depthwise convolutions equal loops in 64-bit integers on every ISA, for all outputs", "[int8]") {
+  check_case(GENERATE(values<Case>({
+      {"3 x 3", 1, 7, 9, 64, 64, 3, 3, {1, 1, {1, 1, 1, 1}}, 64},
+      {"3 x 3, blocks of every width", 2, 5, 6, 123, 123, 3, 3, {1, 1, {1, 1, 1, 1}}, 123},
+      {"3 x 3 stride 2, lopsided padding", 1, 12, 11, 96, 96, 3, 3, {2, 2, {0, 0, 1, 1}}, 96},
+      {"3 x 3 stride 2, one output row", 1, 3, 5, 24, 24, 3, 3, {2, 2, {0, 1, 0, 1}}, 24},
+      {"3 x 3, one pixel", 1, 1, 1, 40, 40, 3, 3, {1, 1, {1, 1, 1, 1}}, 40},
+      {"3 x 3 without padding", 1, 5, 5, 16, 16, 3, 3, {}, 16},
+      {"5 x 5", 1, 9, 8, 72, 72, 5, 5, {1, 1, {2, 2, 2, 2}}, 72},
+      {"5 x 5 stride 2", 1, 11, 9, 48, 48, 5, 5, {2, 2, {1, 2, 2, 2}}, 48},
+      {"7 x 3", 1, 9, 9, 20, 20, 7, 3, {1, 1, {3, 1, 3, 1}}, 20},
+      {"2 x 2 stride 3, two channels", 1, 9, 9, 2, 2, 2, 2, {3, 3}, 2},
+      {"dilated", 1, 9, 10, 33, 33, 3, 3, {1, 1, {2, 3, 2, 3}, 2, 3}, 33},
+      {"strides that differ", 1, 9, 10, 32, 32, 3, 3, {1, 2, {1, 1, 1, 1}}, 32},
+      {"wide picture", 1, 4, 70, 32, 32, 3, 3, {1, 1, {1, 1, 1, 1}}, 32},
+  })));
+}
+
+TEST_CASE("linear equals loops in 64-bit integers", "[int8]") {
+  const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
+  const int8::ScopedIsa scope(isa);
+  const Case c{"linear", 1, 1, 5, 70, 37, 1, 1};
+  const auto d = naive::make_data<std::uint8_t>(c, false, true);
+  std::vector<std::int32_t> y(5 * 37);
+  int8::Workspace workspace;
+  int8::linear(TensorView<const std::uint8_t>(d.x.data(), {5, 70}), d.x_zero_point,
+               int8::pack_linear(TensorView<const std::int8_t>(d.weight.data(), {37, 70}), d.weight_zero_point), d.bias,
+               TensorView<std::int32_t>(y.data(), {5, 37}), workspace);
+  CHECK((y == naive::conv2d(c, d)));
+}
+
+TEST_CASE("A bias past bias_limit counts as the limit, so that no sum leaves int32", "[int8]") {
+  const std::vector<std::int8_t> weight(8, 127);
+  const std::vector<std::uint8_t> x(8, 255);
+  const std::vector<std::int32_t> bias{std::numeric_limits<std::int32_t>::max()};
+  const auto packed = int8::pack_linear(TensorView<const std::int8_t>(weight.data(), {1, 8}));
+  CHECK(packed.bias_limit(0) == std::numeric_limits<std::int32_t>::max() - 255 * 8 * 127);
+  std::vector<std::int32_t> y(1);
+  int8::Workspace workspace;
+  int8::linear(TensorView<const std::uint8_t>(x.data(), {1, 8}), 0, packed, bias, TensorView<std::int32_t>(y.data(), {1, 1}),
+               workspace);
+  CHECK(y[0] == std::numeric_limits<std::int32_t>::max());
+}
+
+TEST_CASE("Multipliers that leave int32, zero, negative ones and NaN requantize alike on every ISA", "[int8]") {
+  const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
+  CAPTURE(int8::name(isa));
+  const auto groups = GENERATE(std::size_t{1}, std::size_t{40});  // a pointwise layer and a depthwise one
+  const Case c{"", 1, 3, 3, 40, 40, 1, 1, {}, groups};
+  const auto d = naive::make_data<std::uint8_t>(c, false, false);
+  const std::vector<std::int32_t> acc = naive::conv2d(c, d);
+  std::vector<float> m;
+  for (std::size_t o = 0; o < 40; ++o) {
+    const float odd[] = {1e30F, -1e30F, 0.0F, -0.001F, std::numeric_limits<float>::quiet_NaN(), 3e5F, 0.001F, 1e-30F};
+    m.push_back(odd[o % 8]);
+  }
+  const Requantize requantize{m, 100, 3, 250};
+  std::vector<std::uint8_t> expected;
+  for (std::size_t i = 0; i < acc.size(); ++i) expected.push_back(static_cast<std::uint8_t>(requantize(acc[i], i % 40)));
+  CHECK((run<std::uint8_t>(c, d, isa, 1, requantize) == expected));
+}
+
+TEST_CASE("A workspace stops growing after the first call", "[int8]") {
+  const Case c{"", 1, 9, 9, 12, 40, 3, 3, {1, 1, {1, 1, 1, 1}}};
+  const auto d = naive::make_data<std::uint8_t>(c, false, false);
+  const auto packed = int8::pack_conv2d(TensorView<const std::int8_t>(d.weight.data(), {40, 3, 3, 12}));
+  std::vector<std::int32_t> y(9 * 9 * 40);
+  int8::Workspace workspace;
+  const auto call = [&] {
+    int8::conv2d(TensorView<const std::uint8_t>(d.x.data(), {1, 9, 9, 12}), 3, packed, d.bias, c.window,
+                 TensorView<std::int32_t>(y.data(), {1, 9, 9, 40}), workspace);
+  };
+  call();
+  const std::size_t bytes = workspace.bytes();
+  CHECK(bytes > 0);
+  call();
+  CHECK(workspace.bytes() == bytes);
+}
+
+TEST_CASE("Integer layers refuse what does not fit, and say what", "[int8]") {
+  const std::vector<std::int8_t> weight(2 * 3 * 3 * 4);
+  const TensorView<const std::int8_t> w(weight.data(), {2, 3, 3, 4});
+  const auto packed = int8::pack_conv2d(w);
+  std::vector<std::uint8_t> x(5 * 5 * 4);
+  std::vector<std::int32_t> y(3 * 3 * 2);
+  int8::Workspace workspace;
+  const TensorView<std::int32_t> out(y.data(), {1, 3, 3, 2});
+  CHECK_THROWS_AS(int8::conv2d(TensorView<std::uint8_t>(x.data(), {1, 5, 5, 2}), 0, packed, {}, {}, out, workspace), shape_error);
+  CHECK_THROWS_AS(int8::conv2d(TensorView<std::uint8_t>(x.data(), {1, 5, 5, 4}), 0, packed, {}, {2, 2}, out, workspace),
+                  shape_error);
+  CHECK_THROWS_AS(int8::conv2d(TensorView<std::uint8_t>(x.data(), {1, 5, 5, 4}), 256, packed, {}, {}, out, workspace),
+                  value_error);
+  const std::vector<std::int32_t> bias(3);
+  CHECK_THROWS_AS(int8::conv2d(TensorView<std::uint8_t>(x.data(), {1, 5, 5, 4}), 0, packed, bias, {}, out, workspace),
+                  shape_error);
+  const std::vector<float> m(3);
+  std::vector<std::uint8_t> codes(y.size());
+  CHECK_THROWS_AS(int8::conv2d(TensorView<std::uint8_t>(x.data(), {1, 5, 5, 4}), 0, packed, {}, {}, Requantize{m},
+                               TensorView<std::uint8_t>(codes.data(), {1, 3, 3, 2}), workspace),
+                  shape_error);
+  const std::vector<std::int32_t> far{128};
+  CHECK_THROWS_AS(int8::pack_conv2d(w, 1, far), value_error);
+  CHECK_THROWS_AS(int8::pack_conv2d(w, 3), shape_error);
+  const std::vector<std::int8_t> deep(65794);
+  CHECK_NOTHROW(int8::pack_linear(TensorView<const std::int8_t>(deep.data(), {1, 65793})));
+  CHECK_THROWS_WITH(int8::pack_linear(TensorView<const std::int8_t>(deep.data(), {1, 65794})), ContainsSubstring("65794"));
+}
+
+TEST_CASE("The ISA in use is what was asked for, or an error", "[int8]") {
+  CHECK(int8::available_isas().front() == int8::Isa::portable);
+  CHECK_THROWS_AS(int8::isa_from_name("avx1024"), value_error);
+  for (const int8::Isa isa : {int8::Isa::portable, int8::Isa::avx2, int8::Isa::avxvnni, int8::Isa::avx512vnni}) {
+    CHECK(int8::isa_from_name(int8::name(isa)) == isa);
+    const auto& there = int8::available_isas();
+    if (std::find(there.begin(), there.end(), isa) == there.end())
+      CHECK_THROWS_AS(int8::ScopedIsa(isa), unsupported_error);
+    else {
+      const int8::Isa before = int8::active_isa();
+      {
+        const int8::ScopedIsa scope(isa);
+        CHECK(int8::active_isa() == isa);
+        CHECK(int8::kernels().isa == isa);
+      }
+      CHECK(int8::active_isa() == before);
+    }
+  }
+}
