@@ -1,0 +1,85 @@
+#include <catch.hpp>
+#include <cmath>
+#include <gradient_check.hpp>
+#include <trimtab/core/parallel.hpp>
+#include <trimtab/train/loss.hpp>
+
+using namespace trimtab;
+using gradient::random_values;
+
+TEST_CASE("rmse_loss: divides by the batch alone, as eq. 25 has it", "[train]") {
+  const std::vector<double> teacher{1, 2, 3, 4, 5, 6}, student{1, 2, 5, 4, 5, 2};  // squares 4 + 16
+  const TensorView<const double> t(teacher.data(), {2, 3}), s(student.data(), {2, 3});
+  CHECK(rmse_loss(t, s) == Approx(std::sqrt(20.0 / 2)));
+  std::vector<double> grad(6, 1.0);
+  const double loss = rmse_loss(t, s, TensorView<double>(grad.data(), {2, 3}));
+  CHECK(loss == rmse_loss(t, s));
+  CHECK(grad[0] == 1);
+  CHECK(grad[2] == Approx(1 + 2 / (2 * loss)));
+  CHECK(grad[5] == Approx(1 - 4 / (2 * loss)));
+}
+
+TEST_CASE("rmse_loss: gradient equals central differences", "[train]") {
+  const auto [n, c] = GENERATE(table<std::size_t, std::size_t>({{1, 1}, {1, 7}, {3, 5}}));
+  CAPTURE(n, c);
+  const std::vector<double> teacher = random_values(n * c, 1);
+  std::vector<double> student = random_values(n * c, 2), grad(n * c);
+  const TensorView<const double> t(teacher.data(), {n, c}), s(student.data(), {n, c});
+  rmse_loss(t, s, TensorView<double>(grad.data(), {n, c}));
+  gradient::check(student, grad, [&] { return rmse_loss(t, s); });
+}
+
+TEST_CASE("rmse_loss: no gradient where the student is the teacher, nothing for an empty batch", "[train]") {
+  const std::vector<float> same{1, 2, 3};
+  std::vector<float> grad(3);
+  const TensorView<const float> v(same.data(), {1, 3});
+  CHECK(rmse_loss(v, v, TensorView<float>(grad.data(), {1, 3})) == 0);
+  CHECK(grad == std::vector<float>(3));
+  CHECK(rmse_loss(TensorView<const float>(nullptr, {0, 3}), TensorView<const float>(nullptr, {0, 3})) == 0);
+  CHECK_THROWS_WITH(rmse_loss(v, TensorView<const float>(same.data(), {3, 1})),
+                    "rmse_loss: student: expected extents [1, 3], got [3, 1]");
+  CHECK_THROWS_AS(rmse_loss(v, v, TensorView<float>(grad.data(), {3, 1})), shape_error);
+}
+
+TEST_CASE("losses: the same bits on any number of threads", "[train]") {
+  const std::vector<float> a = random_values<float>(100 * 1000, 1), b = random_values<float>(100 * 1000, 2);
+  const TensorView<const float> t(a.data(), {100, 1000}), s(b.data(), {100, 1000});
+  const std::vector<int> labels(100, 17);
+  const ScopedThreads one(1);
+  const double rmse = rmse_loss(t, s), entropy = cross_entropy(s, labels);
+  for (const int count : {2, 3}) {
+    const ScopedThreads several(count);
+    CHECK(rmse_loss(t, s) == rmse);
+    CHECK(cross_entropy(s, labels) == entropy);
+  }
+}
+
+TEST_CASE("cross_entropy: by hand, and where exp alone would overflow", "[train]") {
+  const std::vector<double> logits{0, 0, 0, 0, 1000, 0, -1000, 0};
+  const TensorView<const double> v(logits.data(), {2, 4});
+  CHECK(cross_entropy(v, std::vector<int>{3, 0}) == Approx(std::log(4.0) / 2));
+  CHECK(cross_entropy(v, std::vector<int>{3, 2}) == Approx((std::log(4.0) + 2000) / 2));
+  std::vector<double> grad(8, 1.0);
+  cross_entropy(v, std::vector<int>{3, 2}, TensorView<double>(grad.data(), {2, 4}));
+  CHECK(grad == std::vector<double>{1.125, 1.125, 1.125, 0.625, 1.5, 1, 0.5, 1});
+}
+
+TEST_CASE("cross_entropy: gradient equals central differences", "[train]") {
+  const auto [n, c] = GENERATE(table<std::size_t, std::size_t>({{1, 1}, {1, 5}, {3, 4}}));
+  CAPTURE(n, c);
+  std::vector<double> logits = random_values(n * c, 1), grad(n * c);
+  std::vector<int> labels;
+  for (std::size_t i = 0; i < n; ++i) labels.push_back(static_cast<int>(i * 3 % c));
+  const TensorView<const double> v(logits.data(), {n, c});
+  cross_entropy(v, labels, TensorView<double>(grad.data(), {n, c}));
+  gradient::check(logits, grad, [&] { return cross_entropy(v, labels); });
+}
+
+TEST_CASE("cross_entropy: labels are checked", "[train]") {
+  const std::vector<float> logits(6);
+  const TensorView<const float> v(logits.data(), {2, 3});
+  CHECK_THROWS_WITH(cross_entropy(v, std::vector<int>{0, 3}), "cross_entropy: label 3 of 3 classes");
+  CHECK_THROWS_AS(cross_entropy(v, std::vector<int>{-1, 0}), value_error);
+  CHECK_THROWS_WITH(cross_entropy(v, std::vector<int>{0}), "cross_entropy: 1 labels for logits of extents [2, 3]");
+  CHECK(cross_entropy(TensorView<const float>(nullptr, {0, 3}), std::vector<int>()) == 0);
+}
