@@ -1,0 +1,70 @@
+#pragma once
+/// \file
+/// The largest output of each channel of each layer on calibration pictures, before its activation: step 2 of the paper's 3.3.1.
+
+#include <cstddef>
+#include <span>
+#include <trimtab/core/progress.hpp>
+#include <trimtab/net/calibrate.hpp>
+#include <trimtab/net/network.hpp>
+#include <trimtab/net/passes.hpp>
+#include <trimtab/quant/observer.hpp>
+#include <utility>
+#include <vector>
+
+namespace trimtab {
+
+/// By node: one number for each channel of a layer with weights, its largest output before the clip, or 0 where none was
+/// positive; nothing for other nodes.
+using ChannelMaxima = std::vector<std::vector<float>>;
+
+namespace detail {
+
+/// The same network with each clip in a node of its own. `layer[id]` is where node id's operator went.
+struct Unfused {
+  Network network;
+  std::vector<NodeId> layer;
+};
+
+inline Unfused unfuse_clips(const Network& network) {
+  Unfused u;
+  std::vector<NodeId> moved;
+  for (const Node& node : network.nodes()) {
+    std::vector<NodeId> inputs;
+    for (const NodeId input : node.inputs) inputs.push_back(moved[input]);
+    u.layer.push_back(u.network.add(node.op, std::move(inputs), node.name));
+    moved.push_back(node.clip == no_clip ? u.layer.back() : u.network.add(node.clip, {u.layer.back()}, node.name + ".clip"));
+  }
+  u.network.set_output(moved[network.output()]);
+  return u;
+}
+
+}  // namespace detail
+
+/// Runs `network` in float on the first `count` pictures. Throws value_error when count is 0.
+template <PictureSource Pictures>
+ChannelMaxima channel_maxima(const Network& network, const Pictures& pictures, std::size_t count, const Progress& progress = {}) {
+  if (count == 0) throw value_error("channel_maxima: no pictures to calibrate on");
+  const detail::Unfused unfused = detail::unfuse_clips(network);
+  constexpr NodeId not_observed = static_cast<NodeId>(-1);
+  std::vector<NodeId> observed(unfused.network.size(), not_observed);
+  std::vector<MinMaxObserver<float>> observers;
+  for (NodeId id = 0; id < network.size(); ++id) {
+    if (detail::has_weights(network[id].op)) observed[unfused.layer[id]] = id;
+    observers.emplace_back(per_channel(network[id].extent.size()));
+  }
+  const std::vector<std::size_t> indices = detail::first_indices(count);
+  constexpr std::size_t batch = 8;  // bounds the memory; the result does not depend on it
+  detail::for_each_batch(indices, batch, progress, [&](std::span<const std::size_t> some) {
+    run(unfused.network, pictures(some), [&](NodeId id, const Array& output) {
+      if (observed[id] != not_observed) observers[observed[id]].observe(output);
+    });
+  });
+  ChannelMaxima maxima(network.size());
+  for (NodeId id = 0; id < network.size(); ++id)
+    if (detail::has_weights(network[id].op))
+      for (const Range<float>& r : observers[id].ranges()) maxima[id].push_back(r.right);
+  return maxima;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,109 @@
+#pragma once
+/// \file
+/// Which layers of a network can pass factors on their channels to the next layer, and why others cannot.
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <trimtab/net/network.hpp>
+#include <trimtab/net/passes.hpp>
+#include <utility>
+#include <vector>
+
+namespace trimtab {
+
+/// A layer whose output channels only `consumer` reads, through `activation` (clips combined) and perhaps pools and Flatten.
+struct ChannelPair {
+  NodeId producer, consumer;
+  Clip activation;
+};
+
+/// A layer with weights that begins no pair.
+struct LeftAlone {
+  NodeId layer;
+  std::string name, reason;
+};
+
+struct ChannelPairs {
+  std::vector<ChannelPair> pairs;  ///< in the order of the nodes
+  std::vector<LeftAlone> left_alone;
+};
+
+namespace detail {
+
+/// Follows the only reader of each node from `producer` to a layer with weights; returns the reason when there is none.
+inline std::string follow_channels(const Network& network, const std::vector<std::vector<NodeId>>& readers, ChannelPair& pair) {
+  NodeId at = pair.producer;
+  pair.activation = no_clip;
+  for (;;) {
+    const Node& node = network[at];
+    const Clip* own = std::get_if<Clip>(&node.op);
+    for (const Clip& clip : {own != nullptr ? *own : no_clip, node.clip}) {
+      if (clip.lo != 0 && clip.lo != no_clip.lo)
+        return message("the activation of ", node.name, " clips at ", clip.lo, ", not at 0");
+      if (!(clip.hi > 0)) return message("the activation of ", node.name, " clips at ", clip.hi);
+      pair.activation = {std::max(pair.activation.lo, clip.lo), std::min(pair.activation.hi, clip.hi)};
+    }
+    if (at == network.output()) return message(node.name, " is the network's output");
+    if (readers[at].size() != 1) return message(readers[at].size(), " nodes read ", node.name);
+    at = readers[at][0];
+    const Node& next = network[at];
+    const Conv2d* conv = std::get_if<Conv2d>(&next.op);
+    if (conv != nullptr && conv->groups != 1) return message(next.name, " is a convolution in ", conv->groups, " groups");
+    if (has_weights(next.op)) {
+      pair.consumer = at;
+      return {};
+    }
+    if (std::holds_alternative<Add>(next.op) || std::holds_alternative<Concat>(next.op) ||
+        std::holds_alternative<BatchNorm>(next.op))
+      return message(next.name, " (", operator_name(next.op), ") reads it");
+  }
+}
+
+/// A layer's weight as a tensor whose `axis` counts channels.
+struct ChannelWeight {
+  TensorView<float> weight;
+  std::size_t axis;
+};
+
+inline ChannelWeight producer_weight(Operator& op) {
+  ChannelWeight w{};
+  with_weights(op, [&](auto& layer) { w = {view(layer.weight), channel_axis(layer)}; });
+  return w;
+}
+
+/// The consumer's weight by the producer's channels. Flatten leaves H W C in this order: O (H W C) is O (H W) C.
+inline ChannelWeight consumer_weight(Operator& op, std::size_t channels) {
+  if (Linear* l = std::get_if<Linear>(&op))
+    return {{l->weight.data(), {l->weight.shape(0), l->weight.shape(1) / channels, channels}}, 2};
+  if (Conv2d* l = std::get_if<Conv2d>(&op)) return {view(l->weight), 3};
+  return {view(std::get<DepthwiseConv2d>(op).weight), 2};
+}
+
+inline TensorView<float> layer_bias(Operator& op) {
+  TensorView<float> bias;
+  with_weights(op, [&](auto& layer) { bias = view(layer.bias); });
+  return bias;
+}
+
+}  // namespace detail
+
+/// Every pair of layers between which factors on channels can be moved, each layer with weights being in `pairs` as a producer or
+/// in `left_alone` with the reason.
+inline ChannelPairs channel_pairs(const Network& network) {
+  const auto readers = network.readers();
+  ChannelPairs found;
+  for (NodeId id = 0; id < network.size(); ++id) {
+    if (!detail::has_weights(network[id].op)) continue;
+    ChannelPair pair{id, id, no_clip};
+    std::string reason = detail::follow_channels(network, readers, pair);
+    if (reason.empty())
+      found.pairs.push_back(pair);
+    else
+      found.left_alone.push_back({id, network[id].name, std::move(reason)});
+  }
+  return found;
+}
+
+}  // namespace trimtab

@@ -1,0 +1,333 @@
+#pragma once
+/// \file
+/// Runs a quantized network in training: forward on the integers that the int8 network will see, backward straight through to every
+/// trained factor. The name is the field's; nothing is faked here, since codes, accumulators and requantization are those of deployment.
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <trimtab/int8/add.hpp>
+#include <trimtab/int8/conv2d.hpp>
+#include <trimtab/int8/depthwise_conv2d.hpp>
+#include <trimtab/int8/pool.hpp>
+#include <trimtab/net/factors.hpp>
+#include <trimtab/net/float_executor.hpp>
+#include <trimtab/net/lower.hpp>
+#include <trimtab/ops/bias.hpp>
+#include <trimtab/ops/fake_quantize.hpp>
+#include <trimtab/ops/grid_steps.hpp>
+
+namespace trimtab {
+
+/// Holds the activations of one batch between forward and backward. Not to be shared by threads; its work is cut into threads by itself.
+class FakeQuantExecutor {
+ public:
+  /// `q` must outlive the executor, and may change its factors between calls.
+  explicit FakeQuantExecutor(const QuantizedNetwork& q) : q_(&q), nodes_(q.network.size()) { refresh(); }
+
+  /// Takes over the factors: requantizes the weights. To be called after every change of them.
+  void refresh() {
+    for (NodeId id = 0; id < network().size(); ++id) {
+      State& s = nodes_[id];
+      s.grid = byte_grid(*q_, id);
+      std::visit(detail::Overload{[&](const Conv2d& l) { prepare(id, l, s); }, [&](const DepthwiseConv2d& l) { prepare(id, l, s); },
+                                  [&](const Linear& l) { prepare(id, l, s); }, [](const auto&) {}},
+                 network()[id].op);
+    }
+  }
+
+  /// Runs x (N H W C) and returns the dequantized output, N C. Throws shape_error when x does not fit the network.
+  const Array& forward(const Array& x) {
+    Extents expected{x.dimension() == 0 ? 0 : x.shape(0)};
+    for (const std::size_t e : network()[network().input()].extent) expected.push_back(e);
+    detail::require_extents(view(x).extent, expected, "FakeQuantExecutor::forward: x");
+    batch_ = x.shape(0);
+    for (NodeId id = 0; id < network().size(); ++id) run_node(id, x);
+    const NodeId out = network().output();
+    detail::resize_for(network()[out], batch_, output_);
+    bytes_to_reals(nodes_[out].bytes.data(), nodes_[out].bytes.size(), nodes_[out].grid, output_.data());
+    return output_;
+  }
+
+  /// Adds dloss/dfactor of the last forward to `grad_factors`, in the order of factor_blocks. grad_output: dloss/doutput, N C.
+  void backward(const Array& grad_output, std::span<float> grad_factors, TrainedSet trained = {}) {
+    if (grad_factors.size() != factor_count(*q_))
+      throw shape_error(detail::message("FakeQuantExecutor::backward: ", grad_factors.size(), " gradients for ", factor_count(*q_), " factors"));
+    detail::require_extents(view(grad_output).extent, view(output_).extent, "FakeQuantExecutor::backward: grad_output");
+    for (State& s : nodes_) s.grad_factors = {};
+    for (const FactorBlock& block : factor_blocks(*q_))
+      nodes_[block.node].grad_factors[static_cast<std::size_t>(block.kind)] = block.of(grad_factors);
+
+    for (State& s : nodes_) s.has_grad = false;
+    Array& grad = gradient(network().output());
+    for (std::size_t i = 0; i < grad.size(); ++i) grad.data()[i] += grad_output.data()[i];
+    const NodeId lowest = lowest_trained(trained);
+    for (NodeId id = network().size(); id-- > lowest;)
+      if (nodes_[id].has_grad) node_backward(id, lowest, trained);
+  }
+
+  /// The bytes (byte_grid) that node `id` put out in the last forward.
+  std::span<const std::uint8_t> bytes(NodeId id) const { return nodes_[id].bytes; }
+  /// The same output before its clip and rounding, in steps of the grid; of nodes that keep their input's codes, nothing.
+  std::span<const float> steps(NodeId id) const { return nodes_[id].steps; }
+  const Affine<float>& grid(NodeId id) const { return nodes_[id].grid; }
+
+ private:
+  struct State {
+    Affine<float> grid;
+    LoweredLayer lowered;
+    int8::PackedConv2d packed;
+    int8::PackedDepthwise packed_depthwise;
+    std::vector<float> effective;     // weights times their point-wise factors, where there are any
+    Array weight;                     // dequantized, for backward
+    std::vector<std::uint8_t> bytes;  // the output
+    std::vector<float> steps;         // the output before clip and rounding, in steps of the grid
+    Array grad;                       // dloss / doutput
+    bool has_grad = false;
+    std::array<std::span<float>, 4> grad_factors;  // by FactorKind, of the backward under way
+  };
+
+  const Network& network() const { return q_->network; }
+
+  template <class L>
+  void prepare(NodeId id, const L& own, State& s) {
+    const NodeId in = network()[id].inputs[0];
+    const PointwiseFactors& factors = q_->pointwise[id];
+    std::optional<L> multiplied;
+    if (!factors.weight.empty()) {
+      multiplied = effective_layer(own, factors);
+      s.effective.assign(multiplied->weight.begin(), multiplied->weight.end());
+    }
+    const L& layer = multiplied ? *multiplied : own;
+    s.lowered = lower_layer(layer, *q_->weight[id], q_->output_grid(in).scale, s.grid.scale);
+    const auto extent = view(layer.weight).extent;
+    const TensorView<const std::int8_t> codes(s.lowered.codes.data(), extent);
+    if constexpr (std::is_same_v<L, Conv2d>)
+      int8::repack_conv2d(codes, s.packed, layer.groups, s.lowered.zero_point);
+    else if constexpr (std::is_same_v<L, DepthwiseConv2d>)
+      int8::repack_depthwise_conv2d(codes, s.packed_depthwise, s.lowered.zero_point);
+    else
+      int8::repack_linear(codes, s.packed, s.lowered.zero_point);
+    s.weight.resize(std::vector<std::size_t>(extent.begin(), extent.end()));
+    auto reals = view(s.weight);
+    dequantize(codes, *q_->weight[id], reals);
+  }
+
+  /// Extents of node id's output for this batch.
+  Extents batch_extent(NodeId id) const {
+    Extents e{batch_};
+    for (const std::size_t n : network()[id].extent) e.push_back(n);
+    return e;
+  }
+  Extents input_extent(NodeId id) const { return batch_extent(network()[id].inputs[0]); }
+  TensorView<const std::uint8_t> bytes_of(NodeId id) const { return {nodes_[id].bytes.data(), batch_extent(id)}; }
+  const Affine<float>& grid_of(NodeId id) const { return nodes_[id].grid; }
+
+  /// Bytes and steps of one node from its inputs' bytes.
+  void run_node(NodeId id, const Array& x) {
+    const Node& node = network()[id];
+    State& s = nodes_[id];
+    s.bytes.resize(batch_ * element_count(node.extent));
+    if (detail::keeps_codes(node.op)) {
+      keep_codes(id);
+      return;
+    }
+    s.steps.resize(s.bytes.size());
+    const TensorView<float> steps(s.steps.data(), batch_extent(id));
+    const auto in = [&](std::size_t i = 0) { return node.inputs[i]; };
+    std::visit(detail::Overload{
+                   [&](const Input&) {
+                     for (std::size_t i = 0; i < s.steps.size(); ++i) s.steps[i] = x.data()[i] / s.grid.scale;
+                   },
+                   [&](const Conv2d& l) {
+                     int8::conv2d(bytes_of(in()), grid_of(in()).zero_point, s.packed, s.lowered.bias, l.window, s.lowered.multiplier, steps,
+                                  workspace_);
+                   },
+                   [&](const DepthwiseConv2d& l) {
+                     int8::depthwise_conv2d(bytes_of(in()), grid_of(in()).zero_point, s.packed_depthwise, s.lowered.bias, l.window,
+                                            s.lowered.multiplier, steps, workspace_);
+                   },
+                   [&](const Linear&) {
+                     int8::linear(bytes_of(in()), grid_of(in()).zero_point, s.packed, s.lowered.bias, s.lowered.multiplier, steps,
+                                  workspace_);
+                   },
+                   [&](const Add&) { int8::add_steps(bytes_of(in()), grid_of(in()), bytes_of(in(1)), grid_of(in(1)), s.grid.scale, steps); },
+                   [&](const Concat&) {
+                     float* to = s.steps.data();
+                     for (const NodeId part : node.inputs) {
+                       rescale_rows(nodes_[part].bytes, grid_of(part), network()[part].extent.back(), s.grid.scale, to, node.extent.back());
+                       to += network()[part].extent.back();
+                     }
+                   },
+                   [&](const AveragePool& l) {
+                     int8::average_pool_steps(bytes_of(in()), grid_of(in()), l.kernel_h, l.kernel_w, l.window, l.count_include_pad,
+                                              s.grid.scale, steps);
+                   },
+                   [&](const GlobalAveragePool&) { int8::global_average_pool_steps(bytes_of(in()), grid_of(in()), s.grid.scale, steps); },
+                   [](const auto&) {}},
+               node.op);
+    steps_to_bytes(s.steps.data(), s.steps.size(), s.grid, s.bytes.data());
+  }
+
+  /// steps = float(x - zero_point) * (scale / scale_y), rows of `columns` written `stride` apart: one input of a Concat.
+  static void rescale_rows(std::span<const std::uint8_t> x, const Affine<float>& grid, std::size_t columns, float scale_y, float* steps,
+                           std::size_t stride) {
+    const float m = grid.scale / scale_y;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      steps[i / columns * stride + i % columns] = static_cast<float>(std::int32_t{x[i]} - grid.zero_point) * m;
+  }
+
+  /// MaxPool, Clip and Flatten: bytes to bytes on one grid.
+  void keep_codes(NodeId id) {
+    State& s = nodes_[id];
+    const NodeId in = network()[id].inputs[0];
+    if (const MaxPool* pool = std::get_if<MaxPool>(&network()[id].op))
+      int8::max_pool(bytes_of(in), pool->kernel_h, pool->kernel_w, pool->window, TensorView<std::uint8_t>(s.bytes.data(), batch_extent(id)));
+    else
+      s.bytes = nodes_[in].bytes;
+    for (std::uint8_t& byte : s.bytes)
+      byte = static_cast<std::uint8_t>(std::clamp<std::int32_t>(byte, s.grid.codes.qmin, s.grid.codes.qmax));
+  }
+
+  /// grad_x += grad at the first of each window's largest bytes.
+  void max_pool_backward(NodeId id, const MaxPool& pool, Array& grad_x) const {
+    const Extents e = input_extent(id);
+    const WindowGeometry g = window_geometry(e, pool.kernel_h, pool.kernel_w, e[3], pool.window, 1, network()[id].name.c_str());
+    const WindowOptions& o = g.options;
+    const std::vector<std::uint8_t>& x = nodes_[network()[id].inputs[0]].bytes;
+    parallel_for(g.n, [&](std::size_t n) {  // windows of one picture may overlap
+      for (std::size_t i = 0; i < g.out_h * g.out_w * g.c; ++i) {
+        const std::size_t oh = i / g.c / g.out_w, ow = i / g.c % g.out_w;
+        std::size_t best = 0;
+        int largest = -1;
+        for (std::size_t k = 0; k < g.kernel_h * g.kernel_w; ++k) {
+          const std::size_t ih = oh * o.stride_h + k / g.kernel_w * o.dilation_h - o.padding.top;  // wraps outside the picture
+          const std::size_t iw = ow * o.stride_w + k % g.kernel_w * o.dilation_w - o.padding.left;
+          if (ih >= g.h || iw >= g.w) continue;
+          const std::size_t at = ((n * g.h + ih) * g.w + iw) * g.c + i % g.c;
+          if (x[at] > largest) {
+            largest = x[at];
+            best = at;
+          }
+        }
+        if (largest >= 0) grad_x.data()[best] += nodes_[id].grad.data()[n * g.out_h * g.out_w * g.c + i];
+      }
+    });
+  }
+
+  /// Node id's gradient, zeros at first use within a backward.
+  Array& gradient(NodeId id) {
+    State& s = nodes_[id];
+    if (!s.has_grad) {
+      detail::resize_for(network()[id], batch_, s.grad);
+      std::fill_n(s.grad.data(), s.grad.size(), 0.0F);
+      s.has_grad = true;
+    }
+    return s.grad;
+  }
+
+  /// The first node whose gradient anything asks for.
+  NodeId lowest_trained(TrainedSet trained) const {
+    for (NodeId id = 0; id < network().size(); ++id)
+      if ((trained.activations && q_->output[q_->grid_of[id]]) || ((trained.weights || trained.pointwise) && q_->weight[id])) return id;
+    return network().size();
+  }
+
+  void node_backward(NodeId id, NodeId lowest, TrainedSet trained) {
+    const Node& node = network()[id];
+    State& s = nodes_[id];
+    if (!detail::keeps_codes(node.op)) {
+      const AnyQuantizer& quantizer = *q_->output[q_->grid_of[id]];
+      const Affine<float> grid = quantizer.grid(0);
+      const GridGradient sums = steps_backward(s.steps.data(), s.steps.size(), {node.clip.lo / grid.scale, node.clip.hi / grid.scale},
+                                               {grid.lowest(), grid.highest()}, s.grad.data());
+      if (trained.activations) quantizer.add_gradient(0, sums, nodes_[q_->grid_of[id]].grad_factors[0]);
+    }
+    const auto wanted = [&](std::size_t i = 0) { return node.inputs[i] >= lowest; };
+    const auto grad_in = [&](std::size_t i = 0) -> Array& { return gradient(node.inputs[i]); };
+    const auto weight_factors = [&](const auto& layer, const auto& backward_weight) {
+      const auto [of_activation, of_weight, of_pointwise, of_bias] = s.grad_factors;
+      const bool pointwise = trained.pointwise && !of_pointwise.empty();
+      if (!trained.weights && !pointwise) return;
+      const TensorView<float> x(grown(reals_, nodes_[node.inputs[0]].bytes.size()), input_extent(id));
+      bytes_to_reals(nodes_[node.inputs[0]].bytes.data(), x.size(), grid_of(node.inputs[0]), x.data);
+      const Extents extent = view(layer.weight).extent;
+      const TensorView<float> grad_weight(grown(grad_weight_, layer.weight.size()), extent);
+      std::fill_n(grad_weight.data, grad_weight.size(), 0.0F);
+      backward_weight(x, grad_weight);
+      const TensorView<const float> quantized(s.effective.empty() ? layer.weight.data() : s.effective.data(), extent);
+      std::vector<float> unwanted(trained.weights ? 0 : of_weight.size());
+      const std::span<float> of_threshold = trained.weights ? of_weight : std::span<float>(unwanted);
+      if (!pointwise) {
+        fake_quantize_backward_factors(grad_weight, quantized, *q_->weight[id], of_threshold);
+        return;
+      }
+      const TensorView<float> grad_effective(grown(reals_, layer.weight.size()), extent);
+      std::fill_n(grad_effective.data, grad_effective.size(), 0.0F);
+      fake_quantize_backward(grad_weight, quantized, *q_->weight[id], grad_effective, of_threshold);
+      for (std::size_t i = 0; i < of_pointwise.size(); ++i) of_pointwise[i] += grad_effective.data[i] * layer.weight.data()[i];
+      std::vector<float> grad_bias(layer.bias.size());
+      bias_backward(s.grad, grad_bias);
+      for (std::size_t i = 0; i < grad_bias.size(); ++i) of_bias[i] += grad_bias[i] * layer.bias(i);
+    };
+    std::visit(
+        detail::Overload{
+            [&](const Conv2d& l) {
+              weight_factors(l, [&](const auto& x, const auto& gw) { conv2d_backward_weight(s.grad, x, l.window, l.groups, gw); });
+              if (wanted()) conv2d_backward_input(s.grad, s.weight, l.window, l.groups, grad_in());
+            },
+            [&](const DepthwiseConv2d& l) {
+              weight_factors(l, [&](const auto& x, const auto& gw) { depthwise_conv2d_backward_weight(s.grad, x, l.window, gw); });
+              if (wanted()) depthwise_conv2d_backward_input(s.grad, s.weight, l.window, grad_in());
+            },
+            [&](const Linear& l) {
+              weight_factors(l, [&](const auto& x, const auto& gw) { linear_backward_weight(s.grad, x, gw); });
+              if (wanted()) linear_backward_input(s.grad, s.weight, grad_in());
+            },
+            [&](const Add&) {
+              for (std::size_t i = 0; i < 2; ++i)
+                if (wanted(i)) add_into(s.grad, grad_in(i));
+            },
+            [&](const Concat&) {
+              std::vector<TensorView<float>> parts;
+              for (std::size_t i = 0; i < node.inputs.size(); ++i) parts.push_back(view(grad_in(i)));
+              concat_backward(s.grad, std::span<const TensorView<float>>(parts));
+            },
+            [&](const AveragePool& l) { average_pool_backward(s.grad, l.kernel_h, l.kernel_w, l.window, l.count_include_pad, grad_in()); },
+            [&](const GlobalAveragePool&) { global_average_pool_backward(s.grad, grad_in()); },
+            [&](const MaxPool& l) { max_pool_backward(id, l, grad_in()); },
+            [&](const Clip&) {
+              const std::vector<std::uint8_t>& in = nodes_[node.inputs[0]].bytes;
+              Array& g = grad_in();
+              for (std::size_t i = 0; i < in.size(); ++i)
+                if (in[i] >= s.grid.codes.qmin && in[i] <= s.grid.codes.qmax) g.data()[i] += s.grad.data()[i];
+            },
+            [&](const Flatten&) { add_into(s.grad, grad_in()); }, [](const auto&) {}},
+        node.op);
+  }
+
+  /// Scratch of at least `size` numbers, which keeps its memory from layer to layer.
+  static float* grown(std::vector<float>& scratch, std::size_t size) {
+    if (scratch.size() < size) scratch.resize(size);
+    return scratch.data();
+  }
+
+  static void add_into(const Array& from, Array& to) {
+    parallel_ranges(from.size(), std::size_t{1} << 16, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) to.data()[i] += from.data()[i];
+    });
+  }
+
+  const QuantizedNetwork* q_;
+  std::vector<State> nodes_;
+  std::size_t batch_ = 0;
+  Array output_;
+  std::vector<float> reals_, grad_weight_;
+  int8::Workspace workspace_;
+};
+
+}  // namespace trimtab

@@ -1,0 +1,253 @@
+#pragma once
+/// \file
+/// Training of float networks from labelled pictures: cross-entropy, stochastic gradient descent with momentum and a cosine
+/// schedule, batch norm with the batch's statistics.
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <span>
+#include <trimtab/core/progress.hpp>
+#include <trimtab/net/calibrate.hpp>
+#include <trimtab/net/float_executor.hpp>
+#include <trimtab/net/network.hpp>
+#include <trimtab/ops/bias.hpp>
+#include <trimtab/train/loss.hpp>
+#include <trimtab/train/schedule.hpp>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace trimtab {
+
+/// A network in training mode: forward, backward and the step that moves its weights, biases, gammas and betas. All arithmetic is
+/// cut into pieces that do not depend on the number of threads, and so are the results.
+class FloatTrainer {
+ public:
+  /// `network` must outlive the trainer, which changes its weights in place. Throws unsupported_error when a node has a clip
+  /// fused into it: train before fuse_clips.
+  explicit FloatTrainer(Network& network) : network_(&network), nodes_(network.size()) {
+    for (NodeId id = 0; id < network.size(); ++id) {
+      if (network[id].clip != no_clip)
+        throw unsupported_error(detail::message("FloatTrainer: node ", network[id].name, " has a clip fused into it"));
+      for_each_parameter(id, [&](const auto& values, Parameter& p, bool) {
+        p.grad.assign(values.size(), 0.0F);
+        p.velocity.assign(values.size(), 0.0F);
+      });
+    }
+  }
+
+  /// The output for a batch x (N H W C), batch norm by the batch's own mean and variance. The running mean and variance that
+  /// the network keeps move towards them: r += statistics_rate * (batch - r).
+  const Array& forward(const Array& x, float statistics_rate) {
+    Network& network = *network_;
+    for (NodeId id = 0; id < network.size(); ++id) {
+      const Node& node = network[id];
+      State& s = nodes_[id];
+      s.has_grad = false;
+      if (std::holds_alternative<Input>(node.op)) {
+        s.output = x;
+        continue;
+      }
+      detail::resize_for(node, x.shape(0), s.output);
+      if (BatchNorm* bn = std::get_if<BatchNorm>(&network[id].op)) {
+        batch_norm_train_forward(output(node.inputs[0]), bn->gamma, bn->beta, bn->epsilon, statistics_rate, bn->mean,
+                                 bn->variance, s.output, s.batch_norm);
+      } else if (const MaxPool* pool = std::get_if<MaxPool>(&node.op)) {
+        max_pool_forward(output(node.inputs[0]), pool->kernel_h, pool->kernel_w, pool->window, s.output, s.max_pool);
+      } else {
+        std::vector<const Array*> inputs;
+        for (const NodeId in : node.inputs) inputs.push_back(&output(in));
+        detail::run_node(node, inputs, s.output);
+      }
+    }
+    return output(network.output());
+  }
+
+  /// Adds the gradients of all parameters, given the loss' gradient with respect to the last forward's output.
+  void backward(const Array& grad_output) {
+    const Network& network = *network_;
+    Array& grad = gradient(network.output());
+    detail::require_extents(view(grad_output).extent, view(grad).extent, "FloatTrainer::backward: grad_output");
+    for (std::size_t i = 0; i < grad.size(); ++i) grad.data()[i] += grad_output.data()[i];
+    for (NodeId id = network.size(); id-- > 0;)
+      if (nodes_[id].has_grad) node_backward(id);
+  }
+
+  /// v = momentum * v + grad + weight_decay * w;  w -= rate * v;  then grad = 0. Decay acts on the weights of convolutions and
+  /// linear layers only. Throws value_error when a gradient is not finite, naming the node; the parameters before it have moved
+  /// by then.
+  void step(float rate, float momentum, float weight_decay) {
+    for (NodeId id = 0; id < network_->size(); ++id)
+      for_each_parameter(id, [&](auto& values, Parameter& p, bool decays) {
+        const float decay = decays ? weight_decay : 0.0F;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          if (!std::isfinite(p.grad[i]))
+            throw value_error(
+                detail::message("FloatTrainer::step: a gradient of node ", (*network_)[id].name, " is ", p.grad[i]));
+          p.velocity[i] = momentum * p.velocity[i] + p.grad[i] + decay * values.data()[i];
+          values.data()[i] -= rate * p.velocity[i];
+          p.grad[i] = 0.0F;
+        }
+      });
+  }
+
+  /// The gradients that backward has added up for a node's weight (gamma) and bias (beta); empty for a node without parameters.
+  std::span<const float> grad_weight(NodeId id) const { return nodes_[id].weight.grad; }
+  std::span<const float> grad_bias(NodeId id) const { return nodes_[id].bias.grad; }
+
+ private:
+  struct Parameter {
+    std::vector<float> grad, velocity;
+  };
+  struct State {
+    Array output, grad;
+    bool has_grad = false;
+    BatchNormCache<float> batch_norm;
+    MaxPoolCache max_pool;
+    Parameter weight, bias;
+  };
+
+  const Array& output(NodeId id) const { return nodes_[id].output; }
+
+  /// visit(values, state, decays) for each tensor of parameters of a node.
+  template <class Visit>
+  void for_each_parameter(NodeId id, const Visit& visit) {
+    State& s = nodes_[id];
+    const auto visit_layer = [&](auto& layer) {
+      if constexpr (requires { layer.weight; }) {
+        visit(layer.weight, s.weight, true);
+        visit(layer.bias, s.bias, false);
+      } else if constexpr (requires { layer.gamma; }) {
+        visit(layer.gamma, s.weight, false);
+        visit(layer.beta, s.bias, false);
+      }
+    };
+    std::visit(visit_layer, (*network_)[id].op);
+  }
+
+  /// The gradient of a node's output, zeros at first use within a backward.
+  Array& gradient(NodeId id) {
+    State& s = nodes_[id];
+    if (!s.has_grad) {
+      s.grad.resize(s.output.shape());
+      std::fill_n(s.grad.data(), s.grad.size(), 0.0F);
+      s.has_grad = true;
+    }
+    return s.grad;
+  }
+
+  void node_backward(NodeId id) {
+    const Node& node = (*network_)[id];
+    State& s = nodes_[id];
+    const auto x = [&](std::size_t i = 0) -> const Array& { return output(node.inputs[i]); };
+    // The pictures themselves need no gradient.
+    const auto wanted = [&] { return !std::holds_alternative<Input>((*network_)[node.inputs[0]].op); };
+    const auto grad_x = [&](std::size_t i = 0) -> Array& { return gradient(node.inputs[i]); };
+    const auto bias = [&] {
+      if (!s.bias.grad.empty()) bias_backward(s.grad, s.bias.grad);
+    };
+    const auto weight = [&](const auto& layer) {
+      const auto extent = view(layer.weight).extent;
+      return TensorView<float>(s.weight.grad.data(), extent);
+    };
+    std::visit(detail::Overload{
+                   [](const Input&) {},
+                   [&](const Conv2d& l) {
+                     bias();
+                     conv2d_backward_weight(s.grad, x(), l.window, l.groups, weight(l));
+                     if (wanted()) conv2d_backward_input(s.grad, l.weight, l.window, l.groups, grad_x());
+                   },
+                   [&](const DepthwiseConv2d& l) {
+                     bias();
+                     depthwise_conv2d_backward_weight(s.grad, x(), l.window, weight(l));
+                     if (wanted()) depthwise_conv2d_backward_input(s.grad, l.weight, l.window, grad_x());
+                   },
+                   [&](const Linear& l) {
+                     bias();
+                     linear_backward_weight(s.grad, x(), weight(l));
+                     if (wanted()) linear_backward_input(s.grad, l.weight, grad_x());
+                   },
+                   [&](const BatchNorm& l) {
+                     batch_norm_backward(s.grad, x(), l.gamma, s.batch_norm, grad_x(), s.weight.grad, s.bias.grad);
+                   },
+                   [&](const Clip& l) { clip_backward(s.grad, x(), l.lo, l.hi, grad_x()); },
+                   [&](const Add&) {
+                     add_backward(s.grad, grad_x(0));
+                     add_backward(s.grad, grad_x(1));
+                   },
+                   [&](const GlobalAveragePool&) { global_average_pool_backward(s.grad, grad_x()); },
+                   [&](const Flatten&) {
+                     Array& to = grad_x();
+                     for (std::size_t i = 0; i < to.size(); ++i) to.data()[i] += s.grad.data()[i];
+                   },
+                   [&](const AveragePool& l) {
+                     average_pool_backward(s.grad, l.kernel_h, l.kernel_w, l.window, l.count_include_pad, grad_x());
+                   },
+                   [&](const MaxPool& l) { max_pool_backward(s.grad, l.kernel_h, l.kernel_w, l.window, s.max_pool, grad_x()); },
+                   [&](const Concat&) {
+                     std::vector<TensorView<float>> parts;
+                     for (std::size_t i = 0; i < node.inputs.size(); ++i) parts.push_back(view(grad_x(i)));
+                     concat_backward(s.grad, std::span<const TensorView<float>>(parts));
+                   }},
+               node.op);
+  }
+
+  Network* network_;
+  std::vector<State> nodes_;
+};
+
+struct FloatTrainingOptions {
+  std::size_t epochs = 10, batch = 32;
+  float learning_rate = 0.1F;  ///< peak; a tenth of the steps warm up to it, the others fall as half a cosine
+  float momentum = 0.9F;
+  float weight_decay = 1e-4F;    ///< of weights; not of biases, gammas and betas
+  float statistics_rate = 0.1F;  ///< of batch norm's running mean and variance
+  std::uint64_t seed = 1;        ///< of the pictures' order
+};
+
+struct FloatTrainingReport {
+  std::vector<double> loss;  ///< cross-entropy of each step's batch
+  double seconds = 0, pictures_per_second = 0;
+};
+
+/// Trains `network` in place on the pictures 0 .. labels.size() - 1. Seeded; the same bits on any number of threads. Throws
+/// value_error without pictures, for a batch or number of epochs of 0 or a label out of range, or when a gradient is not finite.
+template <PictureSource Pictures>
+FloatTrainingReport train_float(Network& network, const Pictures& pictures, std::span<const int> labels,
+                                const FloatTrainingOptions& options, const Progress& progress = {}) {
+  if (labels.empty() || options.batch == 0 || options.epochs == 0)
+    throw value_error(detail::message("train_float: ", labels.size(), " pictures, batch ", options.batch, ", ", options.epochs,
+                                      " epochs; each must be 1 or more"));
+  const std::size_t batch = std::min(options.batch, labels.size());
+  const std::size_t steps_per_epoch = labels.size() / batch;  // what is left over comes up in another epoch's order
+  const std::size_t steps = steps_per_epoch * options.epochs;
+  const CosineAnnealing schedule(static_cast<double>(options.learning_rate), steps, steps / 10);
+
+  FloatTrainer trainer(network);
+  FloatTrainingReport report;
+  std::vector<std::size_t> order = detail::first_indices(labels.size());
+  std::mt19937_64 random(options.seed);
+  std::vector<int> wanted(batch);
+  const auto start = std::chrono::steady_clock::now();
+  for (std::size_t step = 0; step < steps; ++step) {
+    if (step % steps_per_epoch == 0)
+      for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
+    const auto some = std::span<const std::size_t>(order).subspan(step % steps_per_epoch * batch, batch);
+    for (std::size_t i = 0; i < batch; ++i) wanted[i] = labels[some[i]];
+    const Array& logits = trainer.forward(pictures(some), options.statistics_rate);
+    Array grad = xt::zeros_like(logits);
+    report.loss.push_back(cross_entropy(logits, wanted, grad));
+    trainer.backward(grad);
+    trainer.step(static_cast<float>(schedule.rate(step)), options.momentum, options.weight_decay);
+    if (progress) progress(step + 1, steps);
+  }
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.pictures_per_second = static_cast<double>(steps * batch) / report.seconds;
+  return report;
+}
+
+}  // namespace trimtab

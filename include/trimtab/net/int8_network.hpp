@@ -1,0 +1,207 @@
+#pragma once
+/// \file
+/// The network as it is deployed: packed weights, integers from the first layer to the last, and one block of memory for all activations.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <trimtab/int8/add.hpp>
+#include <trimtab/int8/concat.hpp>
+#include <trimtab/int8/conv2d.hpp>
+#include <trimtab/int8/depthwise_conv2d.hpp>
+#include <trimtab/int8/pool.hpp>
+#include <trimtab/net/arena.hpp>
+#include <trimtab/net/lower.hpp>
+
+namespace trimtab {
+
+/// A lowered network. It does not change after construction, and holds nothing of the float network: any number of threads may run it, each
+/// with a Workspace of its own. Codes are held in bytes (byte_grid). They equal those of FakeQuantExecutor, all of them; see verify.
+class Int8Network {
+ public:
+  /// Memory of one caller: the activations and the kernels' scratch. Grown by the first run of a batch size, then reused.
+  class Workspace {
+    friend class Int8Network;
+    std::vector<std::uint8_t> arena_;
+    int8::Workspace kernels_;
+  };
+
+  /// Lowers every layer (lower_layer) and packs it. Throws quantization_range_error and value_error as these do.
+  explicit Int8Network(const QuantizedNetwork& q) {
+    const Network& n = q.network;
+    std::vector<std::size_t> last_read(n.size()), buffer_of(n.size());
+    std::vector<Lifetime> lifetimes;
+    for (NodeId id = 0; id < n.size(); ++id) {
+      const Node& node = n[id];
+      Step step{node.name, make_kernel(q, id), {}, 0, node.extent, byte_grid(q, id)};
+      for (const NodeId in : node.inputs) step.inputs.push_back(in);
+      // Flatten reads its input's bytes where they are.
+      if (std::holds_alternative<Flatten>(node.op)) {
+        buffer_of[id] = buffer_of[node.inputs[0]];
+      } else {
+        buffer_of[id] = lifetimes.size();
+        lifetimes.push_back({element_count(node.extent), id, id});
+      }
+      step.buffer = buffer_of[id];
+      for (const NodeId in : node.inputs) lifetimes[buffer_of[in]].last = id;
+      steps_.push_back(std::move(step));
+    }
+    input_ = n.input();
+    output_ = n.output();
+    lifetimes[buffer_of[output_]].last = n.size();
+    plan_ = plan_arena(lifetimes);
+  }
+
+  /// Runs x, N H W C floats, and returns the output's codes, N C in bytes, which live in `workspace` until its next use. Calls
+  /// look(node, bytes) after each node. Throws shape_error when x does not fit.
+  template <Tensor X, class Look>
+  std::span<const std::uint8_t> run(const X& x, Workspace& workspace, const Look& look) const {
+    const auto xv = detail::dense_view(x, steps_[input_].extent.size() + 1, "Int8Network::run: x");
+    const std::size_t batch = xv.extent[0];
+    detail::require_extents(xv.extent, with_batch(batch, steps_[input_].extent), "Int8Network::run: x");
+    if (workspace.arena_.size() < batch * plan_.bytes) workspace.arena_.resize(batch * plan_.bytes);
+    for (NodeId id = 0; id < steps_.size(); ++id) {
+      if (id == input_)
+        quantize_input(xv.data, xv.size(), workspace);
+      else
+        run_step(steps_[id], batch, workspace);
+      look(id, std::span<const std::uint8_t>(bytes(id, batch, workspace).data, batch * element_count(steps_[id].extent)));
+    }
+    return {bytes(output_, batch, workspace).data, batch * element_count(steps_[output_].extent)};
+  }
+  template <Tensor X>
+  std::span<const std::uint8_t> run(const X& x, Workspace& workspace) const {
+    return run(x, workspace, [](NodeId, std::span<const std::uint8_t>) {});
+  }
+
+  /// The grid of the output's codes: real = scale * (code - zero_point).
+  const Affine<float>& output_grid() const { return steps_[output_].grid; }
+  /// Extents of the input (H W C) and of the output (C) of one picture.
+  const Extents& input_extent() const { return steps_[input_].extent; }
+  const Extents& output_extent() const { return steps_[output_].extent; }
+  const std::string& name(NodeId id) const { return steps_[id].name; }
+  std::size_t size() const { return steps_.size(); }
+  /// Bytes of activations that one picture needs.
+  std::size_t arena_bytes() const { return plan_.bytes; }
+
+ private:
+  struct Convolution {
+    int8::PackedConv2d weight;
+    WindowOptions window;
+    std::vector<std::int32_t> bias;
+    std::vector<float> multiplier;
+  };
+  struct Depthwise {
+    int8::PackedDepthwise weight;
+    WindowOptions window;
+    std::vector<std::int32_t> bias;
+    std::vector<float> multiplier;
+  };
+  struct FullyConnected {
+    int8::PackedConv2d weight;
+    std::vector<std::int32_t> bias;
+    std::vector<float> multiplier;
+  };
+  using Kernel = std::variant<Input, Convolution, Depthwise, FullyConnected, Add, Concat, AveragePool, MaxPool, GlobalAveragePool, Clip, Flatten>;
+  struct Step {
+    std::string name;
+    Kernel kernel;
+    std::vector<NodeId> inputs;
+    std::size_t buffer;
+    Extents extent;
+    Affine<float> grid;
+  };
+
+  static Extents with_batch(std::size_t batch, const Extents& extent) {
+    Extents e{batch};
+    for (const std::size_t n : extent) e.push_back(n);
+    return e;
+  }
+
+  static Kernel make_kernel(const QuantizedNetwork& q, NodeId id) {
+    const auto lowered = [&](const auto& l) {
+      return lower_layer(effective_layer(l, q.pointwise[id]), *q.weight[id], q.output_grid(q.network[id].inputs[0]).scale, q.output_grid(id).scale);
+    };
+    const auto codes = [](const LoweredLayer& l, const Extents& e) { return TensorView<const std::int8_t>(l.codes.data(), e); };
+    return std::visit(
+        detail::Overload{[&](const Conv2d& l) -> Kernel {
+                           LoweredLayer low = lowered(l);
+                           return Convolution{int8::pack_conv2d(codes(low, view(l.weight).extent), l.groups, low.zero_point), l.window,
+                                              std::move(low.bias), std::move(low.multiplier)};
+                         },
+                         [&](const DepthwiseConv2d& l) -> Kernel {
+                           LoweredLayer low = lowered(l);
+                           return Depthwise{int8::pack_depthwise_conv2d(codes(low, view(l.weight).extent), low.zero_point), l.window,
+                                            std::move(low.bias), std::move(low.multiplier)};
+                         },
+                         [&](const Linear& l) -> Kernel {
+                           LoweredLayer low = lowered(l);
+                           return FullyConnected{int8::pack_linear(codes(low, view(l.weight).extent), low.zero_point), std::move(low.bias),
+                                                 std::move(low.multiplier)};
+                         },
+                         [](const BatchNorm&) -> Kernel { throw unsupported_error("Int8Network: a batch norm was not folded"); },
+                         [](const auto& op) -> Kernel { return op; }},
+        q.network[id].op);
+  }
+
+  TensorView<std::uint8_t> bytes(NodeId id, std::size_t batch, Workspace& workspace) const {
+    return {workspace.arena_.data() + batch * plan_.offset[steps_[id].buffer], with_batch(batch, steps_[id].extent)};
+  }
+
+  void quantize_input(const float* x, std::size_t count, Workspace& workspace) const {
+    const Affine<float>& grid = steps_[input_].grid;
+    std::uint8_t* to = workspace.arena_.data() + count / element_count(steps_[input_].extent) * plan_.offset[steps_[input_].buffer];
+    parallel_ranges(count, std::size_t{1} << 14, [=](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) to[i] = static_cast<std::uint8_t>(grid.quantize(x[i]));
+    });
+  }
+
+  void run_step(const Step& step, std::size_t batch, Workspace& workspace) const {
+    const auto x = [&](std::size_t i = 0) { return TensorView<const std::uint8_t>(bytes(step.inputs[i], batch, workspace)); };
+    const auto grid = [&](std::size_t i = 0) -> const Affine<float>& { return steps_[step.inputs[i]].grid; };
+    const TensorView<std::uint8_t> y(workspace.arena_.data() + batch * plan_.offset[step.buffer], with_batch(batch, step.extent));
+    const auto requantize = [&](const std::vector<float>& multiplier) {
+      return Requantize{multiplier, step.grid.zero_point, step.grid.codes.qmin, step.grid.codes.qmax};
+    };
+    const auto clamp_codes = [&](const std::uint8_t* from, std::size_t count) {
+      for (std::size_t i = 0; i < count; ++i)
+        y.data[i] = static_cast<std::uint8_t>(std::clamp<std::int32_t>(from[i], step.grid.codes.qmin, step.grid.codes.qmax));
+    };
+    std::visit(
+        detail::Overload{
+            [&](const Convolution& l) {
+              int8::conv2d(x(), grid().zero_point, l.weight, l.bias, l.window, requantize(l.multiplier), y, workspace.kernels_);
+            },
+            [&](const Depthwise& l) {
+              int8::depthwise_conv2d(x(), grid().zero_point, l.weight, l.bias, l.window, requantize(l.multiplier), y, workspace.kernels_);
+            },
+            [&](const FullyConnected& l) {
+              int8::linear(x(), grid().zero_point, l.weight, l.bias, requantize(l.multiplier), y, workspace.kernels_);
+            },
+            [&](const Add&) { int8::add(x(0), grid(0), x(1), grid(1), step.grid, y); },
+            [&](const Concat&) {
+              std::vector<int8::ConcatInput<std::uint8_t>> parts;
+              for (std::size_t i = 0; i < step.inputs.size(); ++i) parts.push_back({x(i), grid(i)});
+              int8::concat(std::span<const int8::ConcatInput<std::uint8_t>>(parts), step.grid, y);
+            },
+            [&](const AveragePool& l) {
+              int8::average_pool(x(), grid(), l.kernel_h, l.kernel_w, l.window, l.count_include_pad, step.grid, y);
+            },
+            [&](const GlobalAveragePool&) { int8::global_average_pool(x(), grid(), step.grid, y); },
+            [&](const MaxPool& l) {
+              int8::max_pool(x(), l.kernel_h, l.kernel_w, l.window, y);
+              clamp_codes(y.data, y.size());
+            },
+            [&](const Clip&) { clamp_codes(x().data, y.size()); }, [](const Flatten&) {}, [](const Input&) {}},
+        step.kernel);
+  }
+
+  std::vector<Step> steps_;
+  NodeId input_ = 0, output_ = 0;
+  ArenaPlan plan_;
+};
+
+}  // namespace trimtab

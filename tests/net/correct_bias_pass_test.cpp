@@ -1,0 +1,125 @@
+#include <catch.hpp>
+#include <small_network.hpp>
+#include <trimtab/net/correct_bias_pass.hpp>
+#include <trimtab/net/float_executor.hpp>
+
+using namespace trimtab;
+
+namespace {
+
+/// Pictures of mean 0.5, the same ones for the same indices.
+struct DrawnPictures {
+  const Network* network;
+  Array operator()(std::span<const std::size_t> indices) const {
+    const Extents& e = (*network)[network->input()].extent;
+    Array x = Array::from_shape({indices.size(), e[0], e[1], e[2]});
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      const Array one = test::random_pictures(*network, 1, unsigned(indices[i]));
+      std::copy(one.begin(), one.end(), x.begin() + std::ptrdiff_t(i * one.size()));
+    }
+    for (float& v : x) v += 0.5F;
+    return x;
+  }
+};
+
+constexpr std::size_t count = 24;
+
+QuantizedNetwork coarse(const Network& n) {
+  QuantizationOptions o;
+  o.weights = WeightMode::scalar;
+  o.weight_bits = 4;
+  return quantize(n, calibrate(n, DrawnPictures{&n}, count, MinMaxObserver<float>()), o);
+}
+
+NodeId find(const Network& n, const std::string& name) {
+  NodeId id = 0;
+  while (n[id].name != name) ++id;
+  return id;
+}
+
+/// One step of a layer's bias: a mean measured with one rounded bias is set by another, within half a step each.
+double bias_step(const QuantizedNetwork& q, const std::string& name) {
+  const NodeId id = find(q.network, name);
+  return double(q.weight[id]->grid(0).scale) * double(q.output_grid(q.network[id].inputs[0]).scale);
+}
+
+/// Mean over pictures, places and channels of |mean of the quantized output - mean of the float output| of a layer.
+double mean_error(const QuantizedNetwork& q, const Network& teacher, const std::string& name) {
+  const NodeId id = find(teacher, name);
+  Network open = teacher;
+  open[id].clip = no_clip;
+  const Array x = DrawnPictures{&teacher}(detail::first_indices(count));
+  const std::size_t channels = teacher[id].extent.back();
+  std::vector<double> difference(channels, 0.0);
+  std::size_t size = 0;
+  run(open, x, [&](NodeId at, const Array& y) {
+    if (at != id) return;
+    size = y.size();
+    for (std::size_t i = 0; i < size; ++i) difference[i % channels] -= double(y.data()[i]);
+  });
+  FakeQuantExecutor executor(q);
+  executor.forward(x);
+  for (std::size_t i = 0; i < size; ++i)
+    difference[i % channels] += double(executor.steps(id)[i]) * double(executor.grid(id).scale);
+  double sum = 0;
+  for (const double d : difference) sum += std::abs(d) / double(size / channels) / double(channels);
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("correct_bias on a network: the means of a first layer without borders are the float network's", "[net]") {
+  std::mt19937 random(3);
+  Network n;
+  NodeId x = n.add(Input{{4, 4, 3}}, {});
+  x = n.add(Conv2d{test::random_tensor<4>({6, 1, 1, 3}, random), test::random_tensor<1>({6}, random), {}}, {x}, "first", relu);
+  x = n.add(DepthwiseConv2d{test::random_tensor<3>({1, 1, 6}, random), test::random_tensor<1>({6}, random), {}}, {x}, "second",
+            relu6);
+  QuantizedNetwork q = coarse(n);
+  const double before = mean_error(q, n, "first"), second = mean_error(q, n, "second");
+  correct_bias(q, DrawnPictures{&n}, count);
+  CHECK(before > 0.02);
+  CHECK(mean_error(q, n, "first") < bias_step(q, "first") + 1e-3);  // the rounding of the pictures is not corrected
+  CHECK(mean_error(q, n, "second") < 0.5 * second);
+}
+
+TEST_CASE("correct_bias_by_outputs: every layer's means are the float network's", "[net]") {
+  const Network n = test::small_network();
+  QuantizedNetwork q = coarse(n);
+  const double before = mean_error(q, n, "logits");
+  QuantizedNetwork analytic = q;
+  correct_bias(analytic, DrawnPictures{&n}, count);
+  correct_bias_by_outputs(q, n, DrawnPictures{&n}, count);
+  for (const char* name : {"stem", "dw", "project", "side", "grouped", "logits"}) {
+    CAPTURE(name);
+    CHECK(mean_error(q, n, name) < bias_step(q, name) + 1e-6);
+  }
+  CHECK(mean_error(analytic, n, "logits") < before);
+  CHECK(before > 1e-2);
+}
+
+TEST_CASE("bias correction on a network: the same bits on any number of threads", "[net]") {
+  const Network n = test::small_network();
+  QuantizedNetwork one = coarse(n), three = one;
+  {
+    const ScopedThreads scope(1);
+    correct_bias(one, DrawnPictures{&n}, count);
+  }
+  {
+    const ScopedThreads scope(3);
+    correct_bias(three, DrawnPictures{&n}, count);
+  }
+  for (NodeId id = 0; id < n.size(); ++id)
+    detail::with_weights(one.network[id].op, [&](const auto& layer) {
+      const auto& other = std::get<std::remove_cvref_t<decltype(layer)>>(three.network[id].op);
+      CHECK((layer.bias == other.bias));
+    });
+}
+
+TEST_CASE("bias correction on a network: needs pictures and the same network", "[net]") {
+  const Network n = test::small_network();
+  QuantizedNetwork q = coarse(n);
+  CHECK_THROWS_AS(correct_bias(q, DrawnPictures{&n}, 0), value_error);
+  CHECK_THROWS_AS(correct_bias_by_outputs(q, n, DrawnPictures{&n}, 0), value_error);
+  CHECK_THROWS_AS(correct_bias_by_outputs(q, Network(), DrawnPictures{&n}, 4), shape_error);
+}
