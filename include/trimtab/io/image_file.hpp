@@ -1,0 +1,152 @@
+#pragma once
+/// \file
+/// One picture as bytes: reading JPEG and PNG, resizing and cropping it to a network's input.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <trimtab/core/adapt_xtensor.hpp>
+#include <trimtab/core/error.hpp>
+#include <trimtab/io/stb_image.hpp>
+#include <utility>
+#include <vector>
+
+namespace trimtab {
+
+/// Bytes 0 to 255, extents H W 3, red first.
+using Picture = xt::xtensor<std::uint8_t, 3>;
+
+/// Larger pictures are refused before anything is allocated for them: 67 million pixels, 201 MB.
+inline constexpr std::size_t max_image_pixels = std::size_t{1} << 26;
+
+namespace detail {
+
+/// The bytes of a regular file of at most `limit` bytes. Throws io_error.
+inline std::vector<unsigned char> read_bytes(const std::filesystem::path& path, std::uintmax_t limit, const char* what) {
+  std::error_code failed;
+  if (!std::filesystem::is_regular_file(path, failed)) throw io_error(message(what, ": no file ", path.string()));
+  const std::uintmax_t size = std::filesystem::file_size(path, failed);
+  if (failed) throw io_error(message(what, ": cannot read ", path.string(), ": ", failed.message()));
+  if (size > limit) throw io_error(message(what, ": ", path.string(), " has ", size, " bytes, more than ", limit));
+  std::vector<unsigned char> bytes(static_cast<std::size_t>(size));
+  std::ifstream file(path, std::ios::binary);
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  if (!file || static_cast<std::uintmax_t>(file.gcount()) != size) throw io_error(message(what, ": cannot read ", path.string()));
+  return bytes;
+}
+
+/// Which inputs make one output of a resized axis, and how much each: a triangle as wide as two outputs where the axis shrinks.
+struct ResizeAxis {
+  struct Tap {
+    std::size_t first;
+    std::vector<std::int32_t> weight;  // in units of 2^-22
+  };
+  std::vector<Tap> taps;
+
+  ResizeAxis(std::size_t in, std::size_t out) {
+    const double scale = static_cast<double>(in) / static_cast<double>(out), radius = std::max(1.0, scale);
+    for (std::size_t i = 0; i < out; ++i) {
+      const double centre = (static_cast<double>(i) + 0.5) * scale;
+      const auto first = static_cast<std::size_t>(std::max(0.0, std::floor(centre - radius + 0.5)));
+      const auto last = std::min(in, static_cast<std::size_t>(centre + radius + 0.5));
+      std::vector<double> triangle;
+      double sum = 0.0;
+      for (std::size_t j = first; j < last; ++j) {
+        triangle.push_back(std::max(0.0, 1.0 - std::abs((static_cast<double>(j) + 0.5 - centre) / radius)));
+        sum += triangle.back();
+      }
+      Tap tap{first, {}};
+      for (const double t : triangle) tap.weight.push_back(static_cast<std::int32_t>(std::floor(t / sum * (1 << 22) + 0.5)));
+      taps.push_back(std::move(tap));
+    }
+  }
+};
+
+/// One pass of a resize: out(o, i, k) = sum of in(o, j, k) over the taps j of i, rounded to a byte.
+inline void resize_axis(const std::uint8_t* in, std::size_t outer, std::size_t in_length, std::size_t inner,
+                        const ResizeAxis& axis, std::uint8_t* out) {
+  std::vector<std::int32_t> sum(inner);
+  for (std::size_t o = 0; o < outer; ++o)
+    for (const ResizeAxis::Tap& tap : axis.taps) {
+      std::fill(sum.begin(), sum.end(), 1 << 21);
+      for (std::size_t t = 0; t < tap.weight.size(); ++t) {
+        const std::uint8_t* row = in + (o * in_length + tap.first + t) * inner;
+        for (std::size_t k = 0; k < inner; ++k) sum[k] += tap.weight[t] * row[k];
+      }
+      for (std::size_t k = 0; k < inner; ++k) *out++ = static_cast<std::uint8_t>(std::clamp(sum[k] >> 22, 0, 255));
+    }
+}
+
+}  // namespace detail
+
+/// Decodes a JPEG or PNG. Grey becomes equal red, green and blue; transparency is dropped, not blended; of 16 bits the upper 8
+/// stay; EXIF rotation is not applied. Throws io_error for a file that cannot be read and parse_error for one that is no
+/// picture, is cut short or larger than max_image_pixels, both with the file's name.
+inline Picture load_image(const std::filesystem::path& path) {
+  const std::vector<unsigned char> bytes = detail::read_bytes(path, std::uintmax_t{1} << 29, "load_image");
+  const auto refuse = [&](const std::string& why) { throw parse_error("load_image: " + path.string() + ": " + why); };
+  const int length = static_cast<int>(bytes.size());
+  int w = 0, h = 0, channels = 0;
+  if (stbi_info_from_memory(bytes.data(), length, &w, &h, &channels) == 0)
+    refuse("neither JPEG nor PNG (" + std::string(stbi_failure_reason()) + ")");
+  if (w < 1 || h < 1 || static_cast<std::size_t>(w) * static_cast<std::size_t>(h) > max_image_pixels)
+    refuse(detail::message(w, " x ", h, " pixels, expected 1 to ", max_image_pixels));
+  unsigned char* pixels = stbi_load_from_memory(bytes.data(), length, &w, &h, &channels, 3);
+  if (pixels == nullptr) refuse("cannot be decoded (" + std::string(stbi_failure_reason()) + ")");
+  Picture picture = Picture::from_shape({static_cast<std::size_t>(h), static_cast<std::size_t>(w), 3});
+  std::copy_n(pixels, picture.size(), picture.data());
+  stbi_image_free(pixels);
+  return picture;
+}
+
+/// Bilinear, with the triangle widened to the scale where the picture shrinks, so that nothing is skipped. The steps are those of
+/// Pillow's BILINEAR: first along the width, then along the height, weights of 22 bits, bytes between the passes.
+/// Throws value_error for an empty picture or extent.
+inline Picture resize_bilinear(const Picture& x, std::size_t h, std::size_t w) {
+  if (x.size() == 0 || h < 1 || w < 1 || h * w > max_image_pixels || x.shape(2) != 3)
+    throw value_error(detail::message("resize_bilinear: cannot make ", h, " x ", w, " pixels of ", view(x).extent));
+  const std::size_t in_h = x.shape(0), in_w = x.shape(1);
+  Picture wide = Picture::from_shape({in_h, w, 3});
+  detail::resize_axis(x.data(), in_h, in_w, 3, detail::ResizeAxis(in_w, w), wide.data());
+  Picture y = Picture::from_shape({h, w, 3});
+  detail::resize_axis(wide.data(), 1, in_h, w * 3, detail::ResizeAxis(in_h, h), y.data());
+  return y;
+}
+
+/// The middle h x w pixels; of an odd margin, halves go to the even side, as torchvision rounds. Throws value_error when x is
+/// smaller.
+inline Picture centre_crop(const Picture& x, std::size_t h, std::size_t w) {
+  if (x.shape(0) < h || x.shape(1) < w)
+    throw value_error(detail::message("centre_crop: cannot cut ", h, " x ", w, " pixels out of ", view(x).extent));
+  const auto before = [](std::size_t margin) { return margin / 2 + (margin % 4 == 3 ? 1 : 0); };
+  const std::size_t top = before(x.shape(0) - h), left = before(x.shape(1) - w);
+  Picture y = Picture::from_shape({h, w, 3});
+  for (std::size_t row = 0; row < h; ++row)
+    std::copy_n(x.data() + ((top + row) * x.shape(1) + left) * 3, w * 3, y.data() + row * w * 3);
+  return y;
+}
+
+/// How a picture becomes a network's input: its short side is resized to short_side, and the middle h x w is cut out.
+/// A picture that has h x w pixels already stays as it is.
+struct Fit {
+  std::size_t h = 224, w = 224, short_side = 256;
+};
+
+/// The usual proportion of 256 to 224 for other extents.
+inline Fit fit_to(std::size_t h, std::size_t w) { return {h, w, (std::max(h, w) * 256 + 112) / 224}; }
+
+/// Throws value_error when the crop is larger than the short side.
+inline Picture fit_image(const Picture& x, const Fit& fit) {
+  if (x.shape(0) == fit.h && x.shape(1) == fit.w) return x;
+  const std::size_t shorter = std::min(x.shape(0), x.shape(1));
+  if (shorter == 0) throw value_error("fit_image: the picture is empty");
+  // The long side is rounded down, as torchvision does it.
+  return centre_crop(resize_bilinear(x, x.shape(0) * fit.short_side / shorter, x.shape(1) * fit.short_side / shorter), fit.h,
+                     fit.w);
+}
+
+}  // namespace trimtab

@@ -1,0 +1,6 @@
+#pragma once
+/// \file
+/// Reading and writing ONNX files. Needs the CMake target trimtab::onnx.
+
+#include <trimtab/io/onnx_read.hpp>
+#include <trimtab/io/onnx_write.hpp>

@@ -1,0 +1,89 @@
+#pragma once
+/// \file
+/// What can be said of an ONNX graph before any node is understood: that every name has one definition, which comes before
+/// its use; which nodes the output needs; and how many of them read each value.
+
+#include <string>
+#include <trimtab/core/error.hpp>
+#include <trimtab/io/onnx_attributes.hpp>
+#include <trimtab/io/onnx_schema.hpp>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace trimtab::detail {
+
+/// Operators that hand on the elements they read, perhaps seen with other axes: they do not count as readers.
+inline bool hands_on(const std::string& op) {
+  static const std::unordered_set<std::string> names{"Identity",  "Dropout", "Flatten",   "Reshape", "Squeeze",
+                                                     "Unsqueeze", "Pad",     "Transpose", "Softmax", "LogSoftmax"};
+  return names.count(op) != 0;
+}
+
+struct OnnxGraphUse {
+  std::vector<bool> needed;                              ///< by node: the output depends on it
+  std::unordered_map<std::string, std::string> origin;   ///< by value: the value whose elements it hands on, where another
+  std::unordered_map<std::string, std::size_t> readers;  ///< by origin: needed nodes and graph outputs that compute with it
+
+  const std::string& origin_of(const std::string& value) const {
+    const auto found = origin.find(value);
+    return found == origin.end() ? value : found->second;
+  }
+  std::size_t readers_of(const std::string& value) const {
+    const auto found = readers.find(origin_of(value));
+    return found == readers.end() ? 0 : found->second;
+  }
+};
+
+/// Throws parse_error when a name is defined twice, not at all, or only after a node that reads it.
+inline void check_names(const ::onnx::GraphProto& graph) {
+  std::unordered_set<std::string> defined{""};  // the empty name stands for an optional input that is left out
+  for (const auto& tensor : graph.initializer())
+    if (!defined.insert(tensor.name()).second)
+      throw parse_error(message("initializer '", tensor.name(), "' has no name, or one that is taken"));
+  std::unordered_set<std::string> inputs{""};
+  for (const auto& input : graph.input()) {
+    if (!inputs.insert(input.name()).second)
+      throw parse_error(message("graph input '", input.name(), "' has no name, or one that is taken"));
+    defined.insert(input.name());  // an initializer may be an input too: its default
+  }
+  for (const auto& node : graph.node()) {
+    for (const std::string& input : node.input())
+      if (defined.count(input) == 0)
+        throw parse_error(message(describe(node), " reads '", input, "', which no input, initializer or earlier node gives"));
+    if (node.output_size() == 0 || node.output(0).empty()) throw parse_error(message(describe(node), " has no output"));
+    for (const std::string& output : node.output())
+      if (!output.empty() && !defined.insert(output).second)
+        throw parse_error(message(describe(node), " gives '", output, "', which is there already"));
+  }
+  for (const auto& output : graph.output())
+    if (output.name().empty() || defined.count(output.name()) == 0)
+      throw parse_error(message("no node gives the graph output '", output.name(), "'"));
+}
+
+/// Checks the names, then finds needed nodes, origins and readers.
+inline OnnxGraphUse analyse_graph(const ::onnx::GraphProto& graph) {
+  check_names(graph);
+  OnnxGraphUse use;
+  use.needed.resize(static_cast<std::size_t>(graph.node_size()));
+  std::unordered_set<std::string> wanted;
+  for (const auto& output : graph.output()) wanted.insert(output.name());
+  for (std::size_t i = use.needed.size(); i-- > 0;) {
+    const auto& node = graph.node(static_cast<int>(i));
+    for (const std::string& output : node.output())
+      if (!output.empty() && wanted.count(output) != 0) use.needed[i] = true;
+    if (use.needed[i]) wanted.insert(node.input().begin(), node.input().end());
+  }
+  for (std::size_t i = 0; i < use.needed.size(); ++i) {
+    if (!use.needed[i]) continue;
+    const auto& node = graph.node(static_cast<int>(i));
+    if (hands_on(node.op_type()) && node.input_size() > 0)
+      use.origin[node.output(0)] = use.origin_of(node.input(0));
+    else if (node.op_type() != "Shape")
+      for (const std::string& input : node.input()) ++use.readers[use.origin_of(input)];
+  }
+  for (const auto& output : graph.output()) ++use.readers[use.origin_of(output.name())];
+  return use;
+}
+
+}  // namespace trimtab::detail

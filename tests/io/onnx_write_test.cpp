@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <catch.hpp>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <trimtab/io/onnx.hpp>
+#include <trimtab/net/passes.hpp>
+
+#include "onnx_cases.hpp"
+#include "onnx_networks.hpp"
+
+using namespace trimtab;
+
+namespace {
+
+/// Names, inputs, clips, extents and every number of every operator.
+void require_equal(const Network& a, const Network& b) {
+  REQUIRE(a.size() == b.size());
+  CHECK(a.output() == b.output());
+  for (NodeId id = 0; id < a.size(); ++id) {
+    CAPTURE(id, a[id].name, b[id].name, operator_name(a[id].op), operator_name(b[id].op));
+    CHECK(a[id].name == b[id].name);
+    CHECK(a[id].inputs == b[id].inputs);
+    CHECK(a[id].extent == b[id].extent);
+    CHECK(a[id].clip == b[id].clip);
+    REQUIRE(a[id].op.index() == b[id].op.index());
+    std::visit(
+        detail::Overload{[](const Input& x, const Input& y) { CHECK(x.extent == y.extent); },
+                         [](const Conv2d& x, const Conv2d& y) {
+                           CHECK((x.weight == y.weight && x.bias == y.bias && x.window == y.window && x.groups == y.groups));
+                         },
+                         [](const DepthwiseConv2d& x, const DepthwiseConv2d& y) {
+                           CHECK((x.weight == y.weight && x.bias == y.bias && x.window == y.window));
+                         },
+                         [](const Linear& x, const Linear& y) { CHECK((x.weight == y.weight && x.bias == y.bias)); },
+                         [](const BatchNorm& x, const BatchNorm& y) {
+                           CHECK((x.gamma == y.gamma && x.beta == y.beta && x.mean == y.mean && x.variance == y.variance));
+                           CHECK(x.epsilon == y.epsilon);
+                         },
+                         [](const Clip& x, const Clip& y) { CHECK(x == y); },
+                         [](const AveragePool& x, const AveragePool& y) {
+                           CHECK((x.kernel_h == y.kernel_h && x.kernel_w == y.kernel_w && x.window == y.window));
+                           CHECK(x.count_include_pad == y.count_include_pad);
+                         },
+                         [](const MaxPool& x, const MaxPool& y) {
+                           CHECK((x.kernel_h == y.kernel_h && x.kernel_w == y.kernel_w && x.window == y.window));
+                         },
+                         [](const auto&, const auto&) {}},
+        a[id].op, b[id].op);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("write_onnx: reading a written network gives the same network", "[io]") {
+  const Network network = every_operator_network();
+  const OnnxModel model = parse_onnx(serialize_onnx(network, {{"preprocessing", "x/127.5-1"}, {"empty", ""}}));
+  require_equal(fuse_clips(model.network), network);
+  CHECK(model.metadata == std::map<std::string, std::string>{{"preprocessing", "x/127.5-1"}, {"empty", ""}});
+  CHECK(model.notes.empty());
+}
+
+TEST_CASE("write_onnx: what read_onnx gives is written so that it reads the same again", "[io]") {
+  for (const OnnxCase& c : onnx_cases()) {
+    CAPTURE(c.name);
+    Network first = c.builder.read().network;
+    first[first.input()].name = "input";
+    require_equal(parse_onnx(serialize_onnx(first)).network, first);
+  }
+}
+
+TEST_CASE("write_onnx: names that repeat, or are the file's own, still give a readable file", "[io]") {
+  Network network;
+  NodeId x = network.add(Input{{4, 4, 2}}, {}, "logits");
+  x = network.add(relu, {x}, "input");
+  x = network.add(Add{}, {x, x}, "input");
+  x = network.add(GlobalAveragePool{}, {x}, "logits", relu6);
+  const std::string bytes = serialize_onnx(network);
+  onnx::ModelProto model;
+  REQUIRE(model.ParseFromString(bytes));
+  std::set<std::string> names;
+  for (const auto& node : model.graph().node()) CHECK(names.insert(node.name()).second);
+  const Network again = parse_onnx(bytes).network;
+  REQUIRE(again.size() == 5);
+  CHECK(std::holds_alternative<Clip>(again[4].op));
+  CHECK(again[again.output()].extent == Extents{1, 1, 2});
+}
+
+TEST_CASE("write_onnx: a network that is only its input, or has a dead end, or an output in the middle", "[io]") {
+  Network network;
+  NodeId x = network.add(Input{{4, 4, 2}}, {}, "input");
+  CHECK(parse_onnx(serialize_onnx(network)).network.size() == 1);
+  x = network.add(GlobalAveragePool{}, {x}, "kept");
+  network.add(relu, {x}, "dead end");
+  network.set_output(x);
+  const OnnxModel model = parse_onnx(serialize_onnx(network));
+  CHECK(model.network.size() == 2);
+  CHECK(model.notes.size() == 1);
+}
+
+TEST_CASE("write_onnx: a file that cannot be written is an io_error and leaves nothing behind", "[io]") {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / "trimtab_write_onnx_test";
+  std::filesystem::remove_all(folder);
+  CHECK_THROWS_AS(write_onnx(every_operator_network(), folder / "model.onnx"), io_error);
+  std::filesystem::create_directory(folder);
+  write_onnx(every_operator_network(), folder / "model.onnx");
+  require_equal(fuse_clips(read_onnx(folder / "model.onnx").network), every_operator_network());
+  CHECK(std::distance(std::filesystem::directory_iterator(folder), {}) == 1);
+  CHECK_THROWS_AS(read_onnx(folder), io_error);
+  CHECK_THROWS_AS(read_onnx(folder / "other.onnx"), io_error);
+  std::filesystem::remove_all(folder);
+}

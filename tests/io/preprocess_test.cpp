@@ -1,0 +1,34 @@
+#include <catch.hpp>
+#include <trimtab/io/preprocess.hpp>
+
+using namespace trimtab;
+
+TEST_CASE("parse_preprocessing: the formulas that float networks carry", "[io]") {
+  CHECK(parse_preprocessing("RGB, x/127.5-1 (values in [-1,1])") == Preprocess{});
+  CHECK(parse_preprocessing("x/127.5 - 1") == Preprocess{});
+  CHECK(parse_preprocessing("x/255").mean == std::array<double, 3>{0, 0, 0});
+  CHECK(parse_preprocessing("x/2+3").mean == std::array<double, 3>{-6, -6, -6});
+
+  const Preprocess p = parse_preprocessing("RGB, (x/255-mean)/std, mean .485,.456,.406 std .229,.224,.225");
+  CHECK(p.mean[0] == Approx(123.675));
+  CHECK(p.mean[2] == Approx(103.53));
+  CHECK(p.scale[1] == Approx(57.12));
+}
+
+TEST_CASE("parse_preprocessing: anything else is refused", "[io]") {
+  CHECK_THROWS_AS(parse_preprocessing("BGR, x/127.5-1"), unsupported_error);
+  for (const char* bad : {"", "RGB", "x", "x/0", "x/nan", "x/127.5-", "x/127.5-1 and more", "(x/255-mean)/std",
+                          "(x/255-mean)/std, mean 1,2 std 1,2,3", "(x/255-mean)/std, mean 1,2,3 std 1,0,3"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(parse_preprocessing(bad), parse_error);
+  }
+}
+
+TEST_CASE("parse_mean_scale: two numbers or six", "[io]") {
+  CHECK(parse_mean_scale("127.5,127.5") == Preprocess{});
+  CHECK(parse_mean_scale("1, 2, 3, 4, 5, 6") == Preprocess{{1, 2, 3}, {4, 5, 6}});
+  for (const char* bad : {"", "1", "1,0", "1,2,3", "1,2,", "1,2,3,4,5,6,7", "1;2", "1,inf", "nan,1"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(parse_mean_scale(bad), parse_error);
+  }
+}
