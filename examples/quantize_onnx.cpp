@@ -1,0 +1,304 @@
+// From a float ONNX classifier and a folder of unlabelled pictures to an int8 network, with its accuracy.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <iomanip>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/onnx.hpp>
+#include <trimtab/io/images.hpp>
+#include <trimtab/io/progress_bar.hpp>
+#include <trimtab/net/rescale_pass.hpp>
+#include <trimtab/trimtab.hpp>
+
+namespace {
+
+using namespace trimtab;
+using Json = nlohmann::ordered_json;
+
+enum class Execute { fake, int8, both };
+
+struct Arguments {
+  std::string model, images, labels, calibrate, train, preprocess, json;
+  std::size_t calibrate_count = 100, train_count = 500, limit = 0;
+  FineTuneOptions fine_tune;
+  QuantizationOptions quantization;
+  Execute execute = Execute::both;
+  bool train_thresholds = true, rescale_dws = false, equalize = false;
+  int threads = 0;
+  bool quiet = false;
+};
+
+void describe(CLI::App& app, Arguments& a) {
+  app.add_option("--model", a.model, "Float network, ONNX")->required();
+  app.add_option("--images", a.images, "Folder of pictures (JPEG, PNG) to evaluate on")->required();
+  app.add_option("--labels", a.labels, "CSV `file,class_index`: only these pictures of --images are evaluated, and top-1 is reported");
+  app.add_option("--calibrate", a.calibrate, "Folder of unlabelled pictures to calibrate on")->required();
+  app.add_option("--calibrate-count", a.calibrate_count, "How many of them, drawn with --seed")->capture_default_str();
+  app.add_option("--train", a.train, "Folder of unlabelled pictures to train the thresholds on; no training without it");
+  app.add_option("--train-count", a.train_count, "How many of them, drawn with --seed")->capture_default_str();
+  app.add_option("--epochs", a.fine_tune.epochs, "Passes over the training pictures")->capture_default_str();
+  app.add_option("--batch", a.fine_tune.batch, "Pictures in a training step")->capture_default_str();
+  app.add_option("--learning-rate", a.fine_tune.learning_rate, "Peak of the cosine schedule")->capture_default_str();
+  app.add_flag("--rescale-dws", a.rescale_dws, "First even out the channels between depthwise and other convolutions, ReLU6 kept (paper 3.3)");
+  app.add_flag("--equalize", a.equalize, "First equalize the channels of all pairs of layers (Nagel et al., ICCV 2019), ReLU6 kept");
+  app.add_option("--restarts", a.fine_tune.restarts, "Periods of the schedule; the optimizer forgets its state between them")->capture_default_str();
+  app.add_flag("--pointwise", a.fine_tune.trained.pointwise, "Train a factor in [0.75, 1.25] on every weight and bias, too");
+  app.add_option("--pointwise-rate", a.fine_tune.pointwise_rate, "Peak of the schedule for point-wise factors")->capture_default_str();
+  app.add_option("--train-thresholds", a.train_thresholds, "Train the factors of the thresholds")->capture_default_str();
+  app.add_option("--seed", a.fine_tune.seed, "Of the choice and order of pictures")->capture_default_str();
+  app.add_option("--weights", a.quantization.weights, "scalar: one threshold a tensor; vector: one a filter")
+      ->required()
+      ->transform(CLI::CheckedTransformer(std::map<std::string, WeightMode>{{"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}}));
+  app.add_option("--scheme", a.quantization.scheme, "symmetric or asymmetric thresholds")
+      ->required()
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Scheme>{{"symmetric", Scheme::symmetric}, {"asymmetric", Scheme::asymmetric}}));
+  app.add_option("--bits", a.quantization.weight_bits, "Bits of weights and activations, 2 to 8")->capture_default_str();
+  app.add_option("--execute", a.execute, "What evaluates the quantized network: the training executor, the deployed one, or both, compared")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Execute>{{"fake", Execute::fake}, {"int8", Execute::int8}, {"both", Execute::both}}))
+      ->default_str("both");
+  app.add_option("--preprocess", a.preprocess, "MEAN,SCALE: value = (byte - MEAN) / SCALE; default: the model's metadata");
+  app.add_option("--threads", a.threads, "Threads; 0 takes what OpenMP offers")->capture_default_str();
+  app.add_option("--limit", a.limit, "Evaluate on the first N pictures only; 0 is all")->capture_default_str();
+  app.add_option("--json", a.json, "Write the results to this file");
+  app.add_flag("--quiet", a.quiet, "No progress bars and no table");
+}
+
+/// The pictures of a folder, `count` of them drawn with a seed.
+std::vector<std::filesystem::path> draw(const std::string& folder, std::size_t count, std::uint64_t seed) {
+  const std::vector<std::filesystem::path> files = list_images(folder);
+  std::vector<std::size_t> order = detail::first_indices(files.size());
+  std::mt19937_64 random(seed);
+  detail::shuffle(order, random);
+  std::vector<std::filesystem::path> drawn;
+  for (std::size_t i = 0; i < std::min(count, files.size()); ++i) drawn.push_back(files[order[i]]);
+  return drawn;
+}
+
+/// What a pass over pairs of layers did, in a line.
+std::string describe(const char* name, const NetworkRescaling& result) {
+  std::size_t locked = 0, channels = 0;
+  for (const RescaledPair& pair : result.pairs) {
+    locked += pair.rescaling.locked.size();
+    channels += pair.rescaling.factors.size();
+  }
+  return detail::message(name, " (", result.pairs.size(), " pairs, ", locked, " of ", channels, " channels locked)");
+}
+
+Json fidelity_json(const Fidelity& f, const std::optional<double>& top1) {
+  return {{"quantized_top1", top1 ? Json(*top1) : Json()}, {"agreement", f.agreement}, {"logit_rmse", f.rmse}, {"logit_sqnr_db", f.sqnr_db}};
+}
+
+/// Median milliseconds of one picture on one thread.
+double milliseconds_per_image(const Int8Network& network, const PictureSource auto& pictures) {
+  const ScopedThreads one(1);
+  const std::size_t first = 0;
+  const Array x = pictures(std::span(&first, 1));
+  Int8Network::Workspace workspace;
+  std::vector<double> times;
+  for (int i = 0; i < 50; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    network.run(x, workspace);
+    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::nth_element(times.begin(), times.begin() + 25, times.end());
+  return times[25];
+}
+
+struct Evaluation {
+  Array logits;                  // of the int8 network where it ran, else of the training executor
+  std::optional<bool> equal;     // every final code of every picture, where both ran
+};
+
+Evaluation run_quantized(const QuantizedNetwork& q, Execute execute, const PictureSource auto& pictures, std::size_t count,
+                         std::size_t classes, const Progress& progress) {
+  Evaluation result{Array::from_shape({count, classes}), std::nullopt};
+  if (execute == Execute::both) result.equal = true;
+  std::optional<FakeQuantExecutor> trained;
+  std::optional<Int8Network> deployed;
+  if (execute != Execute::int8) trained.emplace(q);
+  if (execute != Execute::fake) deployed.emplace(q);
+  Int8Network::Workspace workspace;
+  float* next = result.logits.data();
+  detail::for_each_batch(detail::first_indices(count), 8, progress, [&](std::span<const std::size_t> some) {
+    const Array x = pictures(some);
+    if (trained) trained->forward(x);
+    const NodeId out = q.network.output();
+    const std::span<const std::uint8_t> codes = deployed ? deployed->run(x, workspace) : trained->bytes(out);
+    if (execute == Execute::both && !std::ranges::equal(codes, trained->bytes(out))) result.equal = false;
+    bytes_to_reals(codes.data(), codes.size(), byte_grid(q, out), next);
+    next += codes.size();
+  });
+  return result;
+}
+
+void print_row(const char* name, std::optional<double> top1, const Fidelity* f) {
+  const std::string top = top1 ? detail::message(std::fixed, std::setprecision(2), *top1) : "-";
+  if (f != nullptr)
+    std::printf("  %-22s %8s %12.2f %12.4f %10.2f\n", name, top.c_str(), f->agreement, f->rmse, f->sqnr_db);
+  else
+    std::printf("  %-22s %8s %12s %12s %10s\n", name, top.c_str(), "", "", "");
+}
+
+void quantize_onnx(Arguments& a) {
+  if (a.threads > 0) set_threads(a.threads);
+  a.quantization.activation_bits = a.quantization.weight_bits;
+  const auto clock = [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
+
+  const OnnxModel model = read_onnx(a.model);
+  const Network teacher = fuse_clips(fold_batch_norm(model.network));
+  if (!a.quiet)
+    for (const std::string& note : model.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  const auto metadata = model.metadata.find("preprocessing");
+  if (a.preprocess.empty() && metadata == model.metadata.end())
+    throw value_error("the model says nothing of its preprocessing; give --preprocess MEAN,SCALE");
+  const Preprocess preprocess = a.preprocess.empty() ? parse_preprocessing(metadata->second) : parse_mean_scale(a.preprocess);
+  const Extents input = teacher[teacher.input()].extent;
+  if (input.size() != 3 || input[2] != 3) throw unsupported_error(detail::message("the network's input is ", input, ", not a picture H W 3"));
+  const Fit fit = fit_to(input[0], input[1]);
+  const auto load = [&](const char* what, const std::vector<std::filesystem::path>& files) {
+    ProgressBar bar(detail::message("load ", what), a.quiet);
+    return PictureSet::load(files, fit, bar);
+  };
+  const auto source = [&](const PictureSet& set) {
+    return [&set, &preprocess](std::span<const std::size_t> indices) { return set.batch(indices, preprocess); };
+  };
+
+  std::vector<std::filesystem::path> files = list_images(a.images);
+  std::unordered_map<std::string, std::size_t> classes;
+  if (!a.labels.empty()) {
+    classes = read_labels(a.labels);
+    std::erase_if(files, [&](const std::filesystem::path& file) { return !classes.contains(file.filename().string()); });
+  }
+  if (a.limit > 0 && files.size() > a.limit) files.resize(a.limit);
+  if (files.empty()) throw value_error(detail::message("no pictures", a.labels.empty() ? "" : " with a label", " in ", a.images));
+  const std::vector<std::filesystem::path> calibration_files = draw(a.calibrate, a.calibrate_count, a.fine_tune.seed);
+  if (calibration_files.empty()) throw value_error(detail::message("no pictures in ", a.calibrate));
+
+  double seconds_calibrate = 0;
+  std::vector<std::string> transforms{"fold_batch_norm"};
+  QuantizedNetwork q = [&] {
+    const PictureSet set = load("calibration", calibration_files);
+    const double start = clock();
+    Network network = teacher;
+    if (a.rescale_dws || a.equalize) {
+      ProgressBar bar("channel maxima", a.quiet);
+      ChannelMaxima maxima = channel_maxima(network, source(set), set.size(), bar);
+      if (a.rescale_dws) transforms.push_back(describe("rescale_dws", rescale_dws(network, maxima)));
+      if (a.equalize) transforms.push_back(describe("equalize", equalize(network, maxima)));
+    }
+    ProgressBar bar("calibrate", a.quiet);
+    const auto ranges = calibrate(network, source(set), set.size(), MinMaxObserver<float>{}, bar);
+    seconds_calibrate = clock() - start;
+    return quantize(std::move(network), ranges, a.quantization);
+  }();
+
+  PictureSet evaluation = load("evaluation", files);
+  const std::size_t class_count = element_count(teacher[teacher.output()].extent);
+  std::vector<std::size_t> labels;
+  if (!classes.empty()) {
+    evaluation.set_labels(classes, class_count);
+    for (std::size_t i = 0; i < evaluation.size(); ++i) labels.push_back(evaluation.label(i));
+  }
+  ProgressBar float_bar("float network", a.quiet);
+  const Array float_logits = teacher_outputs(teacher, source(evaluation), evaluation.size(), float_bar);
+  const auto top1 = [&](const Array& logits) { return labels.empty() ? std::nullopt : std::optional(top1_percent(logits, labels)); };
+  struct Row {
+    Fidelity fidelity;
+    std::optional<double> top1;
+    std::optional<bool> equal;
+  };
+  const auto evaluate = [&](const char* title) {
+    ProgressBar bar(title, a.quiet);
+    const Evaluation e = run_quantized(q, a.execute, source(evaluation), evaluation.size(), class_count, bar);
+    return Row{compare_outputs(float_logits, e.logits), top1(e.logits), e.equal};
+  };
+  const Row before = evaluate(a.train.empty() ? "quantized network" : "before training");
+  Row after = before;
+
+  std::optional<FineTuneReport> trained;
+  if (!a.train.empty()) {
+    const PictureSet set = load("training", draw(a.train, a.train_count, a.fine_tune.seed));
+    ProgressBar teacher_bar("teacher", a.quiet);
+    const Array targets = teacher_outputs(teacher, source(set), set.size(), teacher_bar);
+    ProgressBar bar("train thresholds", a.quiet);
+    a.fine_tune.trained.activations = a.fine_tune.trained.weights = a.train_thresholds;
+    if (a.fine_tune.trained.pointwise) add_pointwise_factors(q);
+    trained = fine_tune(q, targets, source(set), a.fine_tune, bar);
+    after = evaluate("after training");
+  }
+
+  std::optional<double> int8_ms;
+  if (a.execute != Execute::fake) int8_ms = milliseconds_per_image(Int8Network(q), source(evaluation));
+
+  const char* weights = a.quantization.weights == WeightMode::scalar ? "scalar" : "vector";
+  const char* scheme = a.quantization.scheme == Scheme::symmetric ? "symmetric" : "asymmetric";
+  const auto float_top1 = top1(float_logits);
+  if (!a.quiet) {
+    std::printf("\n%s, %s %s thresholds, %d bits, %zu pictures\n", a.model.c_str(), weights, scheme, a.quantization.weight_bits, evaluation.size());
+    std::printf("  transforms:");
+    for (const std::string& t : transforms) std::printf(" %s;", t.c_str());
+    std::printf("\n  %-22s %8s %12s %12s %10s\n", "", "top-1 %", "agreement %", "logit RMSE", "SQNR dB");
+    print_row("float", float_top1, nullptr);
+    print_row(trained ? "quantized, untrained" : "quantized", before.top1, &before.fidelity);
+    if (trained) {
+      print_row("quantized, trained", after.top1, &after.fidelity);
+      std::printf("  %zu factors trained in %.1f s, %.1f pictures/s; RMSE on the training pictures %.3f -> %.3f\n", trained->trained_parameters,
+                  trained->seconds, trained->pictures_per_second, trained->loss_before, trained->loss_after);
+      if (!trained->kept) std::printf("  training raised that RMSE and was undone; try --rescale-dws, --weights vector or a lower --learning-rate\n");
+    }
+  }
+  if (!a.quiet && int8_ms) {
+    std::printf("  int8 network: %.2f ms a picture on one thread (%s)", *int8_ms, name(active_isa()));
+    if (after.equal) std::printf("; its codes %s those of training", *after.equal && *before.equal ? "equal" : "DIFFER FROM");
+    std::printf("\n");
+  }
+  if (!a.json.empty()) {
+    Json out{{"model", a.model}, {"weights", weights}, {"scheme", scheme}, {"bits", a.quantization.weight_bits}, {"images", evaluation.size()},
+             {"float_top1", float_top1 ? Json(*float_top1) : Json()}};
+    out.update(fidelity_json(after.fidelity, after.top1));
+    out["untrained"] = fidelity_json(before.fidelity, before.top1);
+    out["int8_top1"] = a.execute != Execute::fake && after.top1 ? Json(*after.top1) : Json();
+    out["int8_equals_fake_quant"] = after.equal ? Json(*after.equal && *before.equal) : Json();
+    out["int8_ms_per_image_1_thread"] = int8_ms ? Json(*int8_ms) : Json();
+    out["isa"] = name(active_isa());
+    out["transforms"] = transforms;
+    out["seconds_calibrate"] = seconds_calibrate;
+    out["seconds_train"] = trained ? trained->seconds : 0.0;
+    out["images_per_second_train"] = trained ? Json(trained->pictures_per_second) : Json();
+    out["trained_parameters"] = trained ? trained->trained_parameters : 0;
+    out["training_kept"] = trained ? Json(trained->kept) : Json();
+    out["loss_before"] = trained ? Json(trained->loss_before) : Json();
+    out["loss_after"] = trained ? Json(trained->loss_after) : Json();
+    write_file_atomically(a.json, out.dump(2) + "\n");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Quantizes a float ONNX classifier to int8 with trained thresholds, and measures what that costs."};
+  Arguments arguments;
+  describe(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  try {
+    quantize_onnx(arguments);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "quantize_onnx: %s\n", e.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,110 @@
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <catch.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <scratch_folder.hpp>
+#include <trimtab/io/onnx.hpp>
+#include <trimtab/net/models.hpp>
+
+using namespace trimtab;
+
+namespace {
+
+/// A small network and a dozen pictures on disk, and a way to call the program on them.
+struct Job {
+  ScratchFolder folder;
+
+  Job() {
+    write_onnx(small_mobilenet(32, 10, 1), path("net.onnx"), {{"preprocessing", "RGB, x/127.5-1"}});
+    std::filesystem::create_directory(path("pictures"));
+    std::ofstream labels(path("labels.csv"));
+    labels << "file,class_index\n";
+    for (int i = 0; i < 12; ++i) {
+      std::vector<std::uint8_t> pixels(32 * 32 * 3);
+      for (std::size_t p = 0; p < pixels.size(); ++p) pixels[p] = static_cast<std::uint8_t>((p * 7 + static_cast<std::size_t>(i) * 31) % 251);
+      std::string name = "p";
+      name += std::to_string(i) + ".png";
+      folder.write_png("pictures/" + name, pixels, 32, 32, 3);
+      labels << name << ',' << i % 10 << '\n';
+    }
+  }
+  std::string path(const std::string& name) const { return (folder.path() / name).string(); }
+  std::string inputs() const {
+    return " --model " + path("net.onnx") + " --images " + path("pictures") + " --calibrate " + path("pictures");
+  }
+  /// The program's exit code; what it says goes to files.
+  int run(const std::string& arguments) const {
+    const std::string command = std::string(TRIMTAB_QUANTIZE_ONNX) + arguments + " >" + path("out") + " 2>" + path("err");
+    const int status = std::system(command.c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  std::string text(const std::string& name) const { return folder.read(name); }
+};
+
+}  // namespace
+
+TEST_CASE("quantize_onnx: trains, prints a table and writes every promised number", "[programs]") {
+  const Job job;
+  REQUIRE(job.run(job.inputs() + " --labels " + job.path("labels.csv") + " --train " + job.path("pictures") +
+                  " --epochs 2 --batch 4 --weights vector --scheme asymmetric --json " + job.path("out.json")) == 0);
+  const auto json = nlohmann::json::parse(job.text("out.json"));
+  for (const char* key : {"model", "weights", "scheme", "bits", "images", "float_top1", "quantized_top1", "agreement", "logit_rmse",
+                          "logit_sqnr_db", "seconds_calibrate", "seconds_train", "images_per_second_train", "trained_parameters",
+                          "loss_before", "loss_after", "int8_top1", "int8_equals_fake_quant", "int8_ms_per_image_1_thread", "isa"}) {
+    CAPTURE(key);
+    CHECK(json.contains(key));
+    CHECK_FALSE(json[key].is_null());
+  }
+  CHECK(json["images"] == 12);
+  CHECK(json["int8_equals_fake_quant"] == true);
+  CHECK(json["quantized_top1"] == json["int8_top1"]);
+  CHECK_THAT(job.text("out"), ContainsSubstring("agreement") && ContainsSubstring("quantized, trained"));
+}
+
+TEST_CASE("quantize_onnx: without labels the accuracies are null, and --quiet says nothing", "[programs]") {
+  const Job job;
+  REQUIRE(job.run(job.inputs() + " --weights scalar --scheme symmetric --bits 4 --limit 5 --execute fake --quiet --json " +
+                  job.path("out.json")) == 0);
+  const auto json = nlohmann::json::parse(job.text("out.json"));
+  CHECK(json["float_top1"].is_null());
+  CHECK(json["quantized_top1"].is_null());
+  CHECK(json["int8_equals_fake_quant"].is_null());
+  CHECK(json["images"] == 5);
+  CHECK(json["bits"] == 4);
+  CHECK(job.text("out").empty());
+  CHECK(job.text("err").empty());
+}
+
+TEST_CASE("quantize_onnx: bad input is one line and exit code 1, a bad command line exit code 2", "[programs]") {
+  const Job job;
+  const std::string mode = " --weights vector --scheme symmetric";
+  std::ofstream(job.path("broken.onnx")) << "not a network";
+  std::filesystem::create_directory(job.path("empty"));
+  std::ofstream(job.path("wrong.csv")) << "file,class_index\np0.png,99\n";
+  const std::string bad[] = {
+      " --model " + job.path("missing.onnx") + " --images " + job.path("pictures") + " --calibrate " + job.path("pictures") + mode,
+      " --model " + job.path("broken.onnx") + " --images " + job.path("pictures") + " --calibrate " + job.path("pictures") + mode,
+      " --model " + job.path("net.onnx") + " --images " + job.path("empty") + " --calibrate " + job.path("pictures") + mode,
+      " --model " + job.path("net.onnx") + " --images " + job.path("pictures") + " --calibrate " + job.path("empty") + mode,
+      job.inputs() + mode + " --bits 9",
+      job.inputs() + mode + " --preprocess 1,zero",
+      job.inputs() + mode + " --labels " + job.path("wrong.csv"),
+      job.inputs() + mode + " --train " + job.path("pictures") + " --epochs 0",
+      job.inputs() + mode + " --json " + job.path("nowhere") + "/out.json",
+  };
+  for (const std::string& arguments : bad) {
+    CAPTURE(arguments);
+    CHECK(job.run(arguments + " --quiet") == 1);
+    const std::string said = job.text("err");
+    CAPTURE(said);
+    CHECK(said.starts_with("quantize_onnx: "));
+    CHECK(std::count(said.begin(), said.end(), '\n') == 1);
+  }
+  CHECK(job.run("") == 2);
+  CHECK(job.run(job.inputs() + " --weights diagonal --scheme symmetric") == 2);
+  CHECK(job.run(job.inputs() + mode + " --no-such-option") == 2);
+  CHECK(job.run(" --help") == 0);
+}
