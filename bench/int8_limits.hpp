@@ -1,0 +1,72 @@
+#pragma once
+/// \file
+/// What this core can do at most, per instruction set: multiply-accumulates of bytes per second with all operands in registers.
+
+#include <chrono>
+#include <trimtab/int8/isa.hpp>
+
+#if TRIMTAB_X86_KERNELS
+#include <immintrin.h>
+#endif
+
+namespace limits {
+
+#if TRIMTAB_X86_KERNELS
+// Twelve independent chains hide the latency of any of these; the empty asm keeps the compiler from folding them.
+__attribute__((target("avx512f,avx512vnni"))) inline void avx512vnni(long rounds) {
+  __m512i acc[12] = {}, x = _mm512_set1_epi32(0x01020304);
+  for (long i = 0; i < rounds; ++i) {
+    TRIMTAB_UNROLL
+    for (int j = 0; j < 12; ++j) {
+      acc[j] = _mm512_dpbusd_epi32(acc[j], x, x);
+      __asm__ volatile("" : "+v"(acc[j]));
+    }
+  }
+}
+__attribute__((target("avx2,avxvnni"))) inline void avxvnni(long rounds) {
+  __m256i acc[12] = {}, x = _mm256_set1_epi32(0x01020304);
+  for (long i = 0; i < rounds; ++i) {
+    TRIMTAB_UNROLL
+    for (int j = 0; j < 12; ++j) {
+      acc[j] = _mm256_dpbusd_avx_epi32(acc[j], x, x);
+      __asm__ volatile("" : "+x"(acc[j]));
+    }
+  }
+}
+// vpmaddubsw, vpmaddwd and an addition for 32 products: the cheapest exact way where no pair can saturate.
+__attribute__((target("avx2"))) inline void avx2(long rounds) {
+  __m256i acc[12] = {}, x = _mm256_set1_epi32(0x01020304), ones = _mm256_set1_epi16(1);
+  for (long i = 0; i < rounds; ++i) {
+    TRIMTAB_UNROLL
+    for (int j = 0; j < 12; ++j) {
+      __asm__ volatile("" : "+x"(x));
+      acc[j] = _mm256_add_epi32(acc[j], _mm256_madd_epi16(_mm256_maddubs_epi16(x, x), ones));
+      __asm__ volatile("" : "+x"(acc[j]));
+    }
+  }
+}
+#endif
+
+/// MAC/s of one core; 0 where there is no measure (portable).
+inline double macs_per_second(trimtab::int8::Isa isa) {
+#if TRIMTAB_X86_KERNELS
+  using trimtab::int8::Isa;
+  void (*run)(long) = isa == Isa::avx512vnni ? avx512vnni : isa == Isa::avxvnni ? avxvnni : isa == Isa::avx2 ? avx2 : nullptr;
+  if (run == nullptr) return 0;
+  const double per_round = 12.0 * (isa == Isa::avx512vnni ? 64 : 32);
+  double best = 0;
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    constexpr long rounds = 1000000;
+    const auto start = std::chrono::steady_clock::now();
+    run(rounds);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    best = std::max(best, per_round * static_cast<double>(rounds) / seconds.count());
+  }
+  return best;
+#else
+  static_cast<void>(isa);
+  return 0;
+#endif
+}
+
+}  // namespace limits

@@ -1,0 +1,126 @@
+#pragma once
+/// \file
+/// The same layer through oneDNN and XNNPACK, where CMake found them.
+
+#include <cstdint>
+#include <memory>
+#include <trimtab/core/conv_geometry.hpp>
+#include <trimtab/core/error.hpp>
+#include <vector>
+
+#ifdef TRIMTAB_BENCH_ONEDNN
+#include <oneapi/dnnl/dnnl.hpp>
+#endif
+#ifdef TRIMTAB_BENCH_XNNPACK
+#include <xnnpack.h>
+#endif
+
+namespace peers {
+
+/// A layer with its operands: u8 activations, s8 weights O KH KW I/groups with a scale per channel, u8 codes out.
+struct Layer {
+  trimtab::WindowGeometry g;
+  std::vector<std::uint8_t> x;
+  std::vector<std::int8_t> weight;
+  std::vector<std::int32_t> bias;
+  std::vector<float> multiplier;
+};
+
+#ifdef TRIMTAB_BENCH_ONEDNN
+/// u8 x s8 -> u8, weights in whatever layout oneDNN prefers, scales per channel. It takes its ISA from DNNL_MAX_CPU_ISA.
+class OneDnn {
+ public:
+  OneDnn(const Layer& l, std::uint8_t* y) {
+    using dnnl::memory;
+    using Type = memory::data_type;
+    using Tag = memory::format_tag;
+    const auto d = [](std::size_t n) { return static_cast<memory::dim>(n); };
+    const trimtab::WindowGeometry& g = l.g;
+    const memory::desc x({d(g.n), d(g.c), d(g.h), d(g.w)}, Type::u8, Tag::nhwc);
+    const memory::desc out({d(g.n), d(g.out_c), d(g.out_h), d(g.out_w)}, Type::u8, Tag::nhwc);
+    const memory::desc b({d(g.out_c)}, Type::s32, Tag::x);
+    const bool grouped = g.groups > 1;
+    const memory::dims dims = grouped ? memory::dims{d(g.groups), d(g.group_out()), d(g.group_in()), d(g.kernel_h), d(g.kernel_w)}
+                                      : memory::dims{d(g.out_c), d(g.c), d(g.kernel_h), d(g.kernel_w)};
+    const memory::desc w(dims, Type::s8, Tag::any);
+    const trimtab::WindowOptions& o = g.options;
+    const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x, w, b,
+                                               out, {d(o.stride_h), d(o.stride_w)}, {d(o.padding.top), d(o.padding.left)},
+                                               {d(o.padding.bottom), d(o.padding.right)});
+    dnnl::primitive_attr attr;
+    attr.set_output_scales(1 << 1, l.multiplier);
+    const dnnl::convolution_forward::primitive_desc pd(desc, attr, engine_);
+    name_ = pd.impl_info_str();
+    conv_ = dnnl::convolution_forward(pd);
+    // O KH KW I is "ohwi"; grouped, with one output per group, "goihw" read with its own strides.
+    memory::dims strides =
+        grouped ? memory::dims{d(g.group_out() * g.group_in() * g.kernel_h * g.kernel_w),
+                               d(g.kernel_h * g.kernel_w * g.group_in()), 1, d(g.kernel_w * g.group_in()), d(g.group_in())}
+                : memory::dims{d(g.kernel_h * g.kernel_w * g.c), 1, d(g.kernel_w * g.c), d(g.c)};
+    memory plain(memory::desc(dims, Type::s8, strides), engine_, const_cast<std::int8_t*>(l.weight.data()));
+    weight_ = memory(pd.weights_desc(), engine_);
+    dnnl::reorder(plain, weight_).execute(stream_, plain, weight_);
+    stream_.wait();
+    args_ = {{DNNL_ARG_SRC, memory(x, engine_, const_cast<std::uint8_t*>(l.x.data()))},
+             {DNNL_ARG_WEIGHTS, weight_},
+             {DNNL_ARG_BIAS, memory(b, engine_, const_cast<std::int32_t*>(l.bias.data()))},
+             {DNNL_ARG_DST, memory(out, engine_, y)}};
+  }
+  void run() {
+    conv_.execute(stream_, args_);
+    stream_.wait();
+  }
+  const std::string& name() const { return name_; }
+
+ private:
+  dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream_{engine_};
+  dnnl::convolution_forward conv_;
+  dnnl::memory weight_;
+  std::unordered_map<int, dnnl::memory> args_;
+  std::string name_;
+};
+#endif
+
+#ifdef TRIMTAB_BENCH_XNNPACK
+/// s8 x s8 -> s8 with scales per channel: XNNPACK has no u8 activations with those. It takes the best ISA of the CPU.
+class Xnnpack {
+ public:
+  Xnnpack(const Layer& l, std::uint8_t* y, int threads) : x_(l.x.size() + 64) {
+    const trimtab::WindowGeometry& g = l.g;
+    const auto u = [](std::size_t n) { return static_cast<std::uint32_t>(n); };
+    const trimtab::WindowOptions& o = g.options;
+    for (std::size_t i = 0; i < l.x.size(); ++i) x_[i] = static_cast<std::int8_t>(l.x[i] ^ 0x80U);
+    if (threads > 1) pool_ = pthreadpool_create(static_cast<std::size_t>(threads));
+    // Depthwise filters go in as KH KW C with this flag.
+    std::vector<std::int8_t> weight = l.weight;
+    const bool depthwise = g.groups > 1;
+    if (depthwise)
+      for (std::size_t c = 0; c < g.c; ++c)
+        for (std::size_t t = 0; t < g.kernel_h * g.kernel_w; ++t) weight[t * g.c + c] = l.weight[c * g.kernel_h * g.kernel_w + t];
+    if (xnn_initialize(nullptr) != xnn_status_success ||
+        xnn_create_convolution2d_nhwc_qc8(u(o.padding.top), u(o.padding.right), u(o.padding.bottom), u(o.padding.left),
+                                          u(g.kernel_h), u(g.kernel_w), u(o.stride_h), u(o.stride_w), 1, 1, u(g.groups),
+                                          g.group_in(), g.group_out(), g.c, g.out_c, -128, 1.0F, l.multiplier.data(),
+                                          weight.data(), l.bias.data(), -128, 1.0F, -128, 127,
+                                          depthwise ? XNN_FLAG_DEPTHWISE_CONVOLUTION : 0, &op_) != xnn_status_success ||
+        xnn_setup_convolution2d_nhwc_qc8(op_, g.n, g.h, g.w, x_.data(), reinterpret_cast<std::int8_t*>(y), pool_) !=
+            xnn_status_success)
+      throw trimtab::unsupported_error("XNNPACK refuses this layer");
+  }
+  ~Xnnpack() {
+    xnn_delete_operator(op_);
+    if (pool_ != nullptr) pthreadpool_destroy(pool_);
+  }
+  Xnnpack(const Xnnpack&) = delete;
+  Xnnpack& operator=(const Xnnpack&) = delete;
+  void run() { xnn_run_operator(op_, pool_); }
+
+ private:
+  std::vector<std::int8_t> x_;
+  xnn_operator_t op_ = nullptr;
+  pthreadpool_t pool_ = nullptr;
+};
+#endif
+
+}  // namespace peers
