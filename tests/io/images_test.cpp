@@ -85,7 +85,7 @@ TEST_CASE("PictureSet: a folder is loaded in order, on any number of threads", "
       CHECK(set.bytes(i)[1] == 2 * i);
       CHECK(set.label(i) == PictureSet::no_label);
     }
-    CHECK(set.name(33) == "33.png");
+    CHECK(set.name(33) == "133.png");
   }
 }
 
