@@ -14,12 +14,12 @@
 #include <trimtab/int8/depthwise_conv2d.hpp>
 #include <trimtab/int8/pool.hpp>
 #include <trimtab/net/arena.hpp>
-#include <trimtab/net/lower.hpp>
+#include <trimtab/net/lowered_network.hpp>
 
 namespace trimtab {
 
-/// A lowered network. It does not change after construction, and holds nothing of the float network: any number of threads may run it, each
-/// with a Workspace of its own. Codes are held in bytes (byte_grid). They equal those of FakeQuantExecutor, all of them; see verify.
+/// A lowered network, packed. It does not change after construction, and holds nothing of the float network: any number of threads may run it,
+/// each with a Workspace of its own. Codes are held in bytes (byte_grid). They equal those of FakeQuantExecutor, all of them; see verify.
 class Int8Network {
  public:
   /// Memory of one caller: the activations and the kernels' scratch. Grown by the first run of a batch size, then reused.
@@ -29,29 +29,28 @@ class Int8Network {
     int8::Workspace kernels_;
   };
 
-  /// Lowers every layer (lower_layer) and packs it. Throws quantization_range_error and value_error as these do.
-  explicit Int8Network(const QuantizedNetwork& q) {
-    const Network& n = q.network;
-    std::vector<std::size_t> last_read(n.size()), buffer_of(n.size());
+  /// Lowers every layer and packs it. Throws as `lower` and `pack` do.
+  explicit Int8Network(const QuantizedNetwork& q) : Int8Network(lower(q)) {}
+
+  /// Packs every layer. Throws as `pack` does.
+  explicit Int8Network(const LoweredNetwork& n) : input_(n.input), output_(n.output), output_grid_(n.output_grid) {
+    std::vector<std::size_t> buffer_of(n.nodes.size());
     std::vector<Lifetime> lifetimes;
-    for (NodeId id = 0; id < n.size(); ++id) {
-      const Node& node = n[id];
-      Step step{node.name, make_kernel(q, id), {}, 0, node.extent, byte_grid(q, id)};
-      for (const NodeId in : node.inputs) step.inputs.push_back(in);
+    for (NodeId id = 0; id < n.nodes.size(); ++id) {
+      const LoweredNode& node = n.nodes[id];
+      Step step{node.name, make_kernel(node.op), node.inputs, 0, node.extent, node.grid};
       // Flatten reads its input's bytes where they are.
       if (std::holds_alternative<Flatten>(node.op)) {
-        buffer_of[id] = buffer_of[node.inputs[0]];
+        buffer_of[id] = buffer_of[node.inputs[0].node];
       } else {
         buffer_of[id] = lifetimes.size();
         lifetimes.push_back({element_count(node.extent), id, id});
       }
       step.buffer = buffer_of[id];
-      for (const NodeId in : node.inputs) lifetimes[buffer_of[in]].last = id;
+      for (const LoweredInput& in : node.inputs) lifetimes[buffer_of[in.node]].last = id;
       steps_.push_back(std::move(step));
     }
-    input_ = n.input();
-    output_ = n.output();
-    lifetimes[buffer_of[output_]].last = n.size();
+    lifetimes[buffer_of[output_]].last = n.nodes.size();
     plan_ = plan_arena(lifetimes);
   }
 
@@ -78,7 +77,7 @@ class Int8Network {
   }
 
   /// The grid of the output's codes: real = scale * (code - zero_point).
-  const Affine<float>& output_grid() const { return steps_[output_].grid; }
+  const Affine<float>& output_grid() const { return output_grid_; }
   /// Extents of the input (H W C) and of the output (C) of one picture.
   const Extents& input_extent() const { return steps_[input_].extent; }
   const Extents& output_extent() const { return steps_[output_].extent; }
@@ -109,7 +108,7 @@ class Int8Network {
   struct Step {
     std::string name;
     Kernel kernel;
-    std::vector<NodeId> inputs;
+    std::vector<LoweredInput> inputs;
     std::size_t buffer;
     Extents extent;
     Affine<float> grid;
@@ -121,30 +120,18 @@ class Int8Network {
     return e;
   }
 
-  static Kernel make_kernel(const QuantizedNetwork& q, NodeId id) {
-    const auto lowered = [&](const auto& l) {
-      return lower_layer(effective_layer(l, q.pointwise[id]), *q.weight[id], q.output_grid(q.network[id].inputs[0]).scale, q.output_grid(id).scale);
-    };
-    const auto codes = [](const LoweredLayer& l, const Extents& e) { return TensorView<const std::int8_t>(l.codes.data(), e); };
-    return std::visit(
-        detail::Overload{[&](const Conv2d& l) -> Kernel {
-                           LoweredLayer low = lowered(l);
-                           return Convolution{int8::pack_conv2d(codes(low, view(l.weight).extent), l.groups, low.zero_point), l.window,
-                                              std::move(low.bias), std::move(low.multiplier)};
-                         },
-                         [&](const DepthwiseConv2d& l) -> Kernel {
-                           LoweredLayer low = lowered(l);
-                           return Depthwise{int8::pack_depthwise_conv2d(codes(low, view(l.weight).extent), low.zero_point), l.window,
-                                            std::move(low.bias), std::move(low.multiplier)};
-                         },
-                         [&](const Linear& l) -> Kernel {
-                           LoweredLayer low = lowered(l);
-                           return FullyConnected{int8::pack_linear(codes(low, view(l.weight).extent), low.zero_point), std::move(low.bias),
-                                                 std::move(low.multiplier)};
-                         },
-                         [](const BatchNorm&) -> Kernel { throw unsupported_error("Int8Network: a batch norm was not folded"); },
-                         [](const auto& op) -> Kernel { return op; }},
-        q.network[id].op);
+  static Kernel make_kernel(const LoweredOperator& op) {
+    return std::visit(detail::Overload{[](const LoweredConv2d& l) -> Kernel {
+                                         return Convolution{pack(l), l.window, l.layer.bias, l.layer.multiplier};
+                                       },
+                                       [](const LoweredDepthwiseConv2d& l) -> Kernel {
+                                         return Depthwise{pack(l), l.window, l.layer.bias, l.layer.multiplier};
+                                       },
+                                       [](const LoweredLinear& l) -> Kernel {
+                                         return FullyConnected{pack(l), l.layer.bias, l.layer.multiplier};
+                                       },
+                                       [](const auto& other) -> Kernel { return other; }},
+                      op);
   }
 
   TensorView<std::uint8_t> bytes(NodeId id, std::size_t batch, Workspace& workspace) const {
@@ -160,8 +147,8 @@ class Int8Network {
   }
 
   void run_step(const Step& step, std::size_t batch, Workspace& workspace) const {
-    const auto x = [&](std::size_t i = 0) { return TensorView<const std::uint8_t>(bytes(step.inputs[i], batch, workspace)); };
-    const auto grid = [&](std::size_t i = 0) -> const Affine<float>& { return steps_[step.inputs[i]].grid; };
+    const auto x = [&](std::size_t i = 0) { return TensorView<const std::uint8_t>(bytes(step.inputs[i].node, batch, workspace)); };
+    const auto grid = [&](std::size_t i = 0) { return step.inputs[i].grid(); };
     const TensorView<std::uint8_t> y(workspace.arena_.data() + batch * plan_.offset[step.buffer], with_batch(batch, step.extent));
     const auto requantize = [&](const std::vector<float>& multiplier) {
       return Requantize{multiplier, step.grid.zero_point, step.grid.codes.qmin, step.grid.codes.qmax};
@@ -201,6 +188,7 @@ class Int8Network {
 
   std::vector<Step> steps_;
   NodeId input_ = 0, output_ = 0;
+  Affine<float> output_grid_;
   ArenaPlan plan_;
 };
 
