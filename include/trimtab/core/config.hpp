@@ -2,19 +2,23 @@
 /// \file
 /// Version and compiler switches. Every other header is free of compiler conditionals, except `core/isa.hpp`.
 
+/// The version's first number.
 #define TRIMTAB_VERSION_MAJOR 0
+/// Its second: before 1.0 a new one may change interfaces.
 #define TRIMTAB_VERSION_MINOR 1
+/// Its third.
 #define TRIMTAB_VERSION_PATCH 0
+/// The three as text.
 #define TRIMTAB_VERSION "0.1.0"
 
-// Under -ffast-math the compiler may cancel the add-and-subtract by which round_half_even rounds; it then
-// calls the C library, which is slower and rounds the same.
-#if defined(__FAST_MATH__)
-#define TRIMTAB_FAST_MATH 1
-#else
-#define TRIMTAB_FAST_MATH 0
+// x / scale as x * (1 / scale) gives other codes near ties, (x + magic) - magic as x does not round, and without NaN a check for it
+// is always false. GCC tells of each of these freedoms, Clang of the two macros that stand first.
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ != 0) || defined(__RECIPROCAL_MATH__) || \
+    defined(__ASSOCIATIVE_MATH__)
+#error "trimtab: -ffast-math, -Ofast and their parts change codes and drop checks for NaN; build files that include trimtab without them"
 #endif
 
+// What kernels tell the compiler: no overlap, no inlining.
 #if defined(_MSC_VER) && !defined(__clang__)
 #define TRIMTAB_RESTRICT __restrict
 #define TRIMTAB_NOINLINE __declspec(noinline)

@@ -5,6 +5,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <trimtab/core/config.hpp>
 
 namespace trimtab {
 

@@ -16,12 +16,8 @@ namespace trimtab {
 /// Adding and subtracting 1.5 * 2^23 (2^52) leaves no bits for a fraction; unlike nearbyint it vectorises on any CPU.
 template <std::floating_point Real>
 inline Real round_half_even(Real x) {
-#if TRIMTAB_FAST_MATH
-  return std::nearbyint(x);
-#else
   constexpr Real magic = std::is_same_v<Real, float> ? Real(12582912.0) : Real(6755399441055744.0);
   return (x + magic) - magic;
-#endif
 }
 
 /// min(max(x, lo), hi), with lo for NaN: what maxps and minps give in this operand order.
@@ -33,7 +29,7 @@ constexpr Real clamp_to(Real x, Real lo, Real hi) {
 
 /// The integers a tensor's codes may be.
 struct CodeRange {
-  std::int32_t qmin = 0, qmax = 255;
+  std::int32_t qmin = 0, qmax = 255;  ///< both belong to it
   friend constexpr bool operator==(const CodeRange&, const CodeRange&) = default;
 };
 
@@ -68,13 +64,13 @@ constexpr CodeRange full_signed_codes(int bits = 8) {
 /// One affine grid: real = scale * (code - zero_point), code in [qmin, qmax]. The paper's S is 1 / scale.
 template <std::floating_point Real>
 struct Affine {
-  Real scale = 1;
-  std::int32_t zero_point = 0;
-  CodeRange codes;
+  Real scale = 1;  ///< positive
+  std::int32_t zero_point = 0;  ///< the code of real 0
+  CodeRange codes;  ///< what codes may be
 
   /// Smallest and largest representable values divided by scale: x / scale inside them is not clipped.
   Real lowest() const { return static_cast<Real>(codes.qmin - zero_point); }
-  Real highest() const { return static_cast<Real>(codes.qmax - zero_point); }
+  Real highest() const { return static_cast<Real>(codes.qmax - zero_point); }  ///< see lowest
 
   /// round_half_even(clamp(x / scale)): the code less the zero point. NaN gives qmin. Divides, since multiplying by
   /// 1 / scale gives other codes near ties.

@@ -91,7 +91,8 @@ TRIMTAB_INLINE_AVX512VNNI inline void store_codes(const Output& out, const CodeS
   } else {
     const auto mask = static_cast<__mmask16>(width >= 16 ? 0xFFFFU : (1U << width) - 1U);
     avx512vnni::unroll<Rows>([&](auto i) TRIMTAB_INLINE_AVX512VNNI {
-      _mm_mask_storeu_epi8(y + static_cast<std::ptrdiff_t>(i) * out.row, mask, _mm512_extracti32x4_epi32(codes, i));
+      constexpr int lane = i;  // without optimisation GCC takes nothing else for an immediate
+      _mm_mask_storeu_epi8(y + lane * out.row, mask, _mm512_extracti32x4_epi32(codes, lane));
     });
   }
 }
@@ -305,7 +306,8 @@ TRIMTAB_INLINE_AVX512VNNI inline void store_pixel(const Output& out, std::size_t
     } else {
       const auto mask = static_cast<__mmask16>((1U << runs.width) - 1U);
       avx512vnni::unroll<4>([&](auto g) TRIMTAB_INLINE_AVX512VNNI {
-        if (left > g * runs.run_columns) _mm_mask_storeu_epi8(y + g * apart, mask, _mm512_extracti32x4_epi32(codes, g));
+        constexpr int lane = g;
+        if (left > g * runs.run_columns) _mm_mask_storeu_epi8(y + g * apart, mask, _mm512_extracti32x4_epi32(codes, lane));
       });
     }
     return;

@@ -1,0 +1,24 @@
+# flags.sh FOLDER COMPILER FLAG...: builds FOLDER/flags_part.cpp with several sets of flags. Programs of each object alone and of all
+# together give the same codes.
+set -e
+folder=$1
+shift
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+openmp=
+if echo 'int main() {}' | "$@" -fopenmp -x c++ - -o "$work/openmp" 2>/dev/null; then openmp=-fopenmp; fi
+
+"$@" -O0 $openmp -DTRIMTAB_PART=plain -c "$folder/flags_part.cpp" -o "$work/plain.o"
+"$@" -O1 -fno-rtti -DNDEBUG -DTRIMTAB_PART=no_rtti -c "$folder/flags_part.cpp" -o "$work/no_rtti.o"
+"$@" -O2 -march=native $openmp -DNDEBUG -DTRIMTAB_PART=native -c "$folder/flags_part.cpp" -o "$work/native.o"
+
+for part in plain no_rtti native; do
+  "$@" "-DTRIMTAB_PARTS(P)=P($part)" "$folder/flags_main.cpp" "$work/$part.o" $openmp -o "$work/$part"
+  "$work/$part" | sed "s/^$part */alone: /" | tee -a "$work/alone"
+done
+if [ "$(sort -u "$work/alone" | wc -l)" != 1 ]; then
+  echo "the flags change codes"
+  exit 1
+fi
+"$@" "-DTRIMTAB_PARTS(P)=P(plain) P(no_rtti) P(native)" "$folder/flags_main.cpp" "$work"/*.o $openmp -o "$work/all"
+"$work/all"

@@ -1,0 +1,36 @@
+// Every call below is one that trimtab refuses when it is compiled, with the sentence after "refused:". Without TRIMTAB_WRONG the file
+// compiles.
+#include <cstdint>
+#include <trimtab/core/adapt_eigen.hpp>
+#include <trimtab/ops/add.hpp>
+#include <trimtab/ops/fake_quantize.hpp>
+#include <trimtab/ops/quantize.hpp>
+#include <trimtab/quant/observer.hpp>
+#include <vector>
+
+using namespace trimtab;
+
+void right(const Eigen::MatrixXf& x, const AdjustableThreshold<float>& quantizer, Eigen::MatrixXf& y, std::vector<std::int8_t>& codes) {
+  fake_quantize_forward(x, quantizer, y);
+  quantize(std::span(x.data(), codes.size()), quantizer, codes);
+  MinMaxObserver<float>().observe(x);
+  add_forward(x, x, y);
+}
+
+#ifdef TRIMTAB_WRONG
+void wrong(const Eigen::MatrixXf& x, const Eigen::MatrixXd& d, const AdjustableThreshold<float>& quantizer, Eigen::MatrixXf& y,
+           std::vector<short>& shorts, std::vector<std::int8_t>& codes) {
+  // refused: trimtab: quantize works in the tensor's own floating-point type; use a quantizer of that type
+  quantize(d, quantizer, codes);
+  // refused: trimtab: codes are int8_t, uint8_t or int32_t
+  quantize(x, quantizer, shorts);
+  // refused: trimtab: dequantize works in the tensor's own floating-point type; use a quantizer of that type
+  dequantize(codes, quantizer, d);
+  // refused: trimtab: fake_quantize works in the tensor's own floating-point type; dequantize integer codes first
+  fake_quantize_forward(codes, quantizer, codes);
+  // refused: trimtab: an observer sees tensors of its own floating-point type
+  MinMaxObserver<float>().observe(d);
+  // refused: trimtab: float layers take tensors of one floating-point type; dequantize or convert first
+  add_forward(x, d, y);
+}
+#endif
