@@ -1,6 +1,6 @@
-// A kernel for one more instruction set: the function, its table, and the comparison that tells whether it may join. This one uses the
-// vector types of GCC and Clang, which become the instructions of whatever CPU the file is compiled for. docs/kernels.md says where the
-// pieces go.
+// A kernel for one more instruction set: the function, its table, and the comparison that tells whether it may join. This one
+// uses the vector types of GCC and Clang, which become the instructions of whatever CPU the file is compiled for. docs/kernels.md
+// says where the pieces go.
 
 #include <cstdio>
 #include <cstring>
@@ -13,11 +13,11 @@ using namespace trimtab;
 
 namespace generic {
 
-using Bytes = std::int8_t __attribute__((vector_size(64)));  // one step of packed weights: 16 channels x 4 values of K
+using Bytes = std::int8_t __attribute__((vector_size(64)));   // one step of packed weights: 16 channels x 4 values of K
 using Sums = std::uint32_t __attribute__((vector_size(64)));  // 16 accumulators, modulo 2^32
 
-/// One row against one block of 16 channels, all 16 accumulators in one vector. A 32-bit lane holds the four weights of its channel;
-/// shifting up and down extends the sign of one of them.
+/// One row against one block of 16 channels, all 16 accumulators in one vector. A 32-bit lane holds the four weights of its
+/// channel; shifting up and down extends the sign of one of them.
 void gemm_u8s8(const int8::GemmTask& t) {
   using Signed = std::int32_t __attribute__((vector_size(64)));
   for (std::size_t c0 = 0; c0 < t.cols; c0 += int8::block_channels)
@@ -78,7 +78,8 @@ int main() {
         for (auto& v : x) v = extremes ? 255 : static_cast<std::uint8_t>(random());
         for (auto& v : w) v = extremes ? std::int8_t{-127} : static_cast<std::int8_t>(random());
         const auto packed = int8::pack_linear(TensorView<const std::int8_t>(w.data(), {out_c, depth}));
-        const auto expected = multiply(int8::kernels(Isa::portable), x, rows, packed), got = multiply(generic::table(), x, rows, packed);
+        const auto expected = multiply(int8::kernels(Isa::portable), x, rows, packed),
+                   got = multiply(generic::table(), x, rows, packed);
         std::printf("%s codes, depth %4zu, %2zu channels: %s\n", extremes ? "extreme" : "random ", depth, out_c,
                     got == expected ? "equal" : "DIFFERENT");
         all_equal = all_equal && got == expected;

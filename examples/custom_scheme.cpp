@@ -1,6 +1,6 @@
-// A scheme of one's own: thresholds that are powers of two, for hardware that rescales by shifting. The quantizer is all there is to
-// write; loops, gradients and the optimizer are the library's. The trained number is log2 of the threshold, rounded up, and the rounding
-// is straight-through: d T / d log2(T) = T ln 2 (Jain et al., arXiv 1903.08066).
+// A scheme of one's own: thresholds that are powers of two, for hardware that rescales by shifting. The quantizer is all there is
+// to write; loops, gradients and the optimizer are the library's. The trained number is log2 of the threshold, rounded up, and
+// the rounding is straight-through: d T / d log2(T) = T ln 2 (Jain et al., arXiv 1903.08066).
 
 #include <cmath>
 #include <cstdio>

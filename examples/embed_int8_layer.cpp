@@ -92,9 +92,10 @@ int main() {
       squares += std::pow(double(wanted[o]), 2);
       errors += std::pow(double(got[o]) - double(wanted[o]), 2);
     }
-    same_winner += std::max_element(wanted.begin(), wanted.end()) - wanted.begin() ==
-                   std::max_element(got.begin(), got.end()) - got.begin();
+    same_winner +=
+        std::max_element(wanted.begin(), wanted.end()) - wanted.begin() == std::max_element(got.begin(), got.end()) - got.begin();
   }
-  std::printf("100 inputs: relative error %.2f %%, the same largest output in %d\n", 100 * std::sqrt(errors / squares), same_winner);
+  std::printf("100 inputs: relative error %.2f %%, the same largest output in %d\n", 100 * std::sqrt(errors / squares),
+              same_winner);
   return errors < 1e-3 * squares && same_winner >= 90 ? 0 : 1;
 }

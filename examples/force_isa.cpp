@@ -1,5 +1,5 @@
-// Which instruction set runs, and how to say which: by a scope in the program, or by TRIMTAB_ISA in its environment. What cannot run is
-// an error; it never becomes another one.
+// Which instruction set runs, and how to say which: by a scope in the program, or by TRIMTAB_ISA in its environment. What cannot
+// run is an error; it never becomes another one.
 
 #include <chrono>
 #include <cstdio>
@@ -9,7 +9,8 @@
 using namespace trimtab;
 
 int main() {
-  std::printf("in use: %s%s\n", name(active_isa()), std::getenv("TRIMTAB_ISA") ? " (by TRIMTAB_ISA)" : ", the best one that can run");
+  std::printf("in use: %s%s\n", name(active_isa()),
+              std::getenv("TRIMTAB_ISA") ? " (by TRIMTAB_ISA)" : ", the best one that can run");
 
   const Extents x_extent{1, 28, 28, 96}, w_extent{96, 3, 3, 96};
   std::vector<std::uint8_t> x(element_count(x_extent));

@@ -1,5 +1,5 @@
-// Every call below is one that trimtab refuses when it is compiled, with the sentence after "refused:". Without TRIMTAB_WRONG the file
-// compiles.
+// Every call below is one that trimtab refuses when it is compiled, with the sentence after "refused:". Without TRIMTAB_WRONG the
+// file compiles.
 #include <cstdint>
 #include <trimtab/core/adapt_eigen.hpp>
 #include <trimtab/ops/add.hpp>
@@ -10,7 +10,8 @@
 
 using namespace trimtab;
 
-void right(const Eigen::MatrixXf& x, const AdjustableThreshold<float>& quantizer, Eigen::MatrixXf& y, std::vector<std::int8_t>& codes) {
+void right(const Eigen::MatrixXf& x, const AdjustableThreshold<float>& quantizer, Eigen::MatrixXf& y,
+           std::vector<std::int8_t>& codes) {
   fake_quantize_forward(x, quantizer, y);
   quantize(std::span(x.data(), codes.size()), quantizer, codes);
   MinMaxObserver<float>().observe(x);

@@ -1,5 +1,6 @@
 // The generated header, included twice, and nothing of include/.
 #include <trimtab.hpp>
+// again
 #include <trimtab.hpp>
 
 int main() {

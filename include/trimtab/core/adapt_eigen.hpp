@@ -17,6 +17,7 @@ concept EigenDense = std::is_base_of_v<Eigen::DenseBase<C>, C> && requires(C& c)
 
 template <EigenDense C>
 struct TensorAccess<C> {
+  /// Pointer, extents and strides in the container's own storage order.
   template <class Container>
   static auto view(Container& c) {
     using T = std::remove_pointer_t<decltype(c.data())>;
@@ -41,6 +42,7 @@ concept EigenTensor = !EigenDense<C> && requires(C & c) {
 
 template <EigenTensor C>
 struct TensorAccess<C> {
+  /// Pointer, extents and strides in the container's own storage order.
   template <class Container>
   static auto view(Container& c) {
     using T = std::remove_pointer_t<decltype(c.data())>;

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// std::mdspan and Kokkos' mdspan as trimtab tensors, with whatever strided layout, without copies. Neither is included: whoever has one
-/// has its header.
+/// std::mdspan and Kokkos' mdspan as trimtab tensors, with whatever strided layout, without copies. Neither is included: whoever
+/// has one has its header.
 
 #include <concepts>
 #include <trimtab/core/tensor_view.hpp>

@@ -27,6 +27,7 @@ concept XtensorLike = requires(C& c) {
 template <XtensorLike C>
 struct TensorAccess<C> {
   template <class Container>
+  /// Pointer to the first element, extents and strides.
   static auto view(Container& c) {
     using T = std::remove_pointer_t<decltype(c.data())>;
     return TensorView<T>{c.data() + c.data_offset(), Extents(c.shape().begin(), c.shape().end()),

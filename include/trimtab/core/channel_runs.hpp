@@ -17,9 +17,9 @@ inline constexpr std::size_t no_axis = std::numeric_limits<std::size_t>::max();
 /// Memory as outer x channels x inner: the element at offset (o * channels + c) * inner + i belongs to channel c. Filters
 /// O KH KW I by axis 0 are 1 x O x (KH KW I); depthwise filters KH KW C by axis 2 are (KH KW) x C x 1.
 struct ChannelRuns {
-  std::size_t outer = 1, channels = 1, inner = 0;
+  std::size_t outer = 1, channels = 1, inner = 0;  ///< outer, slowest in memory
 
-  std::size_t size() const { return outer * channels * inner; }
+  std::size_t size() const { return outer * channels * inner; }  ///< number of elements
   friend bool operator==(const ChannelRuns&, const ChannelRuns&) = default;
 };
 

@@ -11,11 +11,12 @@
 /// The three as text.
 #define TRIMTAB_VERSION "0.1.0"
 
-// x / scale as x * (1 / scale) gives other codes near ties, (x + magic) - magic as x does not round, and without NaN a check for it
-// is always false. GCC tells of each of these freedoms, Clang of the two macros that stand first.
+// x / scale as x * (1 / scale) gives other codes near ties, (x + magic) - magic as x does not round, and without NaN a check for
+// it is always false. GCC tells of each of these freedoms, Clang of the two macros that stand first.
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ != 0) || defined(__RECIPROCAL_MATH__) || \
     defined(__ASSOCIATIVE_MATH__)
-#error "trimtab: -ffast-math, -Ofast and their parts change codes and drop checks for NaN; build files that include trimtab without them"
+#error \
+    "trimtab: -ffast-math, -Ofast and their parts change codes and drop checks for NaN; build files that include trimtab without them"
 #endif
 
 // What kernels tell the compiler: no overlap, no inlining.

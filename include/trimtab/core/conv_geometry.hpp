@@ -11,30 +11,30 @@ namespace trimtab {
 
 /// Pixels of padding on each side; the sides may differ.
 struct Padding {
-  std::size_t top = 0, left = 0, bottom = 0, right = 0;
+  std::size_t top = 0, left = 0, bottom = 0, right = 0;  ///< pixels
   friend bool operator==(const Padding&, const Padding&) = default;
 };
 
 /// How a window walks over a picture. Strides and dilations are 1 or more.
 struct WindowOptions {
-  std::size_t stride_h = 1, stride_w = 1;
-  Padding padding = {};
-  std::size_t dilation_h = 1, dilation_w = 1;
+  std::size_t stride_h = 1, stride_w = 1;      ///< pixels between windows
+  Padding padding = {};                        ///< around the input
+  std::size_t dilation_h = 1, dilation_w = 1;  ///< pixels between neighbours in a window
   friend bool operator==(const WindowOptions&, const WindowOptions&) = default;
 };
 
 /// Every extent of a window operation. Input N H W C, output N OH OW O, window KH KW.
 struct WindowGeometry {
-  std::size_t n, h, w, c;
-  std::size_t out_h, out_w, out_c;
-  std::size_t kernel_h, kernel_w;
-  WindowOptions options;
-  std::size_t groups = 1;  ///< input and output channels fall into this many independent groups
+  std::size_t n, h, w, c;           ///< of the input
+  std::size_t out_h, out_w, out_c;  ///< of the output
+  std::size_t kernel_h, kernel_w;   ///< of the window
+  WindowOptions options;            ///< strides, padding, dilation
+  std::size_t groups = 1;           ///< input and output channels fall into this many independent groups
 
-  std::size_t group_in() const { return c / groups; }
-  std::size_t group_out() const { return out_c / groups; }
-  Extents input() const { return {n, h, w, c}; }
-  Extents output() const { return {n, out_h, out_w, out_c}; }
+  std::size_t group_in() const { return c / groups; }          ///< input channels of a group
+  std::size_t group_out() const { return out_c / groups; }     ///< output channels of a group
+  Extents input() const { return {n, h, w, c}; }               ///< N H W C
+  Extents output() const { return {n, out_h, out_w, out_c}; }  ///< N OH OW O
   /// Multiplications and additions, pairs counted once, padding included.
   double macs() const {
     return double(n) * double(out_h) * double(out_w) * double(out_c) * double(kernel_h) * double(kernel_w) * double(group_in());

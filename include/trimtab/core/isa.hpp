@@ -126,6 +126,7 @@ inline Isa active_isa() { return detail::isa_in_use().load(std::memory_order_rel
 /// Uses `isa` in all threads until the end of the scope. Throws unsupported_error when it cannot run.
 class ScopedIsa {
  public:
+  /// Begins the scope.
   explicit ScopedIsa(Isa isa) : before_(active_isa()) { detail::isa_in_use() = detail::require_available(isa); }
   ~ScopedIsa() { detail::isa_in_use() = before_; }
   ScopedIsa(const ScopedIsa&) = delete;

@@ -36,7 +36,7 @@ inline void set_threads(int count) {
 /// Sets the number of threads and puts the old one back at the end of the scope.
 class ScopedThreads {
  public:
-  explicit ScopedThreads(int count) : before_(threads()) { set_threads(count); }
+  explicit ScopedThreads(int count) : before_(threads()) { set_threads(count); }  ///< throws as set_threads does
   ~ScopedThreads() { set_threads(before_); }
   ScopedThreads(const ScopedThreads&) = delete;
   ScopedThreads& operator=(const ScopedThreads&) = delete;

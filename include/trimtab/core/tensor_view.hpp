@@ -26,23 +26,25 @@ class PerAxis {
   constexpr PerAxis() = default;
   /// Throws shape_error when there are more than `max_rank` of them.
   constexpr PerAxis(std::initializer_list<Int> values) : PerAxis(values.begin(), values.end()) {}
+  /// The numbers of a range; throws as above.
   template <class Iterator>
   constexpr PerAxis(Iterator first, Iterator last) {
     for (; first != last; ++first) push_back(static_cast<Int>(*first));
   }
 
+  /// Appends a number; throws shape_error when there are `max_rank` already.
   constexpr void push_back(Int value) {
     if (size_ == max_rank) throw shape_error(detail::message("trimtab: a tensor has at most ", max_rank, " axes"));
     values_[size_++] = value;
   }
-  constexpr std::size_t size() const { return size_; }
-  constexpr Int& operator[](std::size_t axis) { return values_[axis]; }
-  constexpr const Int& operator[](std::size_t axis) const { return values_[axis]; }
-  constexpr Int* begin() { return values_.data(); }
-  constexpr Int* end() { return values_.data() + size_; }
-  constexpr const Int* begin() const { return values_.data(); }
-  constexpr const Int* end() const { return values_.data() + size_; }
-  constexpr Int back() const { return values_[size_ - 1]; }
+  constexpr std::size_t size() const { return size_; }                               ///< number of axes
+  constexpr Int& operator[](std::size_t axis) { return values_[axis]; }              ///< unchecked
+  constexpr const Int& operator[](std::size_t axis) const { return values_[axis]; }  ///< unchecked
+  constexpr Int* begin() { return values_.data(); }                                  ///< the first
+  constexpr Int* end() { return values_.data() + size_; }                            ///< behind the last
+  constexpr const Int* begin() const { return values_.data(); }                      ///< the first
+  constexpr const Int* end() const { return values_.data() + size_; }                ///< behind the last
+  constexpr Int back() const { return values_[size_ - 1]; }                          ///< the last axis; there has to be one
 
   friend constexpr bool operator==(const PerAxis& a, const PerAxis& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end());
@@ -83,17 +85,19 @@ constexpr Strides row_major_strides(const Extents& extent) {
 /// Somebody else's elements: where they start and how they lie. Owns nothing.
 template <class T>
 struct TensorView {
-  T* data = nullptr;
-  Extents extent;
-  Strides stride;
+  T* data = nullptr;  ///< element 0, 0, ...
+  Extents extent;     ///< length of each axis
+  Strides stride;     ///< in elements, may be negative
 
   TensorView() = default;
   /// A dense row-major view.
   TensorView(T* data_, const Extents& extent_) : data(data_), extent(extent_), stride(row_major_strides(extent_)) {}
+  /// Elements that lie as `stride_` says.
   TensorView(T* data_, const Extents& extent_, const Strides& stride_) : data(data_), extent(extent_), stride(stride_) {}
 
-  std::size_t rank() const { return extent.size(); }
-  std::size_t size() const { return element_count(extent); }
+  std::size_t rank() const { return extent.size(); }          ///< number of axes
+  std::size_t size() const { return element_count(extent); }  ///< number of elements
+  /// A view may be looked through and not written.
   operator TensorView<const T>() const requires(!std::is_const_v<T>) { return {data, extent, stride}; }
 };
 
@@ -102,18 +106,21 @@ struct TensorView {
 template <class C>
 struct TensorAccess;
 
+/// A view is its own door.
 template <class T>
 struct TensorAccess<TensorView<T>> {
-  static TensorView<T> view(const TensorView<T>& v) { return v; }
+  static TensorView<T> view(const TensorView<T>& v) { return v; }  ///< itself
 };
+/// Spans have rank 1.
 template <class T, std::size_t N>
 struct TensorAccess<std::span<T, N>> {
-  static TensorView<T> view(const std::span<T, N>& s) { return {s.data(), {s.size()}}; }
+  static TensorView<T> view(const std::span<T, N>& s) { return {s.data(), {s.size()}}; }  ///< its elements
 };
+/// Vectors have rank 1.
 template <class T, class Allocator>
 struct TensorAccess<std::vector<T, Allocator>> {
-  static TensorView<T> view(std::vector<T, Allocator>& v) { return {v.data(), {v.size()}}; }
-  static TensorView<const T> view(const std::vector<T, Allocator>& v) { return {v.data(), {v.size()}}; }
+  static TensorView<T> view(std::vector<T, Allocator>& v) { return {v.data(), {v.size()}}; }              ///< its elements
+  static TensorView<const T> view(const std::vector<T, Allocator>& v) { return {v.data(), {v.size()}}; }  ///< its elements
 };
 
 /// Anything that `TensorAccess` can look into.

@@ -11,8 +11,8 @@ namespace trimtab::int8 {
 /// One input of concat: codes T of any rank, and the grid they lie on.
 template <class T>
 struct ConcatInput {
-  TensorView<const T> codes;
-  Affine<float> grid;
+  TensorView<const T> codes;  ///< of one input
+  Affine<float> grid;         ///< what they stand for
 };
 
 /// y[.., c] = z_y + round_half_even(clamp(float(q - z) * m, lo - z_y, hi - z_y)), m = s / s_y, of the inputs' codes q side by

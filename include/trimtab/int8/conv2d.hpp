@@ -71,12 +71,14 @@ void linear(const X& x, std::int32_t x_zero_point, const PackedConv2d& w, std::s
   static_assert(std::is_same_v<value_t<Y>, std::int32_t>, "trimtab: raw accumulators are int32; pass a Requantize for codes");
   detail::linear(x, x_zero_point, w, bias, y, nullptr, {}, workspace);
 }
+/// The same with y = float(acc) * scale[o]; see conv2d.
 template <Tensor X, Tensor Y>
 void linear(const X& x, std::int32_t x_zero_point, const PackedConv2d& w, std::span<const std::int32_t> bias,
             std::span<const float> scale, Y&& y, Workspace& workspace) {
   static_assert(std::is_same_v<value_t<Y>, float>, "trimtab: scaled accumulators are float");
   detail::linear(x, x_zero_point, w, bias, y, nullptr, scale, workspace);
 }
+/// The same with y = requantize(acc, o); see conv2d.
 template <Tensor X, Tensor Y>
 void linear(const X& x, std::int32_t x_zero_point, const PackedConv2d& w, std::span<const std::int32_t> bias,
             const Requantize& requantize, Y&& y, Workspace& workspace) {

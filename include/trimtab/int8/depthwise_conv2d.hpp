@@ -21,21 +21,21 @@ namespace trimtab::int8 {
 /// 1, 3] for 32.
 class PackedDepthwise {
  public:
-  std::size_t channels() const { return channels_; }
-  std::size_t kernel_h() const { return kernel_h_; }
-  std::size_t kernel_w() const { return kernel_w_; }
+  std::size_t channels() const { return channels_; }  ///< C
+  std::size_t kernel_h() const { return kernel_h_; }  ///< KH
+  std::size_t kernel_w() const { return kernel_w_; }  ///< KW
   /// The largest |bias| of channel c with which no sum leaves int32: 2^31 - 1 - 255 * sum |w - zero_point|. A larger bias
   /// counts as this one.
   std::int32_t bias_limit(std::size_t c) const { return bias_limit_[c]; }
 
   // The layout, for drivers.
-  std::size_t padded_channels() const { return detail::round_up(channels_, block_channels); }
-  const std::int16_t* weight() const { return weight_.data(); }
-  const std::int32_t* weight_sums() const { return weight_sum_.data(); }
-  const std::int32_t* bias_limits() const { return bias_limit_.data(); }
-  bool has_zero_points() const { return has_zero_points_; }
-  std::size_t quad_count() const { return detail::div_up(kernel_h_, 4); }
-  std::size_t shifts() const { return 4 * quad_count() - kernel_h_ + 1; }
+  std::size_t padded_channels() const { return detail::round_up(channels_, block_channels); }  ///< C up to whole blocks of 16
+  const std::int16_t* weight() const { return weight_.data(); }                                ///< natural order
+  const std::int32_t* weight_sums() const { return weight_sum_.data(); }                       ///< per channel, less zero points
+  const std::int32_t* bias_limits() const { return bias_limit_.data(); }                       ///< see PackedConv2d
+  bool has_zero_points() const { return has_zero_points_; }                                    ///< weights need 9 bits and a sign
+  std::size_t quad_count() const { return detail::div_up(kernel_h_, 4); }                      ///< Q
+  std::size_t shifts() const { return 4 * quad_count() - kernel_h_ + 1; }                      ///< S
   /// What the kernel of vectors of `lanes` lanes reads: bytes, or int16 halves.
   const std::byte* quads(std::size_t lanes, bool halves) const {
     return lanes == 4 ? quads64_.data() : halves ? halves32_.data() : quads32_.data();

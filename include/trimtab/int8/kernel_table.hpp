@@ -13,16 +13,17 @@ namespace trimtab::int8 {
 /// A depthwise kernel; the 16-byte lanes of its vectors, 0 where it takes channels in natural order; and whether it takes its
 /// weights as 16-bit halves.
 struct DepthwiseKernel {
-  void (*run)(const DepthwiseTask&);
-  std::size_t lanes;
-  bool halves;
+  void (*run)(const DepthwiseTask&);  ///< the kernel
+  std::size_t lanes;                  ///< 16-byte lanes of its vectors, or 0
+  bool halves;                        ///< weights as 16-bit halves
 };
 
 /// What an instruction set provides. depthwise_u8s16 is for weights less zero points, which need 9 bits and a sign.
 struct KernelTable {
-  Isa isa;
-  void (*gemm_u8s8)(const GemmTask&);
-  DepthwiseKernel depthwise_u8s8, depthwise_u8s16;
+  Isa isa;                                          ///< whose kernels these are
+  void (*gemm_u8s8)(const GemmTask&);               ///< matrix product, see GemmTask
+  DepthwiseKernel depthwise_u8s8, depthwise_u8s16;  ///< see DepthwiseTask
+  /// to[i] = x[i] xor flip.
   void (*copy_flipped)(const std::uint8_t* x, std::size_t count, std::uint8_t flip, std::uint8_t* to);
 };
 

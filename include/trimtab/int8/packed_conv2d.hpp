@@ -22,12 +22,12 @@ namespace trimtab::int8 {
 /// run of bytes in an NHWC picture, whatever C is.
 class PackedConv2d {
  public:
-  std::size_t out_channels() const { return out_channels_; }
-  std::size_t kernel_h() const { return kernel_h_; }
-  std::size_t kernel_w() const { return kernel_w_; }
+  std::size_t out_channels() const { return out_channels_; }  ///< O
+  std::size_t kernel_h() const { return kernel_h_; }          ///< KH
+  std::size_t kernel_w() const { return kernel_w_; }          ///< KW
   /// Input channels per group, and groups.
   std::size_t group_in() const { return group_in_; }
-  std::size_t groups() const { return groups_; }
+  std::size_t groups() const { return groups_; }  ///< of channels
   /// Values of K per output channel: KH * KW * C / groups.
   std::size_t depth() const { return kernel_h_ * kernel_w_ * group_in_; }
   /// True when some weight zero point is not 0.
@@ -43,11 +43,14 @@ class PackedConv2d {
   }
 
   // The layout, for drivers.
-  std::size_t group_out() const { return out_channels_ / groups_; }
+  std::size_t group_out() const { return out_channels_ / groups_; }  ///< output channels per group
+  /// Runs of activation bytes in a window.
   std::size_t segments() const { return groups_ == 1 ? kernel_h_ : kernel_h_ * kernel_w_; }
+  /// Bytes in such a run, without padding.
   std::size_t segment_bytes() const { return groups_ == 1 ? kernel_w_ * group_in_ : group_in_; }
-  std::size_t steps() const { return detail::div_up(segment_bytes(), 4); }
-  std::size_t blocks() const { return detail::div_up(group_out(), block_channels); }
+  std::size_t steps() const { return detail::div_up(segment_bytes(), 4); }            ///< of 4 values in a segment
+  std::size_t blocks() const { return detail::div_up(group_out(), block_channels); }  ///< of 16 channels per group
+  /// Block b of a group: [segments * steps][16][4] bytes.
   const std::int8_t* block(std::size_t group, std::size_t b) const {
     return reinterpret_cast<const std::int8_t*>(memory_.data()) +
            (group * blocks() + b) * segments() * steps() * 4 * block_channels;
@@ -56,11 +59,12 @@ class PackedConv2d {
   const std::uint32_t* order(std::size_t group, std::size_t b) const {
     return order_.data() + (group * blocks() + b) * segments() * steps();
   }
+  /// How many of order() need no widening.
   const std::uint32_t* narrow(std::size_t group, std::size_t b) const { return narrow_.data() + group * blocks() + b; }
   /// sum (w - zero_point) per output channel.
   const std::int32_t* shifted_sums() const { return shifted_sum_.data(); }
-  const std::int32_t* bias_limits() const { return bias_limit_.data(); }
-  std::int32_t zero_point(std::size_t o) const { return zero_point_.empty() ? 0 : zero_point_[o]; }
+  const std::int32_t* bias_limits() const { return bias_limit_.data(); }                             ///< of all channels
+  std::int32_t zero_point(std::size_t o) const { return zero_point_.empty() ? 0 : zero_point_[o]; }  ///< of output channel o
 
   /// Packs `weight`, O KH KW C/groups, anew into the memory already held. See pack_conv2d.
   void assign(const std::int8_t* weight, std::size_t out_channels, std::size_t kernel_h, std::size_t kernel_w,
@@ -169,6 +173,7 @@ void repack_linear(const W& weight, PackedConv2d& packed, std::span<const std::i
   const auto w = ::trimtab::detail::dense_view(weight, 2, "pack_linear");
   packed.assign(w.data, w.extent[0], 1, 1, w.extent[1], 1, weight_zero_point);
 }
+/// Packs the weight codes of a linear layer, extents O I. Throws as pack_conv2d does.
 template <Tensor W>
 PackedConv2d pack_linear(const W& weight, std::span<const std::int32_t> weight_zero_point = {}) {
   PackedConv2d packed;

@@ -133,7 +133,7 @@ inline Picture centre_crop(const Picture& x, std::size_t h, std::size_t w) {
 /// How a picture becomes a network's input: its short side is resized to short_side, and the middle h x w is cut out.
 /// A picture that has h x w pixels already stays as it is.
 struct Fit {
-  std::size_t h = 224, w = 224, short_side = 256;
+  std::size_t h = 224, w = 224, short_side = 256;  ///< pixels
 };
 
 /// The usual proportion of 256 to 224 for other extents.

@@ -120,12 +120,13 @@ class PictureSet {
     }
   }
 
-  std::size_t size() const { return names_.size(); }
-  std::size_t height() const { return h_; }
-  std::size_t width() const { return w_; }
-  const std::string& name(std::size_t i) const { return names_[i]; }
+  std::size_t size() const { return names_.size(); }                  ///< number of pictures
+  std::size_t height() const { return h_; }                           ///< of each
+  std::size_t width() const { return w_; }                            ///< of each
+  const std::string& name(std::size_t i) const { return names_[i]; }  ///< the file's, without folders
   /// no_label where it is not known.
   std::size_t label(std::size_t i) const { return labels_[i]; }
+  /// Picture i, H W 3.
   std::span<const std::uint8_t> bytes(std::size_t i) const { return {bytes_.data() + i * picture_size(), picture_size()}; }
 
   /// The pictures `indices` as floats N H W 3. Throws value_error for an index beyond the set.

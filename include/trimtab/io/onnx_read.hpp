@@ -19,10 +19,11 @@
 
 namespace trimtab {
 
+/// What an ONNX file holds.
 struct OnnxModel {
-  Network network;
-  std::map<std::string, std::string> metadata;
-  std::vector<std::string> notes;  ///< what was left out, a sentence each
+  Network network;                              ///< in N H W C
+  std::map<std::string, std::string> metadata;  ///< metadata_props
+  std::vector<std::string> notes;               ///< what was left out, a sentence each
 };
 
 namespace detail {

@@ -15,8 +15,8 @@ namespace trimtab {
 
 /// The input value of byte x in channel c: (x - mean[c]) / scale[c]. The default is x/127.5 - 1.
 struct Preprocess {
-  std::array<double, 3> mean{127.5, 127.5, 127.5};
-  std::array<double, 3> scale{127.5, 127.5, 127.5};
+  std::array<double, 3> mean{127.5, 127.5, 127.5};   ///< in units of bytes
+  std::array<double, 3> scale{127.5, 127.5, 127.5};  ///< in units of bytes
   friend bool operator==(const Preprocess&, const Preprocess&) = default;
 };
 

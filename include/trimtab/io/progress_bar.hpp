@@ -20,10 +20,12 @@ class ProgressBar {
   explicit ProgressBar(std::string title, bool quiet = false)
       : title_(std::move(title)), quiet_(quiet), terminal_(isatty(2) == 1) {}
 
+  /// To be handed to calibrate, fine_tune and others.
   operator Progress() {
     return [this](std::size_t done, std::size_t total) { show(done, total); };
   }
 
+  /// Draws the bar at done / total.
   void show(std::size_t done, std::size_t total) {
     if (quiet_ || total == 0) return;
     const auto now = Clock::now();

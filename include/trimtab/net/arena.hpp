@@ -12,9 +12,10 @@ namespace trimtab {
 
 /// A buffer that is written at step `first` and read last at step `last`.
 struct Lifetime {
-  std::size_t bytes = 0, first = 0, last = 0;
+  std::size_t bytes = 0, first = 0, last = 0;  ///< first and last node that need it
 };
 
+/// Where each buffer lies in one block of memory.
 struct ArenaPlan {
   std::vector<std::size_t> offset;  ///< of each buffer
   std::size_t bytes = 0;            ///< of the block

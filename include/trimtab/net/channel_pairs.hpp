@@ -15,19 +15,20 @@ namespace trimtab {
 
 /// A layer whose output channels only `consumer` reads, through `activation` (clips combined) and perhaps pools and Flatten.
 struct ChannelPair {
-  NodeId producer, consumer;
-  Clip activation;
+  NodeId producer, consumer;  ///< layers, in the order of the data
+  Clip activation;            ///< between them
 };
 
 /// A layer with weights that begins no pair.
 struct LeftAlone {
-  NodeId layer;
-  std::string name, reason;
+  NodeId layer;              ///< that would have been a producer
+  std::string name, reason;  ///< its name, and why it stays as it is
 };
 
+/// Pairs of layers whose channels may be rescaled, and what was passed over.
 struct ChannelPairs {
-  std::vector<ChannelPair> pairs;  ///< in the order of the nodes
-  std::vector<LeftAlone> left_alone;
+  std::vector<ChannelPair> pairs;     ///< in the order of the nodes
+  std::vector<LeftAlone> left_alone;  ///< layers without a pair
 };
 
 namespace detail {

@@ -26,6 +26,7 @@ inline double top1_percent(const Array& logits, std::span<const std::size_t> lab
   return 100.0 * double(right) / double(n);
 }
 
+/// How near a network's outputs come to the float network's.
 struct Fidelity {
   double agreement = 0;  ///< percent of pictures with the same largest logit
   double rmse = 0;       ///< root mean square difference over all pictures and logits

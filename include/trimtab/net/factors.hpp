@@ -11,6 +11,7 @@
 
 namespace trimtab {
 
+/// Which of the trained factors a block holds.
 enum class FactorKind { activation, weight, pointwise_weight, pointwise_bias };
 
 /// Which factors training moves; the others stay as they are and cost nothing.
@@ -19,6 +20,7 @@ struct TrainedSet {
   bool weights = true;      ///< thresholds of weights
   bool pointwise = false;   ///< factors of single weights and biases, where add_pointwise_factors gave them
 
+  /// Whether factors of this kind are trained.
   bool holds(FactorKind kind) const {
     return kind == FactorKind::activation ? activations : kind == FactorKind::weight ? weights : pointwise;
   }
@@ -26,11 +28,12 @@ struct TrainedSet {
 
 /// A run of the row: the factors of one node's quantizer, or of its weights or biases.
 struct FactorBlock {
-  NodeId node = 0;
-  FactorKind kind = FactorKind::activation;
-  std::size_t begin = 0, count = 0;
+  NodeId node = 0;  ///< whose factors these are
+  FactorKind kind = FactorKind::activation;  ///< and of what
+  std::size_t begin = 0, count = 0;  ///< their place in the row of all factors
 
   template <class T>
+  /// The block's part of such a row.
   std::span<T> of(std::span<T> row) const {
     return row.subspan(begin, count);
   }

@@ -74,7 +74,7 @@ class FakeQuantExecutor {
   std::span<const std::uint8_t> bytes(NodeId id) const { return nodes_[id].bytes; }
   /// The same output before its clip and rounding, in steps of the grid; of nodes that keep their input's codes, nothing.
   std::span<const float> steps(NodeId id) const { return nodes_[id].steps; }
-  const Affine<float>& grid(NodeId id) const { return nodes_[id].grid; }
+  const Affine<float>& grid(NodeId id) const { return nodes_[id].grid; }  ///< what they stand for
 
  private:
   struct State {

@@ -20,23 +20,25 @@
 
 namespace trimtab {
 
+/// How fine_tune trains.
 struct FineTuneOptions {
-  std::size_t epochs = 6, batch = 16;
+  std::size_t epochs = 6, batch = 16;  ///< passes over the pictures, pictures in a step
   double learning_rate = 1e-3;      ///< peak of the schedule, in units of the threshold factors
   double pointwise_rate = 1e-3;     ///< the same for point-wise factors
   std::size_t restarts = 1;         ///< periods of the schedule over the whole run; the optimizer forgets its state between them
   std::size_t warmup = 8;           ///< steps of linear warm-up in each period
   std::uint64_t seed = 1;           ///< of the order of the pictures
-  TrainedSet trained = {};
-  AdamOptions adam = {};
+  TrainedSet trained = {};  ///< which factors
+  AdamOptions adam = {};  ///< the optimizer's
 };
 
+/// What fine_tune did.
 struct FineTuneReport {
-  std::size_t trained_parameters = 0;
+  std::size_t trained_parameters = 0;  ///< number of factors
   double loss_before = 0, loss_after = 0;  ///< RMSE (eq. 25) over all training pictures
   std::vector<double> loss;                ///< of each step's batch
   double seconds = 0;                      ///< of the steps alone, teacher and measurement excluded
-  double pictures_per_second = 0;
+  double pictures_per_second = 0;  ///< seconds as a rate
   bool kept = true;  ///< false: training raised the loss over its own pictures, and the factors are those from before
 };
 

@@ -97,7 +97,7 @@ class FloatTrainer {
 
   /// The gradients that backward has added up for a node's weight (gamma) and bias (beta); empty for a node without parameters.
   std::span<const float> grad_weight(NodeId id) const { return nodes_[id].weight.grad; }
-  std::span<const float> grad_bias(NodeId id) const { return nodes_[id].bias.grad; }
+  std::span<const float> grad_bias(NodeId id) const { return nodes_[id].bias.grad; }  ///< of node id
 
  private:
   struct Parameter {
@@ -200,18 +200,20 @@ class FloatTrainer {
   std::vector<State> nodes_;
 };
 
+/// How train_float trains.
 struct FloatTrainingOptions {
-  std::size_t epochs = 10, batch = 32;
-  float learning_rate = 0.1F;  ///< peak; a tenth of the steps warm up to it, the others fall as half a cosine
-  float momentum = 0.9F;
-  float weight_decay = 1e-4F;    ///< of weights; not of biases, gammas and betas
-  float statistics_rate = 0.1F;  ///< of batch norm's running mean and variance
-  std::uint64_t seed = 1;        ///< of the pictures' order
+  std::size_t epochs = 10, batch = 32;  ///< passes over the pictures, pictures in a step
+  float learning_rate = 0.1F;           ///< peak; a tenth of the steps warm up to it, the others fall as half a cosine
+  float momentum = 0.9F;                ///< of the running statistics of batch norm
+  float weight_decay = 1e-4F;           ///< of weights; not of biases, gammas and betas
+  float statistics_rate = 0.1F;         ///< of batch norm's running mean and variance
+  std::uint64_t seed = 1;               ///< of the pictures' order
 };
 
+/// What train_float did.
 struct FloatTrainingReport {
-  std::vector<double> loss;  ///< cross-entropy of each step's batch
-  double seconds = 0, pictures_per_second = 0;
+  std::vector<double> loss;                     ///< cross-entropy of each step's batch
+  double seconds = 0, pictures_per_second = 0;  ///< of all steps
 };
 
 /// Trains `network` in place on the pictures 0 .. labels.size() - 1. Seeded; the same bits on any number of threads. Throws

@@ -71,6 +71,7 @@ class Int8Network {
     }
     return {bytes(output_, batch, workspace).data, batch * element_count(steps_[output_].extent)};
   }
+  /// The same without looking.
   template <Tensor X>
   std::span<const std::uint8_t> run(const X& x, Workspace& workspace) const {
     return run(x, workspace, [](NodeId, std::span<const std::uint8_t>) {});
@@ -80,9 +81,9 @@ class Int8Network {
   const Affine<float>& output_grid() const { return output_grid_; }
   /// Extents of the input (H W C) and of the output (C) of one picture.
   const Extents& input_extent() const { return steps_[input_].extent; }
-  const Extents& output_extent() const { return steps_[output_].extent; }
-  const std::string& name(NodeId id) const { return steps_[id].name; }
-  std::size_t size() const { return steps_.size(); }
+  const Extents& output_extent() const { return steps_[output_].extent; }  ///< see input_extent
+  const std::string& name(NodeId id) const { return steps_[id].name; }  ///< of a node
+  std::size_t size() const { return steps_.size(); }  ///< number of nodes
   /// Bytes of activations that one picture needs.
   std::size_t arena_bytes() const { return plan_.bytes; }
 

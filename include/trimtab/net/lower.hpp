@@ -31,7 +31,7 @@ inline Affine<float> byte_grid(const QuantizedNetwork& q, NodeId id) {
 
 /// Integers of a layer with weights. Codes lie as the float weights do; the rest has one number for each output channel.
 struct LoweredLayer {
-  std::vector<std::int8_t> codes;
+  std::vector<std::int8_t> codes;  ///< of the weights, in their order
   std::vector<std::int32_t> zero_point;  ///< of the weights; empty where all are 0
   std::vector<float> scale;              ///< of the weights
   std::vector<std::int32_t> bias;        ///< on the accumulator's grid

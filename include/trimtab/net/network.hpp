@@ -21,70 +21,77 @@ using Array = xt::xarray<float>;
 
 /// The pictures: extents H W C.
 struct Input {
-  Extents extent;
+  Extents extent;  ///< H W C
 };
 /// Weight O KH KW I/groups; bias O, or empty.
 struct Conv2d {
-  xt::xtensor<float, 4> weight;
-  xt::xtensor<float, 1> bias;
-  WindowOptions window = {};
-  std::size_t groups = 1;
+  xt::xtensor<float, 4> weight;  ///< O KH KW C/groups
+  xt::xtensor<float, 1> bias;    ///< one per output channel, or none
+  WindowOptions window = {};     ///< strides, padding, dilation
+  std::size_t groups = 1;        ///< of channels
 };
 /// One filter a channel: weight KH KW C; bias C, or empty.
 struct DepthwiseConv2d {
-  xt::xtensor<float, 3> weight;
-  xt::xtensor<float, 1> bias;
-  WindowOptions window = {};
+  xt::xtensor<float, 3> weight;  ///< KH KW C
+  xt::xtensor<float, 1> bias;    ///< one per output channel, or none
+  WindowOptions window = {};     ///< strides, padding, dilation
 };
 /// Weight O I; bias O, or empty. Input N I.
 struct Linear {
-  xt::xtensor<float, 2> weight;
-  xt::xtensor<float, 1> bias;
+  xt::xtensor<float, 2> weight;  ///< O I
+  xt::xtensor<float, 1> bias;    ///< one per output channel, or none
 };
 /// gamma * (x - mean) / sqrt(variance + epsilon) + beta over the last axis.
 struct BatchNorm {
-  xt::xtensor<float, 1> gamma, beta, mean, variance;
-  float epsilon = 1e-3F;
+  xt::xtensor<float, 1> gamma, beta, mean, variance;  ///< one number per channel each
+  float epsilon = 1e-3F;                              ///< added to the variance
 };
 /// min(max(x, lo), hi). ReLU is {0, infinity}, ReLU6 {0, 6}.
 struct Clip {
-  float lo = -std::numeric_limits<float>::infinity();
-  float hi = std::numeric_limits<float>::infinity();
+  float lo = -std::numeric_limits<float>::infinity();  ///< smaller values become lo
+  float hi = std::numeric_limits<float>::infinity();   ///< larger ones hi
   friend bool operator==(const Clip&, const Clip&) = default;
 };
+/// Everything.
 inline constexpr Clip no_clip{};
+/// 0 and above.
 inline constexpr Clip relu{0.0F, std::numeric_limits<float>::infinity()};
+/// 0 to 6.
 inline constexpr Clip relu6{0.0F, 6.0F};
 /// Sum of two inputs of equal extents.
 struct Add {};
 /// Inputs side by side along the last axis.
 struct Concat {};
+/// The mean over windows of KH x KW pixels.
 struct AveragePool {
-  std::size_t kernel_h = 1, kernel_w = 1;
-  WindowOptions window = {};
-  bool count_include_pad = false;
+  std::size_t kernel_h = 1, kernel_w = 1;  ///< of the window
+  WindowOptions window = {};               ///< strides, padding, dilation
+  bool count_include_pad = false;          ///< padding counts as pixels of value 0
 };
+/// The largest value of windows of KH x KW pixels; padding never wins.
 struct MaxPool {
-  std::size_t kernel_h = 1, kernel_w = 1;
-  WindowOptions window = {};
+  std::size_t kernel_h = 1, kernel_w = 1;  ///< of the window
+  WindowOptions window = {};               ///< strides, padding, dilation
 };
 /// H W C to 1 1 C.
 struct GlobalAveragePool {};
 /// H W C to H*W*C in that order.
 struct Flatten {};
 
+/// What a node computes.
 using Operator = std::variant<Input, Conv2d, DepthwiseConv2d, Linear, BatchNorm, Clip, Add, Concat, AveragePool, MaxPool,
                               GlobalAveragePool, Flatten>;
 
 /// Index of a node in its network.
 using NodeId = std::size_t;
 
+/// One operator of a network: what it computes, from which nodes, and the clip that its output goes through.
 struct Node {
-  std::string name;
-  Operator op;
-  std::vector<NodeId> inputs;
-  Clip clip = no_clip;  ///< applied to the operator's output: an activation fused into it
-  Extents extent;       ///< of the output, batch excluded
+  std::string name;            ///< for messages and reports
+  Operator op;                 ///< what it computes
+  std::vector<NodeId> inputs;  ///< earlier nodes
+  Clip clip = no_clip;         ///< applied to the operator's output: an activation fused into it
+  Extents extent;              ///< of the output, batch excluded
 };
 
 /// The operator's name, as messages and reports print it.
@@ -107,6 +114,7 @@ Overload(Lambdas...) -> Overload<Lambdas...>;
 
 }  // namespace detail
 
+/// A network as a list of nodes, each after the ones that it reads.
 class Network {
  public:
   /// Appends a node and returns its id. An empty name becomes the operator's with the id. Throws shape_error, naming the node,
@@ -121,14 +129,15 @@ class Network {
     return nodes_.size() - 1;
   }
 
-  const std::vector<Node>& nodes() const { return nodes_; }
-  const Node& operator[](NodeId id) const { return nodes_[id]; }
+  const std::vector<Node>& nodes() const { return nodes_; }       ///< by NodeId
+  const Node& operator[](NodeId id) const { return nodes_[id]; }  ///< unchecked
   /// For passes that change weights in place; extents must stay as they are.
   Node& operator[](NodeId id) { return nodes_[id]; }
-  std::size_t size() const { return nodes_.size(); }
+  std::size_t size() const { return nodes_.size(); }  ///< number of nodes
 
   /// The last node, unless set otherwise: the pre-softmax output.
   NodeId output() const { return output_ == unset ? nodes_.size() - 1 : output_; }
+  /// Makes a node the network's output; without a call it is the last one.
   void set_output(NodeId id) { output_ = id; }
 
   /// The only Input node. Throws unsupported_error when there is none or more than one.

@@ -20,28 +20,35 @@ namespace trimtab {
 /// Symmetric or asymmetric thresholds behind one interface.
 class AnyQuantizer {
  public:
-  using value_type = float;
-  AnyQuantizer(AdjustableThreshold<float> q) : q_(std::move(q)) {}
-  AnyQuantizer(AdjustableRange<float> q) : q_(std::move(q)) {}
+  using value_type = float;  ///< of tensors and factors
+  AnyQuantizer(AdjustableThreshold<float> q) : q_(std::move(q)) {}  ///< symmetric
+  AnyQuantizer(AdjustableRange<float> q) : q_(std::move(q)) {}  ///< asymmetric
 
+  /// See AdjustableThreshold, here and below.
   std::size_t channels() const {
     return std::visit([](const auto& q) { return q.channels(); }, q_);
   }
+  /// What a channel is.
   Granularity granularity() const {
     return std::visit([](const auto& q) { return q.granularity(); }, q_);
   }
+  /// The grid of channel c.
   Affine<float> grid(std::size_t c) const {
     return std::visit([&](const auto& q) { return q.grid(c); }, q_);
   }
+  /// The trained factors.
   std::span<float> factors() {
     return std::visit([](auto& q) { return q.factors(); }, q_);
   }
+  /// The same, to read.
   std::span<const float> factors() const {
     return std::visit([](const auto& q) { return q.factors(); }, q_);
   }
+  /// Of factor i.
   Bounds<float> bounds(std::size_t i) const {
     return std::visit([&](const auto& q) { return q.bounds(i); }, q_);
   }
+  /// The factors' gradients.
   void add_gradient(std::size_t c, const GridGradient& g, std::span<float> grad_factors) const {
     std::visit([&](const auto& q) { q.add_gradient(c, g, grad_factors); }, q_);
   }
@@ -53,33 +60,36 @@ class AnyQuantizer {
 };
 static_assert(Quantizer<AnyQuantizer>);
 
+/// Thresholds on both sides of 0 (paper 3.1.3), or a left limit and a width (3.1.4).
 enum class Scheme { symmetric, asymmetric };
+/// One threshold for a weight tensor, or one for each filter (paper 3.1.5).
 enum class WeightMode { scalar, vector };  ///< one threshold for a weight tensor, or one for each of its filters
 
 /// What a network is quantized to. Bits are 2 to 8.
 struct QuantizationOptions {
-  WeightMode weights = WeightMode::vector;
-  Scheme scheme = Scheme::symmetric;
-  int weight_bits = 8, activation_bits = 8;
+  WeightMode weights = WeightMode::vector;  ///< thresholds of weights: one a tensor, or one a filter
+  Scheme scheme = Scheme::symmetric;  ///< of weights and activations
+  int weight_bits = 8, activation_bits = 8;  ///< 2 to 8
   Bounds<float> alpha = AdjustableThreshold<float>::default_bounds;  ///< of symmetric factors and asymmetric width factors
 };
 
 /// One factor for each weight and each bias of a layer (paper 4.2), clipped to [0.75, 1.25]: small changes that move single values to a
 /// neighbouring code. Empty lists: the layer's own values.
 struct PointwiseFactors {
-  static constexpr Bounds<float> bounds{0.75F, 1.25F};
-  std::vector<float> weight, bias;
+  static constexpr Bounds<float> bounds{0.75F, 1.25F};  ///< of every factor
+  std::vector<float> weight, bias;  ///< in the layer's order
 };
 
 /// `network` is folded and its clips are fused; `weight[id]` is set for layers with weights, `output[id]` for nodes that put their
 /// result on a grid of their own. Node id's codes lie on the grid of output[grid_of[id]]: pools that pick, Flatten and Clip keep
 /// their input's, and what only feeds a Concat takes the Concat's.
 struct QuantizedNetwork {
-  Network network;
-  std::vector<std::optional<AnyQuantizer>> weight, output;
-  std::vector<NodeId> grid_of;
+  Network network;  ///< folded and fused
+  std::vector<std::optional<AnyQuantizer>> weight, output;  ///< by node
+  std::vector<NodeId> grid_of;  ///< by node: whose grid its codes lie on
   std::vector<PointwiseFactors> pointwise;  ///< by node; add_pointwise_factors fills it
 
+  /// The grid of a node's codes.
   Affine<float> output_grid(NodeId id) const { return output[grid_of[id]]->grid(0); }
 };
 

@@ -17,25 +17,26 @@ namespace trimtab {
 
 /// Which pairs a pass works on, and within what limits.
 struct RescalePassOptions {
-  bool depthwise_to_conv = true;  ///< the paper's pairs
-  bool conv_to_depthwise = true;  ///< expand -> depthwise
-  bool conv_to_conv = false;      ///< and every other pair
-  double lock_share = 5.9 / 6;    ///< of the activation's upper bound: channels that reach it are locked
-  double max_factor = RescaleOptions{}.max_factor;
-  double max_consumer_growth = RescaleOptions{}.max_consumer_growth;
+  bool depthwise_to_conv = true;                    ///< the paper's pairs
+  bool conv_to_depthwise = true;                    ///< expand -> depthwise
+  bool conv_to_conv = false;                        ///< and every other pair
+  double lock_share = 5.9 / 6;                      ///< of the activation's upper bound: channels that reach it are locked
+  double max_factor = RescaleOptions{}.max_factor;  ///< see RescaleOptions
+  double max_consumer_growth = RescaleOptions{}.max_consumer_growth;  ///< see RescaleOptions
   std::size_t rounds = 1;  ///< times the pairs are gone through, from the input to the output
 };
 
 /// What a pass did to one pair, in all rounds: factors are products, `before` is before the first round, control value, locked
 /// and dead channels are those of the first.
 struct RescaledPair {
-  NodeId producer, consumer;
-  Rescaling rescaling;
+  NodeId producer, consumer;  ///< layers, in the order of the data
+  Rescaling rescaling;        ///< what was done
 };
 
+/// What rescaling did to a network's pairs.
 struct NetworkRescaling {
-  std::vector<RescaledPair> pairs;
-  std::vector<LeftAlone> left_alone;
+  std::vector<RescaledPair> pairs;    ///< in the order of the nodes
+  std::vector<LeftAlone> left_alone;  ///< layers without a pair
 };
 
 namespace detail {

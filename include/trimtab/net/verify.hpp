@@ -12,10 +12,10 @@ namespace trimtab {
 
 /// Where two executors first disagree.
 struct CodeDifference {
-  NodeId node = 0;
-  std::string name;
+  NodeId node = 0;  ///< the first that differs
+  std::string name;  ///< the node's
   std::size_t position = 0;  ///< flat, batch outermost
-  int trained = 0, deployed = 0;
+  int trained = 0, deployed = 0;  ///< the two codes
 };
 
 /// Runs x (N H W C) through the deployed network and compares every code of every node with the last forward of the trained one, which was

@@ -13,7 +13,7 @@ namespace trimtab {
 /// What batch_norm_train_forward leaves for its backward: per channel the batch's mean and 1 / sqrt(biased variance + epsilon).
 template <class Real>
 struct BatchNormCache {
-  std::vector<Real> mean, inv_std;
+  std::vector<Real> mean, inv_std;  ///< of the batch, per channel
 };
 
 namespace detail {

@@ -51,7 +51,7 @@ inline void bytes_to_reals(const std::uint8_t* bytes, std::size_t count, const A
 
 /// The interval of steps that a clip leaves unchanged.
 struct StepInterval {
-  float lo, hi;
+  float lo, hi;  ///< in steps
 };
 
 namespace detail {

@@ -14,7 +14,7 @@ namespace trimtab {
 
 /// For each output of max_pool_forward the pixel of its maximum, ih * W + iw within its picture.
 struct MaxPoolCache {
-  std::vector<std::uint32_t> pixel;
+  std::vector<std::uint32_t> pixel;  ///< of each output element: its pixel in the picture
 };
 
 namespace detail {

@@ -19,8 +19,9 @@ class Histogram {
 
  public:
   /// Bins in the order of their values: a value x of at least 2^-40 lies `bin_of(x) - zero_bin` bins right of zero's.
-  static constexpr std::uint32_t mantissa_bits = 8, shift = 23 - mantissa_bits;
-  static constexpr std::size_t zero_bin = (std::size_t{80} << mantissa_bits) + 1, bins = 2 * zero_bin + 1;
+  static constexpr std::uint32_t mantissa_bits = 8, shift = 23 - mantissa_bits;    ///< of the bin numbers
+  static constexpr std::size_t zero_bin = (std::size_t{80} << mantissa_bits) + 1;  ///< bins of positive numbers lie above it
+  static constexpr std::size_t bins = 2 * zero_bin + 1;                            ///< in all
 
   /// The bin of x, |x| <= 2^40: the leading bits of the float, less those of 2^-40.
   static std::size_t bin_of(float x) {
@@ -34,7 +35,7 @@ class Histogram {
   static double near_end(std::size_t k) {
     return double{std::bit_cast<float>(smallest + (static_cast<std::uint32_t>(k - 1) << shift))};
   }
-  static double far_end(std::size_t k) { return near_end(k + 1); }
+  static double far_end(std::size_t k) { return near_end(k + 1); }  ///< away from 0
 
   /// Adds every value of a dense tensor of float or double. Throws quantization_range_error for NaN, infinity and values
   /// beyond 2^40, naming `what`, and then has added nothing.
@@ -47,11 +48,13 @@ class Histogram {
     add_counts(v.data, v.size());
   }
 
+  /// Adds the other's counts.
   void merge(const Histogram& other) {
     ends_ += other.ends_;
     add(other.counts_);
   }
 
+  /// Number of values seen.
   std::uint64_t total() const {
     std::uint64_t sum = 0;
     for (const std::uint64_t c : counts_) sum += c;
@@ -64,8 +67,8 @@ class Histogram {
 
   /// A stretch of values and how many lie in it.
   struct Stretch {
-    double begin, end;
-    std::uint64_t count;
+    double begin, end;    ///< of the values in it
+    std::uint64_t count;  ///< how many
   };
   /// The bins that hold something, in rising order, cut off at the exact ends; zero's bin as the point 0.
   std::vector<Stretch> stretches() const {

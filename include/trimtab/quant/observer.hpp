@@ -22,11 +22,12 @@ namespace trimtab {
 
 /// What calibration needs of an observer; write one to bring a rule of your own.
 template <class O>
-concept RangeObserver = std::copyable<O> && requires(O& o, const O& other, const std::vector<typename O::value_type>& x) {
+concept RangeObserver = requires(O& o, const O& other, const std::vector<typename O::value_type>& x) {
   o.observe(x);
   o.merge(other);
   { other.range() } -> std::convertible_to<Range<typename O::value_type>>;
-};
+}
+&&std::copyable<O>;
 
 namespace detail {
 template <class X, class Real>
@@ -42,8 +43,9 @@ constexpr void require_type() {
 template <std::floating_point Real>
 class MinMaxObserver {
  public:
-  using value_type = Real;
+  using value_type = Real;  ///< the tensors' element type
 
+  /// One range for all, or one for each channel.
   explicit MinMaxObserver(Granularity granularity = per_tensor) : granularity_(granularity) {}
 
   /// Throws quantization_range_error (see the table above), shape_error when the tensor is not dense, lacks the axis, or has
@@ -98,7 +100,7 @@ class MinMaxObserver {
 template <std::floating_point Real>
 class MovingAverageObserver {
  public:
-  using value_type = Real;
+  using value_type = Real;  ///< the tensors' element type
 
   /// Throws value_error unless 0 <= momentum < 1.
   explicit MovingAverageObserver(double momentum = 0.9) : momentum_(momentum) {
@@ -123,6 +125,7 @@ class MovingAverageObserver {
     for (std::size_t i = 0; i < count; ++i) pictures_.push_back(detail::Extremes<Real>(other.pictures_[i]));
   }
 
+  /// Averages of both ends. Throws quantization_range_error when nothing was observed.
   Range<Real> range() const {
     if (pictures_.empty()) detail::nothing_observed("MovingAverageObserver::range");
     double lo = 0, hi = 0, weight = 0;
@@ -144,7 +147,7 @@ class MovingAverageObserver {
 template <std::floating_point Real>
 class PercentileObserver {
  public:
-  using value_type = Real;
+  using value_type = Real;  ///< the tensors' element type
 
   /// Throws value_error unless 50 < percentile <= 100.
   explicit PercentileObserver(double percentile = 99.99) : percentile_(percentile) {
@@ -166,6 +169,7 @@ class PercentileObserver {
     histogram_.merge(other.histogram_);
   }
 
+  /// Throws quantization_range_error when nothing was observed.
   Range<Real> range() const {
     const auto stretches = histogram_.stretches();
     if (stretches.empty()) detail::nothing_observed("PercentileObserver::range");
@@ -194,9 +198,9 @@ enum class Symmetry { symmetric, asymmetric };
 template <std::floating_point Real>
 class MseObserver {
  public:
-  using value_type = Real;
-  static constexpr int candidates = 100;
-  static constexpr double smallest_fraction = 0.2;
+  using value_type = Real;                          ///< the tensors' element type
+  static constexpr int candidates = 100;            ///< for each end
+  static constexpr double smallest_fraction = 0.2;  ///< of the largest range
 
   /// Throws value_error when the codes do not hold 0, or, symmetric, 1.
   explicit MseObserver(CodeRange codes = signed_codes(), Symmetry symmetry = Symmetry::symmetric)

@@ -64,9 +64,9 @@ constexpr CodeRange full_signed_codes(int bits = 8) {
 /// One affine grid: real = scale * (code - zero_point), code in [qmin, qmax]. The paper's S is 1 / scale.
 template <std::floating_point Real>
 struct Affine {
-  Real scale = 1;  ///< positive
+  Real scale = 1;               ///< positive
   std::int32_t zero_point = 0;  ///< the code of real 0
-  CodeRange codes;  ///< what codes may be
+  CodeRange codes;              ///< what codes may be
 
   /// Smallest and largest representable values divided by scale: x / scale inside them is not clipped.
   Real lowest() const { return static_cast<Real>(codes.qmin - zero_point); }

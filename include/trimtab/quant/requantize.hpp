@@ -13,8 +13,9 @@ namespace trimtab {
 /// still a float, so that no conversion leaves its range, and zero_point is added after rounding, so that there is nothing
 /// an FMA could fuse. lo and hi are the code range narrowed by ReLU or ReLU6; a NaN gives lo.
 struct StepsToCode {
-  std::int32_t zero_point = 0, lo = 0, hi = 255;
+  std::int32_t zero_point = 0, lo = 0, hi = 255;  ///< lo and hi are where codes are clamped
 
+  /// The code of a number of steps.
   std::int32_t operator()(float steps) const {
     const float clamped = clamp_to(steps, static_cast<float>(lo - zero_point), static_cast<float>(hi - zero_point));
     return zero_point + static_cast<std::int32_t>(round_half_even(clamped));
@@ -23,8 +24,8 @@ struct StepsToCode {
 
 /// The code of float(acc) * multiplier steps, multiplier = s_x * s_w / s_y: one multiplication, rounded to float32.
 struct Requantize {
-  std::span<const float> multiplier;  ///< 1 number, or one per output channel
-  std::int32_t zero_point = 0, lo = 0, hi = 255;
+  std::span<const float> multiplier;              ///< 1 number, or one per output channel
+  std::int32_t zero_point = 0, lo = 0, hi = 255;  ///< lo and hi are where codes are clamped
 
   /// The code of accumulator `acc` of channel `c`.
   std::int32_t operator()(std::int32_t acc, std::size_t c) const {

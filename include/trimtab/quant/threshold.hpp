@@ -19,25 +19,27 @@ namespace trimtab {
 /// Which axis of a tensor has a threshold for each index; `per_tensor` is one threshold for all (the paper's scalar mode),
 /// `per_channel(axis)` its vector mode.
 struct Granularity {
-  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
-  std::size_t axis = none;
+  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();  ///< no axis: one threshold
+  std::size_t axis = none;                                                      ///< whose indices have a threshold each
   friend bool operator==(const Granularity&, const Granularity&) = default;
 };
+/// One threshold for the whole tensor.
 inline constexpr Granularity per_tensor{};
+/// One threshold for each index along `axis`.
 constexpr Granularity per_channel(std::size_t axis) { return {axis}; }
 
 /// The closed interval a trained factor is clipped to.
 template <std::floating_point Real>
 struct Bounds {
-  Real lo, hi;
-  Real clip(Real factor) const { return clamp_to(factor, lo, hi); }
+  Real lo, hi;                                                       ///< both belong to it
+  Real clip(Real factor) const { return clamp_to(factor, lo, hi); }  ///< the nearest number inside; lo for NaN
   friend bool operator==(const Bounds&, const Bounds&) = default;
 };
 
 /// The two ends of what a tensor was seen to hold; 0 always lies between them.
 template <std::floating_point Real>
 struct Range {
-  Real left = 0, right = 0;
+  Real left = 0, right = 0;  ///< left <= 0 <= right
   /// The largest absolute value.
   Real threshold() const { return right > -left ? right : -left; }
   friend bool operator==(const Range&, const Range&) = default;
@@ -49,6 +51,7 @@ struct GridGradient {
   double residue = 0;  ///< sum of g * (y - x) / s inside: what the rounding did (eq. 16, 17)
   double below = 0;    ///< sum of g where x / s < qmin - zero_point
   double above = 0;    ///< sum of g where x / s > qmax - zero_point
+  /// Sums of two parts of a channel.
   GridGradient& operator+=(const GridGradient& o) {
     residue += o.residue;
     below += o.below;
@@ -58,7 +61,8 @@ struct GridGradient {
 };
 
 /// Range ends are kept within [2^-40, 2^40], so that no scale, product of scales or quotient overflows or loses bits.
-inline constexpr double min_threshold = 0x1p-40, max_threshold = 0x1p40;
+inline constexpr double min_threshold = 0x1p-40;
+inline constexpr double max_threshold = 0x1p40;  ///< the upper end
 
 namespace detail {
 
@@ -95,8 +99,8 @@ void require_bounds(const Bounds<Real>& b, bool positive, const char* what) {
 template <std::floating_point Real>
 class AdjustableThreshold {
  public:
-  using value_type = Real;
-  static constexpr Bounds<Real> default_bounds{Real(0.5), Real(1)};
+  using value_type = Real;                                           ///< of tensors and factors
+  static constexpr Bounds<Real> default_bounds{Real(0.5), Real(1)};  ///< of alpha
 
   /// `thresholds`: one for each channel (one in all for per_tensor), in the units of the tensor. A threshold below 2^-40 counts
   /// as nothing seen and becomes 1. Throws quantization_range_error for NaN, negative, infinite or above 2^40; value_error
@@ -114,18 +118,19 @@ class AdjustableThreshold {
     alpha_.assign(threshold_.size(), bounds.clip(Real(1)));
   }
 
-  std::size_t channels() const { return threshold_.size(); }
-  Granularity granularity() const { return granularity_; }
-  CodeRange codes() const { return codes_; }
+  std::size_t channels() const { return threshold_.size(); }  ///< thresholds
+  Granularity granularity() const { return granularity_; }    ///< what a channel is
+  CodeRange codes() const { return codes_; }                  ///< of all channels
 
   /// T_adj of channel c.
   Real adjusted_threshold(std::size_t c) const { return bounds_.clip(alpha_[c]) * threshold_[c]; }
+  /// The grid of channel c, whose top code stands for T_adj.
   Affine<Real> grid(std::size_t c) const { return {detail::covering_scale(adjusted_threshold(c), codes_.qmax), 0, codes_}; }
 
   /// The trained factors: alpha of each channel.
   std::span<Real> factors() { return alpha_; }
-  std::span<const Real> factors() const { return alpha_; }
-  Bounds<Real> bounds(std::size_t) const { return bounds_; }
+  std::span<const Real> factors() const { return alpha_; }    ///< the same, to read
+  Bounds<Real> bounds(std::size_t) const { return bounds_; }  ///< of a factor
 
   /// grad_alpha[c] += dloss/dalpha. Inside the grid y = s * round(x / s), so dy/dalpha = (y - x) / s * T / qmax; clipped, y is
   /// qmin or qmax times s, so dy/dalpha = qmin * T / qmax or T. alpha beyond its bounds has no gradient; on them it has.
@@ -148,10 +153,10 @@ class AdjustableThreshold {
 template <std::floating_point Real>
 class AdjustableRange {
  public:
-  using value_type = Real;
-  static constexpr Bounds<Real> default_shift_bounds{Real(-0.2), Real(0.4)};
-  static constexpr Bounds<Real> default_shift_bounds_one_sided{Real(0), Real(0.4)};
-  static constexpr Bounds<Real> default_width_bounds{Real(0.5), Real(1)};
+  using value_type = Real;                                                           ///< of tensors and factors
+  static constexpr Bounds<Real> default_shift_bounds{Real(-0.2), Real(0.4)};         ///< of alpha_T
+  static constexpr Bounds<Real> default_shift_bounds_one_sided{Real(0), Real(0.4)};  ///< of alpha_T where nothing is negative
+  static constexpr Bounds<Real> default_width_bounds{Real(0.5), Real(1)};            ///< of alpha_R
 
   /// `ranges`: one for each channel, widened to hold 0. A width below 2^-40 becomes 1, split as the range was one-sided or not.
   /// Throws as AdjustableThreshold does.
@@ -174,14 +179,16 @@ class AdjustableRange {
     factors_.insert(factors_.end(), ranges.size(), width_bounds.clip(Real(1)));
   }
 
-  std::size_t channels() const { return left_.size(); }
-  Granularity granularity() const { return granularity_; }
-  CodeRange codes() const { return codes_; }
+  std::size_t channels() const { return left_.size(); }     ///< thresholds
+  Granularity granularity() const { return granularity_; }  ///< what a channel is
+  CodeRange codes() const { return codes_; }                ///< of all channels
 
   /// Adjusted left limit and width of channel c (eq. 22, 23), before the zero point is rounded.
   Real adjusted_left(std::size_t c) const { return left_[c] + shift_bounds_.clip(factors_[c]) * width_[c]; }
+  /// See adjusted_left.
   Real adjusted_width(std::size_t c) const { return width_bounds_.clip(factors_[channels() + c]) * width_[c]; }
 
+  /// The grid of channel c, which holds real 0.
   Affine<Real> grid(std::size_t c) const {
     const Real scale = detail::covering_scale(adjusted_width(c), codes_.qmax - codes_.qmin);
     return {scale, static_cast<std::int32_t>(round_half_even(exact_zero_point(c, scale))), codes_};
@@ -189,8 +196,8 @@ class AdjustableRange {
 
   /// alpha_T of every channel, then alpha_R of every channel.
   std::span<Real> factors() { return factors_; }
-  std::span<const Real> factors() const { return factors_; }
-  Bounds<Real> bounds(std::size_t factor) const { return factor < channels() ? shift_bounds_ : width_bounds_; }
+  std::span<const Real> factors() const { return factors_; }  ///< the same, to read
+  Bounds<Real> bounds(std::size_t factor) const { return factor < channels() ? shift_bounds_ : width_bounds_; }  ///< of a factor
 
   /// Adds dloss/dalpha_T and dloss/dalpha_R. Inside the grid moving the left limit changes nothing and dy/dW = (y - x) / W;
   /// clipped below y = L, above y = L + W. Where the zero point stands at an end of the codes, that end is 0 and the other is
@@ -226,7 +233,7 @@ concept Quantizer = requires(const Q& q, Q& m, std::size_t c, std::span<typename
   { q.factors() } -> std::convertible_to<std::span<const typename Q::value_type>>;
   { q.granularity() } -> std::convertible_to<Granularity>;
   { q.grid(c) } -> std::convertible_to<Affine<typename Q::value_type>>;
-  q.add_gradient(c, GridGradient{}, grad);
+  q.add_gradient(c, GridGradient(), grad);
   { m.factors() } -> std::convertible_to<std::span<typename Q::value_type>>;
   { q.bounds(c) } -> std::convertible_to<Bounds<typename Q::value_type>>;
 };

@@ -15,7 +15,7 @@ namespace trimtab {
 
 /// Decay rates of the two moments, each in [0, 1), and the constant that guards the division.
 struct AdamOptions {
-  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;  ///< of the two averages, and what keeps the quotient finite
 };
 
 /// Moments of a fixed number of parameters. Owned by the caller's loop; nothing is registered anywhere.

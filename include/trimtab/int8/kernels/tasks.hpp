@@ -17,12 +17,12 @@ enum class OutputKind { accumulators, floats, codes };
 
 /// Where accumulators go and how. Channel arrays start at the task's first channel and are padded to whole blocks of 16.
 struct Output {
-  OutputKind kind = OutputKind::accumulators;
-  void* data = nullptr;               ///< first element of the first row: int32, float, or 8-bit codes
-  std::ptrdiff_t row = 0;             ///< elements between rows
-  const float* multiplier = nullptr;  ///< floats: y = float(acc) * multiplier; codes: Requantize's, one per channel
-  std::int32_t zero_point = 0, lo = 0, hi = 255;
-  bool is_signed = false;  ///< codes are int8, not uint8
+  OutputKind kind = OutputKind::accumulators;     ///< accumulators, floats or codes
+  void* data = nullptr;                           ///< first element of the first row: int32, float, or 8-bit codes
+  std::ptrdiff_t row = 0;                         ///< elements between rows
+  const float* multiplier = nullptr;              ///< floats: y = float(acc) * multiplier; codes: Requantize's, one per channel
+  std::int32_t zero_point = 0, lo = 0, hi = 255;  ///< codes: Requantize's
+  bool is_signed = false;                         ///< codes are int8, not uint8
   bool plain = false;  ///< codes fill their type, the lowest stands for 0, all |multiplier| < 1: saturating packs do all clamping
 
   /// Stores accumulator `acc` of channel c in row r: the definition that vector code equals.
@@ -47,19 +47,19 @@ struct Output {
 /// rows x cols accumulators: acc[r][c] = bias[c] - zero_point[c] * row_sum[r] + sum_k a[r][k] * w[c][k].
 /// A row's activations are `segments` runs of 4 * `steps` bytes: run s of row r starts at a + r * a_row + segment[s].
 struct GemmTask {
-  const std::uint8_t* a;
-  std::ptrdiff_t a_row;
-  const std::ptrdiff_t* segment;
-  std::size_t segments, steps;
+  const std::uint8_t* a;              ///< activations
+  std::ptrdiff_t a_row;               ///< bytes between rows
+  const std::ptrdiff_t* segment;      ///< where each run begins in a row
+  std::size_t segments, steps;        ///< runs in a row, steps of 4 bytes in a run
   const std::int8_t* b;               ///< [cols / 16][segments * steps][16][4]
   const std::uint32_t* order;         ///< [cols / 16][segments * steps]: numbers of the steps, those safe for vpmaddubsw first
   const std::uint32_t* narrow;        ///< [cols / 16]: how many of them are safe
   const std::ptrdiff_t* step_offset;  ///< [segments * steps]: where in a row the step's 4 bytes lie
-  std::size_t rows, cols;
-  const std::int32_t* bias;        ///< padded to whole blocks
-  const std::int32_t* zero_point;  ///< of the weights, padded to whole blocks; null when all are 0
-  const std::int32_t* row_sum;     ///< of the activations, per row; null when zero_point is
-  Output out;
+  std::size_t rows, cols;             ///< output pixels and channels
+  const std::int32_t* bias;           ///< padded to whole blocks
+  const std::int32_t* zero_point;     ///< of the weights, padded to whole blocks; null when all are 0
+  const std::int32_t* row_sum;        ///< of the activations, per row; null when zero_point is
+  Output out;                         ///< where the results go
 };
 
 /// `out_rows` x `out_w` x `channels` accumulators of a depthwise convolution:
@@ -74,16 +74,17 @@ struct DepthwiseTask {
   const std::uint8_t* const* row;  ///< first pixel of each input row; rows outside the picture consist of padding as well
   const std::uint8_t* padding;     ///< one pixel of codes that stand for 0
   std::uint8_t flip;               ///< 0x80 turns int8 codes into uint8 codes
-  std::size_t w, channels;
+  std::size_t w, channels;         ///< pixels in an input row
+  /// As in WindowGeometry.
   std::size_t out_rows, out_w, kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_left;
   std::size_t shifts;          ///< of the window within its quads of rows; see PackedDepthwise
   const std::int16_t* weight;  ///< less their zero points, [KH][KW][channels padded to whole blocks of 16]
   const void* quads;           ///< the same for the kernel's vectors
-  const std::int32_t* bias;
-  Output out;          ///< pixels are rows
-  std::byte* scratch;  ///< depthwise_scratch_bytes of it
+  const std::int32_t* bias;    ///< one per channel
+  Output out;                  ///< pixels are rows
+  std::byte* scratch;          ///< depthwise_scratch_bytes of it
 
-  std::size_t quad_count() const { return (kernel_h + 3) / 4; }
+  std::size_t quad_count() const { return (kernel_h + 3) / 4; }  ///< quads of window rows
 };
 
 /// How many runs of output columns stand side by side in a block of 64 places of which `left` channels are left: its weights,
