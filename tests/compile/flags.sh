@@ -10,7 +10,7 @@ if echo 'int main() {}' | "$@" -fopenmp -x c++ - -o "$work/openmp" 2>/dev/null; 
 
 "$@" -O0 $openmp -DTRIMTAB_PART=plain -c "$folder/flags_part.cpp" -o "$work/plain.o"
 "$@" -O1 -fno-rtti -DNDEBUG -DTRIMTAB_PART=no_rtti -c "$folder/flags_part.cpp" -o "$work/no_rtti.o"
-"$@" -O2 -march=native $openmp -DNDEBUG -DTRIMTAB_PART=native -c "$folder/flags_part.cpp" -o "$work/native.o"
+"$@" -O1 -march=native $openmp -DNDEBUG -DTRIMTAB_PART=native -c "$folder/flags_part.cpp" -o "$work/native.o"
 
 for part in plain no_rtti native; do
   "$@" "-DTRIMTAB_PARTS(P)=P($part)" "$folder/flags_main.cpp" "$work/$part.o" $openmp -o "$work/$part"

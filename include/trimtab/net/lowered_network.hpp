@@ -21,11 +21,13 @@ struct LoweredConv2d {
   WindowOptions window = {};
   std::size_t groups = 1;
 };
+/// See LoweredConv2d.
 struct LoweredDepthwiseConv2d {
   LoweredLayer layer;
   Extents extent;
   WindowOptions window = {};
 };
+/// See LoweredConv2d.
 struct LoweredLinear {
   LoweredLayer layer;
   Extents extent;
@@ -66,9 +68,11 @@ struct LoweredNetwork {
 inline int8::PackedConv2d pack(const LoweredConv2d& l) {
   return int8::pack_conv2d(TensorView<const std::int8_t>(l.layer.codes.data(), l.extent), l.groups, l.layer.zero_point);
 }
+/// The same of a depthwise convolution.
 inline int8::PackedDepthwise pack(const LoweredDepthwiseConv2d& l) {
   return int8::pack_depthwise_conv2d(TensorView<const std::int8_t>(l.layer.codes.data(), l.extent), l.layer.zero_point);
 }
+/// The same of a linear layer.
 inline int8::PackedConv2d pack(const LoweredLinear& l) {
   return int8::pack_linear(TensorView<const std::int8_t>(l.layer.codes.data(), l.extent), l.layer.zero_point);
 }
