@@ -9,9 +9,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 flags=(-std=c++20 -fsyntax-only -DEIGEN_DONT_PARALLELIZE "-I$root/include" -isystem /usr/include/eigen3)
 
-seconds() {  # seconds NAME: of the least of three runs of NAME.cpp
+seconds() {  # seconds NAME: to compile NAME.cpp
   local TIMEFORMAT=%U
-  for _ in 1 2 3; do { time "$compiler" "${flags[@]}" "$work/$1.cpp"; } 2>&1; done | sort -n | head -1
+  { time "$compiler" "${flags[@]}" "$work/$1.cpp"; } 2>&1
 }
 failed=0
 row() {  # row NAME BUDGET
@@ -24,8 +24,7 @@ row() {  # row NAME BUDGET
 printf '#include <Eigen/Core>\n#include <xtensor/xarray.hpp>\n' >"$work/base.cpp"
 base=$(seconds base)
 echo "Eigen and xtensor alone: $base s; floors as multiples of it, with their budgets"
-budgets="core 1.6 quant 1.6 ops 2.6 int8 2.6 transform 2.2 train 1.0 net 5.0"
-set -- $budgets
+set -- core 1.6 quant 1.6 ops 2.6 int8 2.6 transform 2.2 train 1.0 net 5.0
 while [ $# -gt 0 ]; do
   (cd "$root/include" && printf '#include <%s>\n' trimtab/"$1"/*.hpp) >"$work/$1.cpp"
   row "$1" "$2"
