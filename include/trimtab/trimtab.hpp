@@ -17,6 +17,7 @@
 #include <trimtab/net/fine_tune.hpp>
 #include <trimtab/net/float_executor.hpp>
 #include <trimtab/net/float_training.hpp>
+#include <trimtab/net/learn_rounding_pass.hpp>
 #include <trimtab/net/models.hpp>
 #include <trimtab/net/passes.hpp>
 #include <trimtab/net/quantized_network.hpp>
@@ -24,4 +25,5 @@
 #include <trimtab/net/verify.hpp>
 #include <trimtab/quant/observer.hpp>
 #include <trimtab/transform/equalize.hpp>
+#include <trimtab/transform/learn_rounding.hpp>
 #include <trimtab/transform/search_threshold.hpp>

@@ -1,5 +1,5 @@
 #include <catch.hpp>
-#include <small_network.hpp>
+#include <drawn_pictures.hpp>
 #include <trimtab/net/correct_bias_pass.hpp>
 #include <trimtab/net/float_executor.hpp>
 
@@ -7,28 +7,13 @@ using namespace trimtab;
 
 namespace {
 
-/// Pictures of mean 0.5, the same ones for the same indices.
-struct DrawnPictures {
-  const Network* network;
-  Array operator()(std::span<const std::size_t> indices) const {
-    const Extents& e = (*network)[network->input()].extent;
-    Array x = Array::from_shape({indices.size(), e[0], e[1], e[2]});
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-      const Array one = test::random_pictures(*network, 1, unsigned(indices[i]));
-      std::copy(one.begin(), one.end(), x.begin() + std::ptrdiff_t(i * one.size()));
-    }
-    for (float& v : x) v += 0.5F;
-    return x;
-  }
-};
-
 constexpr std::size_t count = 24;
 
 QuantizedNetwork coarse(const Network& n) {
   QuantizationOptions o;
   o.weights = WeightMode::scalar;
   o.weight_bits = 4;
-  return quantize(n, calibrate(n, DrawnPictures{&n}, count, MinMaxObserver<float>()), o);
+  return quantize(n, calibrate(n, test::DrawnPictures{&n, 0.5F}, count, MinMaxObserver<float>()), o);
 }
 
 NodeId find(const Network& n, const std::string& name) {
@@ -48,7 +33,7 @@ double mean_error(const QuantizedNetwork& q, const Network& teacher, const std::
   const NodeId id = find(teacher, name);
   Network open = teacher;
   open[id].clip = no_clip;
-  const Array x = DrawnPictures{&teacher}(detail::first_indices(count));
+  const Array x = test::DrawnPictures{&teacher, 0.5F}(detail::first_indices(count));
   const std::size_t channels = teacher[id].extent.back();
   std::vector<double> difference(channels, 0.0);
   std::size_t size = 0;
@@ -77,7 +62,7 @@ TEST_CASE("correct_bias on a network: the means of a first layer without borders
             relu6);
   QuantizedNetwork q = coarse(n);
   const double before = mean_error(q, n, "first"), second = mean_error(q, n, "second");
-  correct_bias(q, DrawnPictures{&n}, count);
+  correct_bias(q, test::DrawnPictures{&n, 0.5F}, count);
   CHECK(before > 0.02);
   CHECK(mean_error(q, n, "first") < bias_step(q, "first") + 1e-3);  // the rounding of the pictures is not corrected
   CHECK(mean_error(q, n, "second") < 0.5 * second);
@@ -88,8 +73,8 @@ TEST_CASE("correct_bias_by_outputs: every layer's means are the float network's"
   QuantizedNetwork q = coarse(n);
   const double before = mean_error(q, n, "logits");
   QuantizedNetwork analytic = q;
-  correct_bias(analytic, DrawnPictures{&n}, count);
-  correct_bias_by_outputs(q, n, DrawnPictures{&n}, count);
+  correct_bias(analytic, test::DrawnPictures{&n, 0.5F}, count);
+  correct_bias_by_outputs(q, n, test::DrawnPictures{&n, 0.5F}, count);
   for (const char* name : {"stem", "dw", "project", "side", "grouped", "logits"}) {
     CAPTURE(name);
     CHECK(mean_error(q, n, name) < bias_step(q, name) + 1e-6);
@@ -103,11 +88,11 @@ TEST_CASE("bias correction on a network: the same bits on any number of threads"
   QuantizedNetwork one = coarse(n), three = one;
   {
     const ScopedThreads scope(1);
-    correct_bias(one, DrawnPictures{&n}, count);
+    correct_bias(one, test::DrawnPictures{&n, 0.5F}, count);
   }
   {
     const ScopedThreads scope(3);
-    correct_bias(three, DrawnPictures{&n}, count);
+    correct_bias(three, test::DrawnPictures{&n, 0.5F}, count);
   }
   for (NodeId id = 0; id < n.size(); ++id)
     detail::with_weights(one.network[id].op, [&](const auto& layer) {
@@ -119,7 +104,7 @@ TEST_CASE("bias correction on a network: the same bits on any number of threads"
 TEST_CASE("bias correction on a network: needs pictures and the same network", "[net]") {
   const Network n = test::small_network();
   QuantizedNetwork q = coarse(n);
-  CHECK_THROWS_AS(correct_bias(q, DrawnPictures{&n}, 0), value_error);
-  CHECK_THROWS_AS(correct_bias_by_outputs(q, n, DrawnPictures{&n}, 0), value_error);
-  CHECK_THROWS_AS(correct_bias_by_outputs(q, Network(), DrawnPictures{&n}, 4), shape_error);
+  CHECK_THROWS_AS(correct_bias(q, test::DrawnPictures{&n, 0.5F}, 0), value_error);
+  CHECK_THROWS_AS(correct_bias_by_outputs(q, n, test::DrawnPictures{&n, 0.5F}, 0), value_error);
+  CHECK_THROWS_AS(correct_bias_by_outputs(q, Network(), test::DrawnPictures{&n, 0.5F}, 4), shape_error);
 }

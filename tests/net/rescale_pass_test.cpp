@@ -1,5 +1,5 @@
 #include <catch.hpp>
-#include <small_network.hpp>
+#include <drawn_pictures.hpp>
 #include <string>
 #include <trimtab/net/float_executor.hpp>
 #include <trimtab/net/models.hpp>
@@ -19,19 +19,6 @@ double largest_difference(const Array& a, const Array& b) {
 }
 
 /// Seeded pictures of a network's own extent, the same ones for the same indices.
-struct DrawnPictures {
-  const Network* network;
-  Array operator()(std::span<const std::size_t> indices) const {
-    const Extents& e = (*network)[network->input()].extent;
-    Array x = Array::from_shape({indices.size(), e[0], e[1], e[2]});
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-      const Array one = test::random_pictures(*network, 1, unsigned(indices[i]));
-      std::copy(one.begin(), one.end(), x.begin() + std::ptrdiff_t(i * one.size()));
-    }
-    return x;
-  }
-};
-
 /// small_mobilenet with batch norms of every size, so that channels differ and many reach 6.
 Network uneven_mobilenet() {
   Network n = small_mobilenet();
@@ -64,21 +51,21 @@ std::string reason(const std::vector<LeftAlone>& list, const std::string& name) 
 
 TEST_CASE("channel_maxima: the largest output before the clip, whatever the batches", "[net]") {
   const Network n = test::small_network();
-  const ChannelMaxima maxima = channel_maxima(n, DrawnPictures{&n}, 11);
+  const ChannelMaxima maxima = channel_maxima(n, test::DrawnPictures{&n}, 11);
   REQUIRE(maxima.size() == n.size());
   const NodeId stem = find(n, "stem");
   Network open = n;
   open[stem].clip = no_clip;
   std::vector<float> wanted(8, 0.0F);
   for (std::size_t i = 0; i < 11; ++i)
-    run(open, DrawnPictures{&n}(std::vector<std::size_t>{i}), [&](NodeId id, const Array& y) {
+    run(open, test::DrawnPictures{&n}(std::vector<std::size_t>{i}), [&](NodeId id, const Array& y) {
       if (id == stem)
         for (std::size_t at = 0; at < y.size(); ++at) wanted[at % 8] = std::max(wanted[at % 8], y.data()[at]);
     });
   CHECK(maxima[stem] == wanted);
   CHECK(maxima[find(n, "logits")].size() == 5);
   CHECK(maxima[find(n, "sum")].empty());
-  CHECK_THROWS_AS(channel_maxima(n, DrawnPictures{&n}, 0), value_error);
+  CHECK_THROWS_AS(channel_maxima(n, test::DrawnPictures{&n}, 0), value_error);
 }
 
 TEST_CASE("channel_pairs: finds the pairs, and says why others are none", "[net]") {
@@ -124,7 +111,7 @@ TEST_CASE("rescale_dws and equalize on a network: the same function on the calib
   CAPTURE(equalizing);
   Network n = uneven_mobilenet();
   const Network before = n;
-  const DrawnPictures pictures{&before};
+  const test::DrawnPictures pictures{&before};
   constexpr std::size_t count = 16;
   ChannelMaxima maxima = channel_maxima(n, pictures, count);
   RescalePassOptions o;
@@ -154,7 +141,7 @@ TEST_CASE("rescale_dws and equalize on a network: the same function on the calib
 TEST_CASE("rescale_dws on a network: the reported thresholds and factors are the weights'", "[net]") {
   Network n = uneven_mobilenet();
   const Network before = n;
-  ChannelMaxima maxima = channel_maxima(n, DrawnPictures{&before}, 4);
+  ChannelMaxima maxima = channel_maxima(n, test::DrawnPictures{&before}, 4);
   const NetworkRescaling r = rescale_dws(n, maxima);
   const NodeId dw = find(n, "block2.depthwise"), expand = find(n, "block2.expand");
   bool seen = false;
@@ -175,7 +162,7 @@ TEST_CASE("rescale_dws on a network: the reported thresholds and factors are the
 TEST_CASE("rescale_dws on a network: kinds of pairs that are switched off stay", "[net]") {
   Network n = uneven_mobilenet();
   const Network before = n;
-  ChannelMaxima maxima = channel_maxima(n, DrawnPictures{&before}, 2);
+  ChannelMaxima maxima = channel_maxima(n, test::DrawnPictures{&before}, 2);
   RescalePassOptions o;
   o.depthwise_to_conv = o.conv_to_depthwise = false;
   const NetworkRescaling r = rescale_dws(n, maxima, o);

@@ -31,13 +31,13 @@ class FakeQuantExecutor {
 
   /// Takes over the factors: requantizes the weights. To be called after every change of them.
   void refresh() {
-    for (NodeId id = 0; id < network().size(); ++id) {
-      State& s = nodes_[id];
-      s.grid = byte_grid(*q_, id);
-      std::visit(detail::Overload{[&](const Conv2d& l) { prepare(id, l, s); }, [&](const DepthwiseConv2d& l) { prepare(id, l, s); },
-                                  [&](const Linear& l) { prepare(id, l, s); }, [](const auto&) {}},
-                 network()[id].op);
-    }
+    for (NodeId id = 0; id < network().size(); ++id) refresh(id);
+  }
+  /// The same for one node, after a change of its weights.
+  void refresh(NodeId id) {
+    State& s = nodes_[id];
+    s.grid = byte_grid(*q_, id);
+    detail::with_weights(network()[id].op, [&](const auto& layer) { prepare(id, layer, s); });
   }
 
   /// Runs x (N H W C) and returns the dequantized output, N C. Throws shape_error when x does not fit the network.
@@ -52,6 +52,16 @@ class FakeQuantExecutor {
     bytes_to_reals(nodes_[out].bytes.data(), nodes_[out].bytes.size(), nodes_[out].grid, output_.data());
     return output_;
   }
+
+  /// One node of forward, for passes that take many pictures through a network node by node: its inputs have been run on the same
+  /// x. Keeps the node's bytes alone; there is no backward from here.
+  void forward_node(NodeId id, const Array& x) {
+    batch_ = x.shape(0);
+    run_node(id, x);
+    nodes_[id].steps = {};
+  }
+  /// Frees the bytes of a node that no later one reads.
+  void forget(NodeId id) { nodes_[id].bytes = {}; }
 
   /// Adds dloss/dfactor of the last forward to `grad_factors`, in the order of factor_blocks. grad_output: dloss/doutput, N C.
   void backward(const Array& grad_output, std::span<float> grad_factors, TrainedSet trained = {}) {
