@@ -35,6 +35,7 @@ struct OutputMoments {
       : groups(g), inputs(k), outputs(o), x(g * k), y(g * o), yy(g * o), xx(g * k * k), yx(g * o * k) {}
 };
 
+/// How learn_rounding searches.
 struct LearnRoundingOptions {
   /// How strongly the weights are held where they are, as a share of the mean variance of the layer's inputs. Keeps directions
   /// of which the examples say nothing from being fit to noise. Over a whole network this is for as many inputs as there are
