@@ -37,6 +37,7 @@ struct FineTuneReport {
   std::size_t trained_parameters = 0;  ///< number of factors
   double loss_before = 0, loss_after = 0;  ///< RMSE (eq. 25) over all training pictures
   std::vector<double> loss;                ///< of each step's batch
+  std::vector<double> learning_rate;       ///< of each step, of the thresholds' factors
   double seconds = 0;                      ///< of the steps alone, teacher and measurement excluded
   double pictures_per_second = 0;  ///< seconds as a rate
   bool kept = true;  ///< false: training raised the loss over its own pictures, and the factors are those from before
@@ -130,7 +131,8 @@ FineTuneReport fine_tune(QuantizedNetwork& q, const Array& teacher, const Pictur
     const std::span<float> row(factors);
     const std::span<const float> grad(grad_factors);
     const double shape = schedule.rate(step);
-    adam.step(row.first(thresholds), grad.first(thresholds), options.learning_rate * shape);
+    report.learning_rate.push_back(options.learning_rate * shape);
+    adam.step(row.first(thresholds), grad.first(thresholds), report.learning_rate.back());
     pointwise_adam.step(row.subspan(thresholds), grad.subspan(thresholds), options.pointwise_rate * shape);
     scatter_factors(factors, q);
     student.refresh();
