@@ -18,6 +18,8 @@
 #include <trimtab/net/rescale_pass.hpp>
 #include <trimtab/trimtab.hpp>
 
+#include "layer_report.hpp"
+
 namespace {
 
 using namespace trimtab;
@@ -30,6 +32,7 @@ struct Arguments {
   std::size_t calibrate_count = 100, train_count = 500, limit = 0;
   FineTuneOptions fine_tune;
   QuantizationOptions quantization;
+  LayerReportOptions report;
   Execute execute = Execute::both;
   bool train_thresholds = true, rescale_dws = false, equalize = false;
   int threads = 0;
@@ -70,6 +73,7 @@ void describe(CLI::App& app, Arguments& a) {
   app.add_option("--threads", a.threads, "Threads; 0 takes what OpenMP offers")->capture_default_str();
   app.add_option("--limit", a.limit, "Evaluate on the first N pictures only; 0 is all")->capture_default_str();
   app.add_option("--json", a.json, "Write the results to this file");
+  describe(app, a.report);
   app.add_flag("--quiet", a.quiet, "No progress bars and no table");
 }
 
@@ -156,6 +160,7 @@ void quantize_onnx(Arguments& a) {
 
   const OnnxModel model = read_onnx(a.model);
   const Network teacher = fuse_clips(fold_batch_norm(model.network));
+  if (!a.report.layer.empty()) layer_named(teacher, a.report.layer);  // fails early
   if (!a.quiet)
     for (const std::string& note : model.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
   const auto metadata = model.metadata.find("preprocessing");
@@ -201,6 +206,8 @@ void quantize_onnx(Arguments& a) {
     seconds_calibrate = clock() - start;
     return quantize(std::move(network), ranges, a.quantization);
   }();
+
+  const QuantizedNetwork untrained = q;
 
   PictureSet evaluation = load("evaluation", files);
   const std::size_t class_count = element_count(teacher[teacher.output()].extent);
@@ -261,6 +268,25 @@ void quantize_onnx(Arguments& a) {
     std::printf("  int8 network: %.2f ms a picture on one thread (%s)", *int8_ms, name(active_isa()));
     if (after.equal) std::printf("; its codes %s those of training", *after.equal && *before.equal ? "equal" : "DIFFER FROM");
     std::printf("\n");
+  }
+  if (a.report.wanted()) {
+    ReportInput page{.title = detail::message(std::filesystem::path(a.model).filename().string(), ", ", weights, ' ', scheme, ", ",
+                                              a.quantization.weight_bits, " bits"),
+                     .facts = {{"evaluated on", detail::message(evaluation.size(), " pictures")},
+                               {"calibrated on", detail::message(calibration_files.size(), " pictures")}},
+                     .outcomes = {{"float", float_top1, std::nullopt}, {"quantized", before.top1, before.fidelity}},
+                     .original = &teacher,
+                     .reference = &untrained.network,
+                     .before = &untrained,
+                     .after = &q};
+    for (const std::string& t : transforms) page.facts.emplace_back("transform", t);
+    if (trained) {
+      page.facts.emplace_back("trained", detail::message(trained->trained_parameters, " factors, ", a.fine_tune.epochs, " epochs"));
+      page.outcomes.push_back({"quantized, trained", after.top1, after.fidelity});
+      page.loss = trained->loss;
+      page.learning_rate = trained->learning_rate;
+    }
+    report_layers(a.report, std::move(page), source(evaluation), evaluation.size(), a.quiet);
   }
   if (!a.json.empty()) {
     Json out{{"model", a.model}, {"weights", weights}, {"scheme", scheme}, {"bits", a.quantization.weight_bits}, {"images", evaluation.size()},

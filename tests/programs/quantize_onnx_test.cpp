@@ -78,6 +78,32 @@ TEST_CASE("quantize_onnx: without labels the accuracies are null, and --quiet sa
   CHECK(job.text("err").empty());
 }
 
+TEST_CASE("quantize_onnx: tells which layers lost it, as a table, CSV, JSON and a page", "[programs]") {
+  const Job job;
+  const std::string mode = job.inputs() + " --weights scalar --scheme symmetric --execute fake --rescale-dws --report-pictures 5";
+  REQUIRE(job.run(mode + " --layers " + job.path("layers.json") + " --report " + job.path("page.html")) == 0);
+  CHECK_THAT(job.text("out"), ContainsSubstring("RMSE alone"));
+  const auto layers = nlohmann::json::parse(job.text("layers.json"));
+  REQUIRE(layers.size() > 10);
+  CHECK(layers[0]["rmse_alone"] >= layers[1]["rmse_alone"]);
+  for (const char* key : {"layer", "operator", "tensor", "rmse_without", "sqnr_db", "rounding_error", "clipping_error", "saturated_percent",
+                          "unused_codes_percent", "calibrated_high", "adjusted_high", "factors_at_upper"})
+    CHECK(layers[0].contains(key));
+  const std::string page = job.text("page.html");
+  CHECK_THAT(page, ContainsSubstring("transform") && ContainsSubstring("rescale_dws"));
+  CHECK(page.ends_with("</html>\n"));
+
+  const std::string layer = layers.back()["layer"];
+  REQUIRE(job.run(mode + " --quiet --layers " + job.path("layers.csv")) == 0);
+  CHECK(job.text("out").empty());
+  CHECK_THAT(job.text("layers.csv"), ContainsSubstring("layer,operator,tensor,rmse_alone") && ContainsSubstring(layer));
+
+  CHECK(job.run(mode + " --layers " + job.path("layers.txt")) == 2);
+  CHECK(job.run(mode + " --report " + job.path("page.html") + " --report-pictures 0") == 2);
+  CHECK(job.run(mode + " --report " + job.path("page.html") + " --report-layer nowhere") == 1);
+  CHECK_THAT(job.text("err"), ContainsSubstring("nowhere"));
+}
+
 TEST_CASE("quantize_onnx: bad input is one line and exit code 1, a bad command line exit code 2", "[programs]") {
   const Job job;
   const std::string mode = " --weights vector --scheme symmetric";
