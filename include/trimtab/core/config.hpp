@@ -27,3 +27,18 @@
 #define TRIMTAB_RESTRICT __restrict__
 #define TRIMTAB_NOINLINE __attribute__((noinline))
 #endif
+
+// See core/wide_loop.hpp. Always inlined, so that a loop takes the target of the function it ends up in.
+#if defined(_MSC_VER) && !defined(__clang__)
+#define TRIMTAB_LOOP static __forceinline
+#define TRIMTAB_LOOP_LAMBDA
+#define TRIMTAB_NO_ALIAS __pragma(loop(ivdep))
+#elif defined(__clang__)
+#define TRIMTAB_LOOP __attribute__((always_inline)) static inline
+#define TRIMTAB_LOOP_LAMBDA __attribute__((always_inline))
+#define TRIMTAB_NO_ALIAS  // checks at run time, and warns of loops it was told to vectorise and did not
+#else
+#define TRIMTAB_LOOP __attribute__((always_inline)) static inline
+#define TRIMTAB_LOOP_LAMBDA __attribute__((always_inline))
+#define TRIMTAB_NO_ALIAS _Pragma("GCC ivdep")
+#endif

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
-#include <trimtab/core/config.hpp>
+#include <trimtab/core/wide_loop.hpp>
 #include <trimtab/quant/grid_runs.hpp>
 #include <type_traits>
 #include <vector>
@@ -14,13 +14,17 @@ namespace trimtab {
 
 namespace detail {
 
+struct FakeQuantizeForward {
+  template <class Real, class Grid>
+  TRIMTAB_LOOP void run(const Real* x, std::size_t n, Grid grid, Real* y) {
+    TRIMTAB_NO_ALIAS
+    for (std::size_t i = 0; i < n; ++i) y[i] = grid.scale(i) * steps_at(x[i], grid, i);
+  }
+};
+
 template <class Real>
 void fake_quantize_forward(const Real* x, const GridRuns<Real>& grids, Real* y) {
-  grids.for_each([=](auto grid, std::size_t begin, std::size_t n) {
-    const Real* from = x + begin;
-    Real* to = y + begin;
-    for (std::size_t i = 0; i < n; ++i) to[i] = grid.scale(i) * steps_at(from[i], grid, i);
-  });
+  grids.for_each([=](auto grid, std::size_t begin, std::size_t n) { run_loop<FakeQuantizeForward>(x + begin, n, grid, y + begin); });
 }
 
 /// The sums of GridGradient in Real, side by side for `width` elements at a time.
@@ -29,76 +33,97 @@ struct GradientLanes {
   Real *residue, *below, *above;
 };
 
-/// With v = x / s and c = clamp(v, lowest, highest):
+/// What one element adds to the sums and to grad_x. With v = x / s and c = clamp(v, lowest, highest):
 ///   residue += g * (round(c) - c)     which is (y - x) / s inside, 0 where c is an end of the grid
 ///   below   += g where v < lowest or NaN,   above += g where v > highest
 ///   grad_x  += g where v == c, so that the ends count as inside
-template <bool WithX, class Real, class Grid>
-inline void backward_lane(Real g, Real x, Grid grid, std::size_t i, Real* TRIMTAB_RESTRICT grad_x, GradientLanes<Real> sum,
-                          std::size_t lane) {
-  const Real v = x / grid.scale(i), lowest = grid.lowest(i), highest = grid.highest(i);
-  const Real c = clamp_to(v, lowest, highest);
-  sum.residue[lane] += g * (round_half_even(c) - c);
-  sum.below[lane] += keep_if(!(v >= lowest), g);
-  sum.above[lane] += keep_if(v > highest, g);
-  if constexpr (WithX) grad_x[i] += keep_if(v == c, g);
-}
+template <class Real>
+struct BackwardTerms {
+  Real residue, below, above, grad_x;
+
+  template <class Grid>
+  BackwardTerms(Real g, Real x, Grid grid, std::size_t i) {
+    const Real v = x / grid.scale(i), lowest = grid.lowest(i), highest = grid.highest(i);
+    const Real c = clamp_to(v, lowest, highest);
+    residue = g * (round_half_even(c) - c);
+    below = keep_if(!(v >= lowest), g);
+    above = keep_if(v > highest, g);
+    grad_x = keep_if(v == c, g);
+  }
+};
 
 /// One fragment of one channel. Lanes are summed in Real over 1024 elements, then in double.
-template <bool WithX, class Real>
-GridGradient backward_fragment(const Real* TRIMTAB_RESTRICT grad_y, const Real* TRIMTAB_RESTRICT x, SameGrid<Real> grid,
-                               Real* TRIMTAB_RESTRICT grad_x, std::size_t n) {
-  constexpr std::size_t lanes = 32 / sizeof(Real), block = 1024;
-  GridGradient total;
-  for (std::size_t begin = 0; begin < n; begin += block) {
-    const std::size_t end = std::min(n, begin + block), whole = begin + (end - begin) / lanes * lanes;
-    Real residue[lanes] = {}, below[lanes] = {}, above[lanes] = {};
-    const GradientLanes<Real> sum{residue, below, above};
-    for (std::size_t i = begin; i < whole; i += lanes)
-      for (std::size_t l = 0; l < lanes; ++l) backward_lane<WithX>(grad_y[i + l], x[i + l], grid, i + l, grad_x, sum, l);
-    for (std::size_t i = whole; i < end; ++i) backward_lane<WithX>(grad_y[i], x[i], grid, i, grad_x, sum, i - whole);
-    for (std::size_t l = 0; l < lanes; ++l) total += {double(residue[l]), double(below[l]), double(above[l])};
+template <bool WithX>
+struct BackwardFragment {
+  template <class Real>
+  TRIMTAB_LOOP GridGradient run(const Real* grad_y, const Real* x, SameGrid<Real> grid, Real* grad_x, std::size_t n) {
+    constexpr std::size_t lanes = 64 / sizeof(Real), block = 1024;
+    GridGradient total;
+    for (std::size_t begin = 0; begin < n; begin += block) {
+      const std::size_t end = std::min(n, begin + block), whole = begin + (end - begin) / lanes * lanes;
+      Real residue[lanes] = {}, below[lanes] = {}, above[lanes] = {};
+      const auto add = [&](std::size_t i, std::size_t lane) TRIMTAB_LOOP_LAMBDA {
+        const BackwardTerms<Real> t(grad_y[i], x[i], grid, i);
+        residue[lane] += t.residue;
+        below[lane] += t.below;
+        above[lane] += t.above;
+        if constexpr (WithX) grad_x[i] += t.grad_x;
+      };
+      for (std::size_t i = begin; i < whole; i += lanes) {
+        TRIMTAB_NO_ALIAS
+        for (std::size_t l = 0; l < lanes; ++l) add(i + l, l);
+      }
+      for (std::size_t i = whole; i < end; ++i) add(i, i - whole);
+      for (std::size_t l = 0; l < lanes; ++l) total += {double(residue[l]), double(below[l]), double(above[l])};
+    }
+    return total;
   }
-  return total;
-}
+};
 
-/// One row of elements with a grid each, added to `residue`, `below` and `above`. Not inlined, since GCC forgets that
-/// parameters do not overlap once they are another function's variables, and then leaves the loop scalar: 5 times slower.
-template <bool WithX, class Real>
-TRIMTAB_NOINLINE void backward_row(const Real* TRIMTAB_RESTRICT grad_y, const Real* TRIMTAB_RESTRICT x,
-                                   const Real* TRIMTAB_RESTRICT scale, const Real* TRIMTAB_RESTRICT lowest,
-                                   const Real* TRIMTAB_RESTRICT highest, Real* TRIMTAB_RESTRICT grad_x,
-                                   Real* TRIMTAB_RESTRICT residue, Real* TRIMTAB_RESTRICT below, Real* TRIMTAB_RESTRICT above,
-                                   std::size_t n) {
-  const GridRow<Real> grid(scale, lowest, highest, nullptr);
-  for (std::size_t i = 0; i < n; ++i) backward_lane<WithX>(grad_y[i], x[i], grid, i, grad_x, {residue, below, above}, i);
-}
+/// One row of n elements with a grid each, added to the three sums of each place.
+template <bool WithX>
+struct BackwardRow {
+  template <class Real>
+  TRIMTAB_LOOP void run(const Real* grad_y, const Real* x, GridRow<Real> grid, Real* grad_x, GradientLanes<Real> sum, std::size_t n) {
+    TRIMTAB_NO_ALIAS
+    for (std::size_t i = 0; i < n; ++i) {
+      const BackwardTerms<Real> t(grad_y[i], x[i], grid, i);
+      sum.residue[i] += t.residue;
+      sum.below[i] += t.below;
+      sum.above[i] += t.above;
+      if constexpr (WithX) grad_x[i] += t.grad_x;
+    }
+  }
+};
 
 /// Sums of every channel, the same bits on any number of threads. grad_x may be null unless WithX.
 template <bool WithX, class Real>
 std::vector<GridGradient> fake_quantize_backward(const Real* grad_y, const Real* x, const GridRuns<Real>& grids, Real* grad_x) {
   std::vector<GridGradient> channel(grids.runs.channels);
-  const auto part_of_x = [=](std::size_t begin) { return WithX ? grad_x + begin : nullptr; };
+  const auto part_of_x = [=](std::size_t begin) { return WithX ? grad_x + begin : static_cast<Real*>(nullptr); };
   if (has_short_runs(grids.runs)) {
     const Rows rows(grids.runs);
     const GridTable<Real> table(rows, grids.grids);
-    std::vector<Real> sums(rows.blocks() * 3 * rows.width);
+    const std::size_t step = rows.width + 24;  // not a power of two, lest the rows of sums compete for a few sets of the cache
+    std::vector<Real> sums(rows.blocks() * 3 * step);
     rows.for_each([&](std::size_t block, std::size_t begin, std::size_t n) {
-      Real* const at = sums.data() + block * 3 * rows.width;
-      backward_row<WithX>(grad_y + begin, x + begin, table.scale(), table.lowest(), table.highest(), part_of_x(begin), at,
-                          at + rows.width, at + 2 * rows.width, n);
+      Real* const at = sums.data() + block * 3 * step;
+      run_loop<BackwardRow<WithX>>(grad_y + begin, x + begin, table.row(), part_of_x(begin),
+                                   GradientLanes<Real>{at, at + step, at + 2 * step}, n);
     });
-    for (std::size_t block = 0; block < rows.blocks(); ++block) {
-      const Real* const at = sums.data() + block * 3 * rows.width;
-      for (std::size_t i = 0; i < rows.width; ++i)
-        channel[rows.channel(i)] += {double(at[i]), double(at[rows.width + i]), double(at[2 * rows.width + i])};
+    for (std::size_t i = 0; i < rows.width; ++i) {  // place by place, since its channel takes two divisions to find
+      GridGradient& total = channel[rows.channel(i)];
+      for (std::size_t block = 0; block < rows.blocks(); ++block) {
+        const Real* const at = sums.data() + block * 3 * step + i;
+        total += {double(at[0]), double(at[step]), double(at[2 * step])};
+      }
     }
   } else {
     const Fragments fragments(grids.runs);
     std::vector<GridGradient> part(fragments.count());
     fragments.for_each([&](std::size_t f, std::size_t c, std::size_t begin, std::size_t end) {
-      part[f] =
-          backward_fragment<WithX>(grad_y + begin, x + begin, SameGrid<Real>(grids.grids[c]), part_of_x(begin), end - begin);
+      part[f] = run_loop<BackwardFragment<WithX>>(grad_y + begin, x + begin, SameGrid<Real>(grids.grids[c]), part_of_x(begin),
+                                                  end - begin);
     });
     for (std::size_t f = 0; f < part.size(); ++f) channel[fragments.channel(f)] += part[f];
   }

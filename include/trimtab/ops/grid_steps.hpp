@@ -10,6 +10,7 @@
 
 #include <trimtab/core/config.hpp>
 #include <trimtab/core/parallel.hpp>
+#include <trimtab/core/wide_loop.hpp>
 #include <trimtab/quant/params.hpp>
 #include <trimtab/quant/threshold.hpp>
 
@@ -20,17 +21,20 @@ namespace detail {
 /// Elements in a piece of work: long enough for a thread to pay, short enough to stay in the cache.
 inline constexpr std::size_t step_grain = std::size_t{1} << 14;
 
-// Loops on their own, with all in parameters: inlined into a lambda they lose `restrict`, and GCC leaves them scalar.
-TRIMTAB_NOINLINE inline void steps_to_bytes(const float* TRIMTAB_RESTRICT steps, std::size_t count, float lo, float hi, std::int32_t zero_point,
-                                            std::uint8_t* TRIMTAB_RESTRICT bytes) {
-  for (std::size_t i = 0; i < count; ++i)
-    bytes[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(round_half_even(clamp_to(steps[i], lo, hi))) + zero_point);
-}
+struct StepsToBytes {
+  TRIMTAB_LOOP void run(const float* steps, std::size_t count, float lo, float hi, std::int32_t zero_point, std::uint8_t* bytes) {
+    TRIMTAB_NO_ALIAS
+    for (std::size_t i = 0; i < count; ++i)
+      bytes[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(round_half_even(clamp_to(steps[i], lo, hi))) + zero_point);
+  }
+};
 
-TRIMTAB_NOINLINE inline void bytes_to_reals(const std::uint8_t* TRIMTAB_RESTRICT bytes, std::size_t count, float scale, std::int32_t zero_point,
-                                            float* TRIMTAB_RESTRICT reals) {
-  for (std::size_t i = 0; i < count; ++i) reals[i] = scale * static_cast<float>(std::int32_t{bytes[i]} - zero_point);
-}
+struct BytesToReals {
+  TRIMTAB_LOOP void run(const std::uint8_t* bytes, std::size_t count, float scale, std::int32_t zero_point, float* reals) {
+    TRIMTAB_NO_ALIAS
+    for (std::size_t i = 0; i < count; ++i) reals[i] = scale * static_cast<float>(std::int32_t{bytes[i]} - zero_point);
+  }
+};
 
 }  // namespace detail
 
@@ -38,14 +42,14 @@ TRIMTAB_NOINLINE inline void bytes_to_reals(const std::uint8_t* TRIMTAB_RESTRICT
 /// 0 .. 255.
 inline void steps_to_bytes(const float* steps, std::size_t count, const Affine<float>& grid, std::uint8_t* bytes) {
   parallel_ranges(count, detail::step_grain, [&](std::size_t begin, std::size_t end) {
-    detail::steps_to_bytes(steps + begin, end - begin, grid.lowest(), grid.highest(), grid.zero_point, bytes + begin);
+    detail::run_loop<detail::StepsToBytes>(steps + begin, end - begin, grid.lowest(), grid.highest(), grid.zero_point, bytes + begin);
   });
 }
 
 /// scale * (byte - zero_point) for `count` values.
 inline void bytes_to_reals(const std::uint8_t* bytes, std::size_t count, const Affine<float>& grid, float* reals) {
   parallel_ranges(count, detail::step_grain, [&](std::size_t begin, std::size_t end) {
-    detail::bytes_to_reals(bytes + begin, end - begin, grid.scale, grid.zero_point, reals + begin);
+    detail::run_loop<detail::BytesToReals>(bytes + begin, end - begin, grid.scale, grid.zero_point, reals + begin);
   });
 }
 
@@ -70,21 +74,23 @@ struct StepSums {
   }
 };
 
-TRIMTAB_NOINLINE inline GridGradient steps_backward(const float* TRIMTAB_RESTRICT steps, std::size_t count, StepInterval clip, StepInterval grid,
-                                                    float* TRIMTAB_RESTRICT grad) {
-  constexpr std::size_t block = 2048;  // float sums stay short
-  GridGradient total;
-  for (std::size_t b = 0; b < count; b += block) {
-    StepSums sums;
-    const std::size_t end = std::min(count, b + block), whole = b + (end - b) / StepSums::lanes * StepSums::lanes;
-    for (std::size_t i = b; i < whole; i += StepSums::lanes)
-      for (std::size_t lane = 0; lane < StepSums::lanes; ++lane) sums.add(steps[i + lane], grad[i + lane], lane, clip, grid);
-    for (std::size_t i = whole; i < end; ++i) sums.add(steps[i], grad[i], i - whole, clip, grid);
-    for (std::size_t lane = 0; lane < StepSums::lanes; ++lane)
-      total += {double(sums.residue[lane]), double(sums.below[lane]), double(sums.above[lane])};
+struct StepsBackward {
+  TRIMTAB_LOOP GridGradient run(const float* steps, std::size_t count, StepInterval clip, StepInterval grid, float* grad) {
+    constexpr std::size_t block = 2048;  // float sums stay short
+    GridGradient total;
+    for (std::size_t b = 0; b < count; b += block) {
+      StepSums sums;
+      const std::size_t end = std::min(count, b + block), whole = b + (end - b) / StepSums::lanes * StepSums::lanes;
+      for (std::size_t i = b; i < whole; i += StepSums::lanes)
+        TRIMTAB_NO_ALIAS
+        for (std::size_t lane = 0; lane < StepSums::lanes; ++lane) sums.add(steps[i + lane], grad[i + lane], lane, clip, grid);
+      for (std::size_t i = whole; i < end; ++i) sums.add(steps[i], grad[i], i - whole, clip, grid);
+      for (std::size_t lane = 0; lane < StepSums::lanes; ++lane)
+        total += {double(sums.residue[lane]), double(sums.below[lane]), double(sums.above[lane])};
+    }
+    return total;
   }
-  return total;
-}
+};
 
 }  // namespace detail
 
@@ -95,7 +101,7 @@ TRIMTAB_NOINLINE inline GridGradient steps_backward(const float* TRIMTAB_RESTRIC
 /// The same bits on any number of threads.
 inline GridGradient steps_backward(const float* steps, std::size_t count, StepInterval clip, StepInterval grid, float* grad) {
   return parallel_sum(count, detail::step_grain, GridGradient{}, [&](std::size_t begin, std::size_t end) {
-    return detail::steps_backward(steps + begin, end - begin, clip, grid, grad + begin);
+    return detail::run_loop<detail::StepsBackward>(steps + begin, end - begin, clip, grid, grad + begin);
   });
 }
 
