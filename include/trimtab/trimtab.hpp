@@ -13,6 +13,7 @@
 #include <trimtab/net/calibrate.hpp>
 #include <trimtab/net/correct_bias_pass.hpp>
 #include <trimtab/net/evaluate.hpp>
+#include <trimtab/net/distillation_step.hpp>
 #include <trimtab/net/fake_quant_executor.hpp>
 #include <trimtab/net/fine_tune.hpp>
 #include <trimtab/net/float_executor.hpp>

@@ -6,7 +6,12 @@
 #include <trimtab/core/tensor_view.hpp>
 #include <type_traits>
 
-namespace trimtab::detail {
+namespace trimtab {
+
+/// What a backward does with the gradient that it gives: adds to what is there, or writes it anew, which saves its only user the zeros.
+enum class GradientMode { add, assign };
+
+namespace detail {
 
 /// The element type that all of the tensors share.
 template <class First, class... Others>
@@ -41,4 +46,5 @@ auto* optional_vector_data(C& c, std::size_t count, const char* what) {
   return v.size() == 0 ? nullptr : vector_data(c, count, what);
 }
 
-}  // namespace trimtab::detail
+}  // namespace detail
+}  // namespace trimtab

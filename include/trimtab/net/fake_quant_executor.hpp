@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <trimtab/int8/add.hpp>
@@ -23,22 +25,80 @@
 
 namespace trimtab {
 
-/// Holds the activations of one batch between forward and backward. Not to be shared by threads; its work is cut into threads by itself.
+/// The weights of a quantized network on their grids, as training needs them; executors share them.
+class QuantizedWeights {
+ public:
+  struct Layer {
+    Affine<float> grid;  ///< byte_grid of the output
+    LoweredLayer lowered;
+    int8::PackedConv2d packed;
+    int8::PackedDepthwise packed_depthwise;
+    std::vector<float> effective;  ///< weights times their point-wise factors, where there are any
+    Array weight;                  ///< dequantized, for backward
+  };
+
+  /// `q` must outlive this object, and may change its factors between calls of refresh.
+  explicit QuantizedWeights(const QuantizedNetwork& q) : q_(&q), layers_(q.network.size()) { refresh(); }
+
+  /// Takes over the factors: requantizes the weights.
+  void refresh() {
+    for (NodeId id = 0; id < layers_.size(); ++id) refresh(id);
+  }
+  /// The same for one node.
+  void refresh(NodeId id) {
+    Layer& l = layers_[id];
+    l.grid = byte_grid(*q_, id);
+    detail::with_weights(q_->network[id].op, [&](const auto& layer) { prepare(id, layer, l); });
+  }
+
+  const QuantizedNetwork& network() const { return *q_; }
+  const Layer& operator[](NodeId id) const { return layers_[id]; }
+
+ private:
+  template <class L>
+  void prepare(NodeId id, const L& own, Layer& to) {
+    const NodeId in = q_->network[id].inputs[0];
+    const PointwiseFactors& factors = q_->pointwise[id];
+    std::optional<L> multiplied;
+    if (!factors.weight.empty()) {
+      multiplied = effective_layer(own, factors);
+      to.effective.assign(multiplied->weight.begin(), multiplied->weight.end());
+    }
+    const L& layer = multiplied ? *multiplied : own;
+    to.lowered = lower_layer(layer, *q_->weight[id], q_->output_grid(in).scale, to.grid.scale);
+    const auto extent = view(layer.weight).extent;
+    const TensorView<const std::int8_t> codes(to.lowered.codes.data(), extent);
+    if constexpr (std::is_same_v<L, Conv2d>)
+      int8::repack_conv2d(codes, to.packed, layer.groups, to.lowered.zero_point);
+    else if constexpr (std::is_same_v<L, DepthwiseConv2d>)
+      int8::repack_depthwise_conv2d(codes, to.packed_depthwise, to.lowered.zero_point);
+    else
+      int8::repack_linear(codes, to.packed, to.lowered.zero_point);
+    to.weight.resize(std::vector<std::size_t>(extent.begin(), extent.end()));
+    auto reals = view(to.weight);
+    dequantize(codes, *q_->weight[id], reals);
+  }
+
+  const QuantizedNetwork* q_;
+  std::vector<Layer> layers_;
+};
+
+/// Holds the activations of one batch between forward and backward. Not to be shared by threads, while executors of common weights may run
+/// at once; its own work is cut into threads by itself.
 class FakeQuantExecutor {
  public:
   /// `q` must outlive the executor, and may change its factors between calls.
-  explicit FakeQuantExecutor(const QuantizedNetwork& q) : q_(&q), nodes_(q.network.size()) { refresh(); }
+  explicit FakeQuantExecutor(const QuantizedNetwork& q) : FakeQuantExecutor(std::make_shared<QuantizedWeights>(q)) {}
+  /// One more executor of the same weights.
+  explicit FakeQuantExecutor(std::shared_ptr<QuantizedWeights> weights)
+      : q_(&weights->network()), weights_(std::move(weights)), nodes_(q_->network.size()) {}
 
-  /// Takes over the factors: requantizes the weights. To be called after every change of them.
-  void refresh() {
-    for (NodeId id = 0; id < network().size(); ++id) refresh(id);
-  }
+  const std::shared_ptr<QuantizedWeights>& weights() const { return weights_; }
+
+  /// Takes over the factors: requantizes the weights, of all executors that share them. To be called after every change of them.
+  void refresh() { weights_->refresh(); }
   /// The same for one node, after a change of its weights.
-  void refresh(NodeId id) {
-    State& s = nodes_[id];
-    s.grid = byte_grid(*q_, id);
-    detail::with_weights(network()[id].op, [&](const auto& layer) { prepare(id, layer, s); });
-  }
+  void refresh(NodeId id) { weights_->refresh(id); }
 
   /// Runs x (N H W C) and returns the dequantized output, N C. Throws shape_error when x does not fit the network.
   const Array& forward(const Array& x) {
@@ -49,7 +109,7 @@ class FakeQuantExecutor {
     for (NodeId id = 0; id < network().size(); ++id) run_node(id, x);
     const NodeId out = network().output();
     detail::resize_for(network()[out], batch_, output_);
-    bytes_to_reals(nodes_[out].bytes.data(), nodes_[out].bytes.size(), nodes_[out].grid, output_.data());
+    bytes_to_reals(nodes_[out].bytes.data(), nodes_[out].bytes.size(), grid(out), output_.data());
     return output_;
   }
 
@@ -72,60 +132,34 @@ class FakeQuantExecutor {
     for (const FactorBlock& block : factor_blocks(*q_))
       nodes_[block.node].grad_factors[static_cast<std::size_t>(block.kind)] = block.of(grad_factors);
 
-    for (State& s : nodes_) s.has_grad = false;
-    Array& grad = gradient(network().output());
-    for (std::size_t i = 0; i < grad.size(); ++i) grad.data()[i] += grad_output.data()[i];
+    const NodeId out = network().output();
+    std::copy_n(grad_output.data(), grad_output.size(), claim(out).grad.data);
     const NodeId lowest = lowest_trained(trained);
     for (NodeId id = network().size(); id-- > lowest;)
-      if (nodes_[id].has_grad) node_backward(id, lowest, trained);
+      if (nodes_[id].has_grad) {
+        node_backward(id, lowest, trained);
+        release(id);
+      }
   }
 
   /// The bytes (byte_grid) that node `id` put out in the last forward.
   std::span<const std::uint8_t> bytes(NodeId id) const { return nodes_[id].bytes; }
   /// The same output before its clip and rounding, in steps of the grid; of nodes that keep their input's codes, nothing.
   std::span<const float> steps(NodeId id) const { return nodes_[id].steps; }
-  const Affine<float>& grid(NodeId id) const { return nodes_[id].grid; }  ///< what they stand for
+  const Affine<float>& grid(NodeId id) const { return (*weights_)[id].grid; }  ///< what they stand for
 
  private:
+  using Layer = QuantizedWeights::Layer;
   struct State {
-    Affine<float> grid;
-    LoweredLayer lowered;
-    int8::PackedConv2d packed;
-    int8::PackedDepthwise packed_depthwise;
-    std::vector<float> effective;     // weights times their point-wise factors, where there are any
-    Array weight;                     // dequantized, for backward
     std::vector<std::uint8_t> bytes;  // the output
     std::vector<float> steps;         // the output before clip and rounding, in steps of the grid
-    Array grad;                       // dloss / doutput
+    std::vector<float> grad;          // dloss / doutput, while has_grad
     bool has_grad = false;
     std::array<std::span<float>, 4> grad_factors;  // by FactorKind, of the backward under way
   };
 
   const Network& network() const { return q_->network; }
-
-  template <class L>
-  void prepare(NodeId id, const L& own, State& s) {
-    const NodeId in = network()[id].inputs[0];
-    const PointwiseFactors& factors = q_->pointwise[id];
-    std::optional<L> multiplied;
-    if (!factors.weight.empty()) {
-      multiplied = effective_layer(own, factors);
-      s.effective.assign(multiplied->weight.begin(), multiplied->weight.end());
-    }
-    const L& layer = multiplied ? *multiplied : own;
-    s.lowered = lower_layer(layer, *q_->weight[id], q_->output_grid(in).scale, s.grid.scale);
-    const auto extent = view(layer.weight).extent;
-    const TensorView<const std::int8_t> codes(s.lowered.codes.data(), extent);
-    if constexpr (std::is_same_v<L, Conv2d>)
-      int8::repack_conv2d(codes, s.packed, layer.groups, s.lowered.zero_point);
-    else if constexpr (std::is_same_v<L, DepthwiseConv2d>)
-      int8::repack_depthwise_conv2d(codes, s.packed_depthwise, s.lowered.zero_point);
-    else
-      int8::repack_linear(codes, s.packed, s.lowered.zero_point);
-    s.weight.resize(std::vector<std::size_t>(extent.begin(), extent.end()));
-    auto reals = view(s.weight);
-    dequantize(codes, *q_->weight[id], reals);
-  }
+  const Layer& layer(NodeId id) const { return (*weights_)[id]; }
 
   /// Extents of node id's output for this batch.
   Extents batch_extent(NodeId id) const {
@@ -135,12 +169,12 @@ class FakeQuantExecutor {
   }
   Extents input_extent(NodeId id) const { return batch_extent(network()[id].inputs[0]); }
   TensorView<const std::uint8_t> bytes_of(NodeId id) const { return {nodes_[id].bytes.data(), batch_extent(id)}; }
-  const Affine<float>& grid_of(NodeId id) const { return nodes_[id].grid; }
 
   /// Bytes and steps of one node from its inputs' bytes.
   void run_node(NodeId id, const Array& x) {
     const Node& node = network()[id];
     State& s = nodes_[id];
+    const Layer& own = layer(id);
     s.bytes.resize(batch_ * element_count(node.extent));
     if (detail::keeps_codes(node.op)) {
       keep_codes(id);
@@ -151,36 +185,36 @@ class FakeQuantExecutor {
     const auto in = [&](std::size_t i = 0) { return node.inputs[i]; };
     std::visit(detail::Overload{
                    [&](const Input&) {
-                     for (std::size_t i = 0; i < s.steps.size(); ++i) s.steps[i] = x.data()[i] / s.grid.scale;
+                     for (std::size_t i = 0; i < s.steps.size(); ++i) s.steps[i] = x.data()[i] / own.grid.scale;
                    },
                    [&](const Conv2d& l) {
-                     int8::conv2d(bytes_of(in()), grid_of(in()).zero_point, s.packed, s.lowered.bias, l.window, s.lowered.multiplier, steps,
+                     int8::conv2d(bytes_of(in()), grid(in()).zero_point, own.packed, own.lowered.bias, l.window, own.lowered.multiplier, steps,
                                   workspace_);
                    },
                    [&](const DepthwiseConv2d& l) {
-                     int8::depthwise_conv2d(bytes_of(in()), grid_of(in()).zero_point, s.packed_depthwise, s.lowered.bias, l.window,
-                                            s.lowered.multiplier, steps, workspace_);
+                     int8::depthwise_conv2d(bytes_of(in()), grid(in()).zero_point, own.packed_depthwise, own.lowered.bias, l.window,
+                                            own.lowered.multiplier, steps, workspace_);
                    },
                    [&](const Linear&) {
-                     int8::linear(bytes_of(in()), grid_of(in()).zero_point, s.packed, s.lowered.bias, s.lowered.multiplier, steps,
+                     int8::linear(bytes_of(in()), grid(in()).zero_point, own.packed, own.lowered.bias, own.lowered.multiplier, steps,
                                   workspace_);
                    },
-                   [&](const Add&) { int8::add_steps(bytes_of(in()), grid_of(in()), bytes_of(in(1)), grid_of(in(1)), s.grid.scale, steps); },
+                   [&](const Add&) { int8::add_steps(bytes_of(in()), grid(in()), bytes_of(in(1)), grid(in(1)), own.grid.scale, steps); },
                    [&](const Concat&) {
                      float* to = s.steps.data();
                      for (const NodeId part : node.inputs) {
-                       rescale_rows(nodes_[part].bytes, grid_of(part), network()[part].extent.back(), s.grid.scale, to, node.extent.back());
+                       rescale_rows(nodes_[part].bytes, grid(part), network()[part].extent.back(), own.grid.scale, to, node.extent.back());
                        to += network()[part].extent.back();
                      }
                    },
                    [&](const AveragePool& l) {
-                     int8::average_pool_steps(bytes_of(in()), grid_of(in()), l.kernel_h, l.kernel_w, l.window, l.count_include_pad,
-                                              s.grid.scale, steps);
+                     int8::average_pool_steps(bytes_of(in()), grid(in()), l.kernel_h, l.kernel_w, l.window, l.count_include_pad,
+                                              own.grid.scale, steps);
                    },
-                   [&](const GlobalAveragePool&) { int8::global_average_pool_steps(bytes_of(in()), grid_of(in()), s.grid.scale, steps); },
+                   [&](const GlobalAveragePool&) { int8::global_average_pool_steps(bytes_of(in()), grid(in()), own.grid.scale, steps); },
                    [](const auto&) {}},
                node.op);
-    steps_to_bytes(s.steps.data(), s.steps.size(), s.grid, s.bytes.data());
+    steps_to_bytes(s.steps.data(), s.steps.size(), own.grid, s.bytes.data());
   }
 
   /// steps = float(x - zero_point) * (scale / scale_y), rows of `columns` written `stride` apart: one input of a Concat.
@@ -200,11 +234,11 @@ class FakeQuantExecutor {
     else
       s.bytes = nodes_[in].bytes;
     for (std::uint8_t& byte : s.bytes)
-      byte = static_cast<std::uint8_t>(std::clamp<std::int32_t>(byte, s.grid.codes.qmin, s.grid.codes.qmax));
+      byte = static_cast<std::uint8_t>(std::clamp<std::int32_t>(byte, grid(id).codes.qmin, grid(id).codes.qmax));
   }
 
   /// grad_x += grad at the first of each window's largest bytes.
-  void max_pool_backward(NodeId id, const MaxPool& pool, Array& grad_x) const {
+  void max_pool_backward(NodeId id, const MaxPool& pool, const TensorView<float>& grad_x) const {
     const Extents e = input_extent(id);
     const WindowGeometry g = window_geometry(e, pool.kernel_h, pool.kernel_w, e[3], pool.window, 1, network()[id].name.c_str());
     const WindowOptions& o = g.options;
@@ -224,20 +258,38 @@ class FakeQuantExecutor {
             best = at;
           }
         }
-        if (largest >= 0) grad_x.data()[best] += nodes_[id].grad.data()[n * g.out_h * g.out_w * g.c + i];
+        if (largest >= 0) grad_x.data[best] += nodes_[id].grad[n * g.out_h * g.out_w * g.c + i];
       }
     });
   }
 
-  /// Node id's gradient, zeros at first use within a backward.
-  Array& gradient(NodeId id) {
+  /// The place of node id's gradient, and whether it holds something to be added to already.
+  struct Claim {
+    TensorView<float> grad;
+    GradientMode mode;
+  };
+  /// Buffers go from node to node within a backward, so that there are few and the last one is still in the cache.
+  Claim claim(NodeId id) {
     State& s = nodes_[id];
+    const GradientMode mode = s.has_grad ? GradientMode::add : GradientMode::assign;
     if (!s.has_grad) {
-      detail::resize_for(network()[id], batch_, s.grad);
-      std::fill_n(s.grad.data(), s.grad.size(), 0.0F);
+      if (!spare_.empty()) {
+        s.grad.swap(spare_.back());
+        spare_.pop_back();
+      }
       s.has_grad = true;
     }
-    return s.grad;
+    return {TensorView<float>(grown(s.grad, s.bytes.size()), batch_extent(id)), mode};
+  }
+  /// The same for those that can only add: zeros at first use.
+  TensorView<float> claim_zeros(NodeId id) {
+    const Claim c = claim(id);
+    if (c.mode == GradientMode::assign) std::fill_n(c.grad.data, c.grad.size(), 0.0F);
+    return c.grad;
+  }
+  void release(NodeId id) {
+    spare_.emplace_back().swap(nodes_[id].grad);
+    nodes_[id].has_grad = false;
   }
 
   /// The first node whose gradient anything asks for.
@@ -250,26 +302,28 @@ class FakeQuantExecutor {
   void node_backward(NodeId id, NodeId lowest, TrainedSet trained) {
     const Node& node = network()[id];
     State& s = nodes_[id];
+    const Layer& own = layer(id);
+    const TensorView<float> grad(s.grad.data(), batch_extent(id));
     if (!detail::keeps_codes(node.op)) {
       const AnyQuantizer& quantizer = *q_->output[q_->grid_of[id]];
-      const Affine<float> grid = quantizer.grid(0);
-      const GridGradient sums = steps_backward(s.steps.data(), s.steps.size(), {node.clip.lo / grid.scale, node.clip.hi / grid.scale},
-                                               {grid.lowest(), grid.highest()}, s.grad.data());
+      const Affine<float> g = quantizer.grid(0);
+      const GridGradient sums = steps_backward(s.steps.data(), s.steps.size(), {node.clip.lo / g.scale, node.clip.hi / g.scale}, {g.lowest(), g.highest()},
+                                               grad.data);
       if (trained.activations) quantizer.add_gradient(0, sums, nodes_[q_->grid_of[id]].grad_factors[0]);
     }
     const auto wanted = [&](std::size_t i = 0) { return node.inputs[i] >= lowest; };
-    const auto grad_in = [&](std::size_t i = 0) -> Array& { return gradient(node.inputs[i]); };
+    const auto zeros_in = [&](std::size_t i = 0) { return claim_zeros(node.inputs[i]); };
     const auto weight_factors = [&](const auto& layer, const auto& backward_weight) {
       const auto [of_activation, of_weight, of_pointwise, of_bias] = s.grad_factors;
       const bool pointwise = trained.pointwise && !of_pointwise.empty();
       if (!trained.weights && !pointwise) return;
       const TensorView<float> x(grown(reals_, nodes_[node.inputs[0]].bytes.size()), input_extent(id));
-      bytes_to_reals(nodes_[node.inputs[0]].bytes.data(), x.size(), grid_of(node.inputs[0]), x.data);
+      bytes_to_reals(nodes_[node.inputs[0]].bytes.data(), x.size(), grid(node.inputs[0]), x.data);
       const Extents extent = view(layer.weight).extent;
       const TensorView<float> grad_weight(grown(grad_weight_, layer.weight.size()), extent);
       std::fill_n(grad_weight.data, grad_weight.size(), 0.0F);
       backward_weight(x, grad_weight);
-      const TensorView<const float> quantized(s.effective.empty() ? layer.weight.data() : s.effective.data(), extent);
+      const TensorView<const float> quantized(own.effective.empty() ? layer.weight.data() : own.effective.data(), extent);
       std::vector<float> unwanted(trained.weights ? 0 : of_weight.size());
       const std::span<float> of_threshold = trained.weights ? of_weight : std::span<float>(unwanted);
       if (!pointwise) {
@@ -281,42 +335,48 @@ class FakeQuantExecutor {
       fake_quantize_backward(grad_weight, quantized, *q_->weight[id], grad_effective, of_threshold);
       for (std::size_t i = 0; i < of_pointwise.size(); ++i) of_pointwise[i] += grad_effective.data[i] * layer.weight.data()[i];
       std::vector<float> grad_bias(layer.bias.size());
-      bias_backward(s.grad, grad_bias);
+      bias_backward(grad, grad_bias);
       for (std::size_t i = 0; i < grad_bias.size(); ++i) of_bias[i] += grad_bias[i] * layer.bias(i);
     };
     std::visit(
         detail::Overload{
             [&](const Conv2d& l) {
-              weight_factors(l, [&](const auto& x, const auto& gw) { conv2d_backward_weight(s.grad, x, l.window, l.groups, gw); });
-              if (wanted()) conv2d_backward_input(s.grad, s.weight, l.window, l.groups, grad_in());
+              weight_factors(l, [&](const auto& x, const auto& gw) { conv2d_backward_weight(grad, x, l.window, l.groups, gw); });
+              if (!wanted()) return;
+              const Claim in = claim(node.inputs[0]);
+              conv2d_backward_input(grad, own.weight, l.window, l.groups, in.grad, in.mode);
             },
             [&](const DepthwiseConv2d& l) {
-              weight_factors(l, [&](const auto& x, const auto& gw) { depthwise_conv2d_backward_weight(s.grad, x, l.window, gw); });
-              if (wanted()) depthwise_conv2d_backward_input(s.grad, s.weight, l.window, grad_in());
+              weight_factors(l, [&](const auto& x, const auto& gw) { depthwise_conv2d_backward_weight(grad, x, l.window, gw); });
+              if (!wanted()) return;
+              const Claim in = claim(node.inputs[0]);
+              depthwise_conv2d_backward_input(grad, own.weight, l.window, in.grad, in.mode);
             },
             [&](const Linear& l) {
-              weight_factors(l, [&](const auto& x, const auto& gw) { linear_backward_weight(s.grad, x, gw); });
-              if (wanted()) linear_backward_input(s.grad, s.weight, grad_in());
+              weight_factors(l, [&](const auto& x, const auto& gw) { linear_backward_weight(grad, x, gw); });
+              if (!wanted()) return;
+              const Claim in = claim(node.inputs[0]);
+              linear_backward_input(grad, own.weight, in.grad, in.mode);
             },
             [&](const Add&) {
               for (std::size_t i = 0; i < 2; ++i)
-                if (wanted(i)) add_into(s.grad, grad_in(i));
+                if (wanted(i)) add_into(grad, claim(node.inputs[i]));
             },
             [&](const Concat&) {
               std::vector<TensorView<float>> parts;
-              for (std::size_t i = 0; i < node.inputs.size(); ++i) parts.push_back(view(grad_in(i)));
-              concat_backward(s.grad, std::span<const TensorView<float>>(parts));
+              for (std::size_t i = 0; i < node.inputs.size(); ++i) parts.push_back(zeros_in(i));
+              concat_backward(grad, std::span<const TensorView<float>>(parts));
             },
-            [&](const AveragePool& l) { average_pool_backward(s.grad, l.kernel_h, l.kernel_w, l.window, l.count_include_pad, grad_in()); },
-            [&](const GlobalAveragePool&) { global_average_pool_backward(s.grad, grad_in()); },
-            [&](const MaxPool& l) { max_pool_backward(id, l, grad_in()); },
+            [&](const AveragePool& l) { average_pool_backward(grad, l.kernel_h, l.kernel_w, l.window, l.count_include_pad, zeros_in()); },
+            [&](const GlobalAveragePool&) { global_average_pool_backward(grad, zeros_in()); },
+            [&](const MaxPool& l) { max_pool_backward(id, l, zeros_in()); },
             [&](const Clip&) {
               const std::vector<std::uint8_t>& in = nodes_[node.inputs[0]].bytes;
-              Array& g = grad_in();
+              const TensorView<float> g = zeros_in();
               for (std::size_t i = 0; i < in.size(); ++i)
-                if (in[i] >= s.grid.codes.qmin && in[i] <= s.grid.codes.qmax) g.data()[i] += s.grad.data()[i];
+                if (in[i] >= own.grid.codes.qmin && in[i] <= own.grid.codes.qmax) g.data[i] += grad.data[i];
             },
-            [&](const Flatten&) { add_into(s.grad, grad_in()); }, [](const auto&) {}},
+            [&](const Flatten&) { add_into(grad, claim(node.inputs[0])); }, [](const auto&) {}},
         node.op);
   }
 
@@ -326,16 +386,21 @@ class FakeQuantExecutor {
     return scratch.data();
   }
 
-  static void add_into(const Array& from, Array& to) {
+  static void add_into(const TensorView<float>& from, const Claim& to) {
     parallel_ranges(from.size(), std::size_t{1} << 16, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) to.data()[i] += from.data()[i];
+      if (to.mode == GradientMode::assign)
+        std::copy(from.data + begin, from.data + end, to.grad.data + begin);
+      else
+        for (std::size_t i = begin; i < end; ++i) to.grad.data[i] += from.data[i];
     });
   }
 
   const QuantizedNetwork* q_;
+  std::shared_ptr<QuantizedWeights> weights_;
   std::vector<State> nodes_;
   std::size_t batch_ = 0;
   Array output_;
+  std::vector<std::vector<float>> spare_;  // gradients' buffers that no node holds
   std::vector<float> reals_, grad_weight_;
   int8::Workspace workspace_;
 };

@@ -12,10 +12,9 @@
 
 #include <trimtab/core/progress.hpp>
 #include <trimtab/net/calibrate.hpp>
-#include <trimtab/net/fake_quant_executor.hpp>
+#include <trimtab/net/distillation_step.hpp>
 #include <trimtab/net/float_executor.hpp>
 #include <trimtab/train/adam.hpp>
-#include <trimtab/train/loss.hpp>
 #include <trimtab/train/schedule.hpp>
 
 namespace trimtab {
@@ -104,7 +103,8 @@ FineTuneReport fine_tune(QuantizedNetwork& q, const Array& teacher, const Pictur
   const CosineAnnealing schedule(1.0, period, std::min(options.warmup, period - 1));
 
   std::vector<float> before = gather_factors(q), factors = before;  // those that are not trained have no gradient and stay
-  FakeQuantExecutor student(q);
+  DistillationStep distill(q);
+  FakeQuantExecutor& student = distill.executor();
   FineTuneReport report;
   report.trained_parameters = factor_count(q, options.trained);
   report.loss_before = distillation_loss(student, teacher, pictures);
@@ -119,11 +119,8 @@ FineTuneReport fine_tune(QuantizedNetwork& q, const Array& teacher, const Pictur
   for (std::size_t step = 0; step < steps; ++step) {
     if (step % steps_per_epoch == 0) detail::shuffle(order, random);
     const auto some = std::span<const std::size_t>(order).subspan(step % steps_per_epoch * batch, batch);
-    const Array& y = student.forward(pictures(some));
-    Array grad_y(y.shape(), 0.0F);
-    report.loss.push_back(rmse_loss(detail::gather_rows(teacher, some), y, grad_y));
     std::fill(grad_factors.begin(), grad_factors.end(), 0.0F);
-    student.backward(grad_y, grad_factors, options.trained);
+    report.loss.push_back(distill(pictures(some), detail::gather_rows(teacher, some), grad_factors, options.trained));
     if (schedule.restarts(step)) {
       adam.reset();
       pointwise_adam.reset();

@@ -129,16 +129,17 @@ void conv2d_backward_input_band(const WindowGeometry& g, std::size_t n, std::siz
 }
 
 template <class Real>
-void conv2d_backward_input(const WindowGeometry& g, const Real* grad_y, const Real* weight, Real* grad_x) {
+void conv2d_backward_input(const WindowGeometry& g, const Real* grad_y, const Real* weight, Real* grad_x, GradientMode mode) {
   const std::size_t size = window_size(g), filters = g.group_out();
   if (is_pointwise(g)) {
     const std::size_t pixels = g.n * g.h * g.w;
     parallel_for(g.groups, [&](std::size_t group) {
       matmul<Real>({grad_y + group * filters, pixels, filters, g.out_c}, {weight + group * filters * size, filters, size, size},
-                   {grad_x + group * size, pixels, size, g.c}, {true});
+                   {grad_x + group * size, pixels, size, g.c}, {mode == GradientMode::add});
     });
     return;
   }
+  if (mode == GradientMode::assign) std::fill_n(grad_x, element_count(g.input()), Real(0));
   // Bands share the windows across their border, so there are none where pictures and groups give work enough.
   const std::size_t reach = (g.kernel_h - 1) * g.options.dilation_h + 1;
   const std::size_t bands = g.n * g.groups >= 8 ? 1 : std::clamp<std::size_t>(g.h / (4 * reach), 1, 8);
@@ -195,16 +196,17 @@ void conv2d_forward(const X& x, const W& weight, const B& bias, const WindowOpti
   detail::conv2d_forward<Real>(g, xv.data, wv.data, b, yv.data);
 }
 
-/// grad_x[ih, iw, i] += sum of grad_y[oh, ow, o] * weight[o, kh, kw, i] over all that conv2d_forward joins.
+/// grad_x[ih, iw, i] += sum of grad_y[oh, ow, o] * weight[o, kh, kw, i] over all that conv2d_forward joins, or = where `mode` says so.
 template <Tensor G, Tensor W, Tensor GX>
-void conv2d_backward_input(const G& grad_y, const W& weight, const WindowOptions& options, std::size_t groups, GX&& grad_x) {
+void conv2d_backward_input(const G& grad_y, const W& weight, const WindowOptions& options, std::size_t groups, GX&& grad_x,
+                           GradientMode mode = GradientMode::add) {
   using Real = detail::shared_real<const G, const W, GX>;
   const auto xv = detail::dense_view(grad_x, 4, "conv2d_backward_input: grad_x");
   const auto wv = detail::dense_view(weight, 4, "conv2d_backward_input: weight");
   const auto gv = detail::dense_view(grad_y, 4, "conv2d_backward_input: grad_y");
   const WindowGeometry g = detail::conv2d_geometry(xv.extent, wv.extent, options, groups, "conv2d_backward_input: weight");
   detail::require_extents(gv.extent, g.output(), "conv2d_backward_input: grad_y");
-  detail::conv2d_backward_input<Real>(g, gv.data, wv.data, xv.data);
+  detail::conv2d_backward_input<Real>(g, gv.data, wv.data, xv.data, mode);
 }
 
 /// grad_weight[o, kh, kw, i] += sum of grad_y[oh, ow, o] * x[ih, iw, i] over all that conv2d_forward joins. The gradient of the

@@ -160,9 +160,11 @@ void depthwise_conv2d_forward(const X& x, const W& weight, const B& bias, const 
   detail::depthwise_gather<Real>(g, taps, {taps.cols, 1, options.stride_w}, g.h, g.w, xv.data, wv.data, b, false, yv.data);
 }
 
-/// grad_x[ih, iw, c] += sum of grad_y[oh, ow, c] * weight[kh, kw, c] over all that depthwise_conv2d_forward joins.
+/// grad_x[ih, iw, c] += sum of grad_y[oh, ow, c] * weight[kh, kw, c] over all that depthwise_conv2d_forward joins, or = where `mode`
+/// says so.
 template <Tensor G, Tensor W, Tensor GX>
-void depthwise_conv2d_backward_input(const G& grad_y, const W& weight, const WindowOptions& options, GX&& grad_x) {
+void depthwise_conv2d_backward_input(const G& grad_y, const W& weight, const WindowOptions& options, GX&& grad_x,
+                                     GradientMode mode = GradientMode::add) {
   using Real = detail::shared_real<const G, const W, GX>;
   const auto xv = detail::dense_view(grad_x, 4, "depthwise_conv2d_backward_input: grad_x");
   const auto wv = detail::dense_view(weight, 3, "depthwise_conv2d_backward_input: weight");
@@ -170,8 +172,8 @@ void depthwise_conv2d_backward_input(const G& grad_y, const W& weight, const Win
   const WindowGeometry g = detail::depthwise_geometry(xv.extent, wv.extent, options, "depthwise_conv2d_backward_input: weight");
   detail::require_extents(gv.extent, g.output(), "depthwise_conv2d_backward_input: grad_y");
   const detail::WindowTaps taps = detail::WindowTaps::of_inputs(g);
-  detail::depthwise_gather<Real>(g, taps, {taps.cols, options.stride_w, 1}, g.out_h, g.out_w, gv.data, wv.data, nullptr, true,
-                                 xv.data);
+  detail::depthwise_gather<Real>(g, taps, {taps.cols, options.stride_w, 1}, g.out_h, g.out_w, gv.data, wv.data, nullptr,
+                                 mode == GradientMode::add, xv.data);
 }
 
 /// grad_weight[kh, kw, c] += sum of grad_y[oh, ow, c] * x[ih, iw, c] over all that depthwise_conv2d_forward joins. The gradient

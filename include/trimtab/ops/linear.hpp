@@ -38,15 +38,15 @@ void linear_forward(const X& x, const W& weight, const B& bias, Y&& y) {
   detail::matmul_nt<Real>(xm, wm, ym, {false, b});
 }
 
-/// grad_x[n, i] += sum over o of grad_y[n, o] * weight[o, i].
+/// grad_x[n, i] += sum over o of grad_y[n, o] * weight[o, i], or = where `mode` says so.
 template <Tensor G, Tensor W, Tensor GX>
-void linear_backward_input(const G& grad_y, const W& weight, GX&& grad_x) {
+void linear_backward_input(const G& grad_y, const W& weight, GX&& grad_x, GradientMode mode = GradientMode::add) {
   using Real = detail::shared_real<const G, const W, GX>;
   const auto gm = detail::matrix(grad_y, "linear_backward_input: grad_y");
   const auto wm = detail::matrix(weight, "linear_backward_input: weight");
   const auto xm = detail::matrix(grad_x, "linear_backward_input: grad_x");
   detail::require_linear(view(grad_x).extent, view(weight).extent, view(grad_y).extent, "linear_backward_input");
-  detail::matmul<Real>(gm, wm, xm, {true});
+  detail::matmul<Real>(gm, wm, xm, {mode == GradientMode::add});
 }
 
 /// grad_weight[o, i] += sum over n of grad_y[n, o] * x[n, i]. The gradient of the bias is bias_backward.
