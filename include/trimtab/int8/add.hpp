@@ -2,28 +2,39 @@
 /// \file
 /// Residual addition of 8-bit codes.
 
-#include <array>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/core/tensor_view.hpp>
 #include <trimtab/int8/code_map.hpp>
+#include <trimtab/int8/kernel_table.hpp>
 
 namespace trimtab::int8 {
 
+namespace detail {
+
+/// One branch, its codes as unsigned ones.
+template <class T>
+AddInput add_input(const T* codes, const Affine<float>& grid, float scale_y) {
+  constexpr bool is_signed = std::is_same_v<T, std::int8_t>;
+  static_assert(is_signed || std::is_same_v<T, std::uint8_t>, "trimtab: codes are uint8 or int8");
+  return {reinterpret_cast<const std::uint8_t*>(codes), is_signed ? std::uint8_t{0x80} : std::uint8_t{0},
+          grid.zero_point + (is_signed ? 128 : 0), grid.scale / scale_y};
+}
+
+inline void run_add(const AddTask& task) {
+  const KernelTable& table = kernels();
+  parallel_ranges(task.count, map_grain, [&](std::size_t begin, std::size_t end) { table.add(task.part(begin, end)); });
+}
+
+}  // namespace detail
+
 /// steps[i] = float(a[i] - z_a) * m_a + float(b[i] - z_b) * m_b, m_a = s_a / s_y, m_b = s_b / s_y: the sum in steps of the
-/// output's grid, before clamp and rounding. Two multiplications, each rounded to float32, then one addition; never an FMA,
-/// since the products come out of tables of 256 numbers.
+/// output's grid, before clamp and rounding. Two multiplications, each rounded to float32, then one addition; never an FMA.
 /// Throws shape_error when extents differ or a tensor is not dense row-major.
 template <Tensor A, Tensor B, Tensor Y>
 void add_steps(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float>& grid_b, float scale_y, Y&& steps) {
   static_assert(std::is_same_v<value_t<Y>, float>, "trimtab: steps are float");
   const auto [count, from_a, from_b, to] = detail::same_extents(a, b, steps, "add_steps");
-  const detail::CodeMap map_a(grid_a, scale_y), map_b(grid_b, scale_y);
-  const auto* const pa = from_a;
-  const auto* const pb = from_b;
-  auto* const py = to;
-  parallel_ranges(count, detail::map_grain, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) py[i] = map_a[pa[i]] + map_b[pb[i]];
-  });
+  detail::run_add({detail::add_input(from_a, grid_a, scale_y), detail::add_input(from_b, grid_b, scale_y), count, to, nullptr, 0, 0, 0, 0});
 }
 
 /// y[i] = z_y + round_half_even(clamp(steps[i], lo - z_y, hi - z_y)) with the steps of add_steps; lo and hi are grid_y.codes.
@@ -32,14 +43,11 @@ template <Tensor A, Tensor B, Tensor Y>
 void add(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float>& grid_b, const Affine<float>& grid_y, Y&& y) {
   using Code = value_t<Y>;
   const auto [count, from_a, from_b, to] = detail::same_extents(a, b, y, "add");
-  const StepsToCode to_code = detail::steps_to_code<Code>(grid_y, "add");
-  const detail::CodeMap map_a(grid_a, grid_y.scale), map_b(grid_b, grid_y.scale);
-  const auto* const pa = from_a;
-  const auto* const pb = from_b;
-  auto* const py = to;
-  parallel_ranges(count, detail::map_grain, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) py[i] = static_cast<Code>(to_code(map_a[pa[i]] + map_b[pb[i]]));
-  });
+  detail::steps_to_code<Code>(grid_y, "add");  // throws for a grid that Code cannot hold
+  const std::int32_t shift = std::is_same_v<Code, std::int8_t> ? 128 : 0;
+  detail::run_add({detail::add_input(from_a, grid_a, grid_y.scale), detail::add_input(from_b, grid_b, grid_y.scale), count, nullptr,
+                   reinterpret_cast<std::uint8_t*>(to), static_cast<std::uint8_t>(shift), grid_y.zero_point + shift, grid_y.codes.qmin + shift,
+                   grid_y.codes.qmax + shift});
 }
 
 }  // namespace trimtab::int8

@@ -23,6 +23,7 @@ struct KernelTable {
   Isa isa;                                          ///< whose kernels these are
   void (*gemm_u8s8)(const GemmTask&);               ///< matrix product, see GemmTask
   DepthwiseKernel depthwise_u8s8, depthwise_u8s16;  ///< see DepthwiseTask
+  void (*add)(const AddTask&);                      ///< residual addition, see AddTask
   /// to[i] = x[i] xor flip.
   void (*copy_flipped)(const std::uint8_t* x, std::size_t count, std::uint8_t flip, std::uint8_t* to);
 };
@@ -31,14 +32,14 @@ struct KernelTable {
 inline const KernelTable& kernels(Isa isa) {
   static constexpr DepthwiseKernel portable_depthwise{portable::depthwise_u8s16, 0, false};
   static constexpr KernelTable portable_table{Isa::portable, portable::gemm_u8s8, portable_depthwise, portable_depthwise,
-                                              portable::copy_flipped};
+                                              portable::add, portable::copy_flipped};
 #if TRIMTAB_X86_KERNELS
   static constexpr DepthwiseKernel avx2_depthwise{avx2::depthwise_u8s16, 2, true};
-  static constexpr KernelTable avx2_table{Isa::avx2, avx2::gemm_u8s8, avx2_depthwise, avx2_depthwise, avx2::copy_flipped};
+  static constexpr KernelTable avx2_table{Isa::avx2, avx2::gemm_u8s8, avx2_depthwise, avx2_depthwise, avx2::add, avx2::copy_flipped};
   static constexpr KernelTable avxvnni_table{
-      Isa::avxvnni, avxvnni::gemm_u8s8, {avxvnni::depthwise_u8s8, 2, false}, avx2_depthwise, avx2::copy_flipped};
+      Isa::avxvnni, avxvnni::gemm_u8s8, {avxvnni::depthwise_u8s8, 2, false}, avx2_depthwise, avx2::add, avx2::copy_flipped};
   static constexpr KernelTable avx512vnni_table{
-      Isa::avx512vnni, avx512vnni::gemm_u8s8, {avx512vnni::depthwise_u8s8, 4, false}, avx2_depthwise, avx2::copy_flipped};
+      Isa::avx512vnni, avx512vnni::gemm_u8s8, {avx512vnni::depthwise_u8s8, 4, false}, avx2_depthwise, avx2::add, avx2::copy_flipped};
   switch (isa) {
     case Isa::avx2:
       return avx2_table;

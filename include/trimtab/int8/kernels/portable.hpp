@@ -56,6 +56,23 @@ inline void depthwise_u8s16(const DepthwiseTask& t) {
       }
 }
 
+/// Products come out of tables of 256 numbers, so that no compiler makes one FMA of a product and the sum.
+inline void add(const AddTask& t) {
+  float a[256], b[256];
+  for (std::int32_t q = 0; q < 256; ++q) {
+    a[q ^ t.a.flip] = static_cast<float>(q - t.a.zero_point) * t.a.multiplier;
+    b[q ^ t.b.flip] = static_cast<float>(q - t.b.zero_point) * t.b.multiplier;
+  }
+  const StepsToCode to_code{t.zero_point, t.lo, t.hi};
+  for (std::size_t i = 0; i < t.count; ++i) {
+    const float steps = a[t.a.codes[i]] + b[t.b.codes[i]];
+    if (t.steps != nullptr)
+      t.steps[i] = steps;
+    else
+      t.codes[i] = static_cast<std::uint8_t>(to_code(steps) ^ t.flip);
+  }
+}
+
 /// to[i] = x[i] xor flip.
 inline void copy_flipped(const std::uint8_t* x, std::size_t count, std::uint8_t flip, std::uint8_t* to) {
   for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint8_t>(x[i] ^ flip);

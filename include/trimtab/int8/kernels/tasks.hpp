@@ -87,6 +87,38 @@ struct DepthwiseTask {
   std::size_t quad_count() const { return (kernel_h + 3) / 4; }  ///< quads of window rows
 };
 
+/// One of the two branches of an addition. Codes are unsigned after `flip`, and zero_point and scale are those of unsigned codes;
+/// multiplier = scale / scale_y.
+struct AddInput {
+  const std::uint8_t* codes;
+  std::uint8_t flip;
+  std::int32_t zero_point;
+  float multiplier;
+};
+
+/// steps = float(a - zero_point) * multiplier, each product rounded, plus the same of b, for `count` pairs; or the codes they give.
+struct AddTask {
+  AddInput a, b;
+  std::size_t count;
+  float* steps;  ///< null where codes are wanted
+  std::uint8_t* codes;
+  std::uint8_t flip;                ///< of the codes written
+  std::int32_t zero_point, lo, hi;  ///< of the codes before it
+
+  /// The same from pair `begin` to pair `end`.
+  AddTask part(std::size_t begin, std::size_t end) const {
+    AddTask t = *this;
+    t.a.codes += begin;
+    t.b.codes += begin;
+    t.count = end - begin;
+    if (steps != nullptr)
+      t.steps += begin;
+    else
+      t.codes += begin;
+    return t;
+  }
+};
+
 /// How many runs of output columns stand side by side in a block of 64 places of which `left` channels are left: its weights,
 /// bias and multipliers are there that many times. Kernels with fewer lanes have one.
 inline std::size_t depthwise_runs(std::size_t left, std::size_t lanes) { return lanes < 4 || left > 32 ? 1 : left > 16 ? 2 : 4; }
