@@ -1,17 +1,25 @@
-// Integer layers of real networks, per ISA and number of threads: conv/<layer>/<isa>/<threads>.
+// Integer layers of real networks, per ISA and number of threads: u8/<layer>/<isa>/<threads>, s8 for signed activations; and all of
+// MobileNet-v2 1.0/224 at batch 1 in one piece: network/mobilenet_v2/<isa>/<threads>.
 //
 // Each round runs the layer, then oneDNN's and XNNPACK's version of it where they were found, a few times each, so that all see
 // the same machine. The time shown is ours. Counters: MAC/s; "limit": its share of what the cores can do with operands in
 // registers, measured at start; "vs_onednn", "vs_xnnpack": median over the rounds of their time by ours, above 1 is faster than
-// they are. oneDNN's ISA is chosen by DNNL_MAX_CPU_ISA (AVX2, AVX2_VNNI, AVX512_CORE_VNNI); XNNPACK takes the best there is.
+// they are. The network's time is that of 52 convolutions, the classifier, 10 additions and the pooling, from the picture's codes to
+// the logits' codes, each reading what the one before has written; peers run layer by layer, too, and add a residual branch in the
+// convolution before (oneDNN) or by an operator of its own (XNNPACK). oneDNN's ISA is chosen by DNNL_MAX_CPU_ISA (AVX2, AVX2_VNNI, AVX512_CORE_VNNI); XNNPACK takes the best there is.
 
 #include <benchmark/benchmark.h>
 
+#include <array>
 #include <map>
+#include <memory>
+#include <optional>
 #include <random>
 #include <string>
+#include <trimtab/int8/add.hpp>
 #include <trimtab/int8/conv2d.hpp>
 #include <trimtab/int8/depthwise_conv2d.hpp>
+#include <trimtab/int8/pool.hpp>
 
 #include "int8_limits.hpp"
 #include "int8_peers.hpp"
@@ -36,15 +44,21 @@ Shape conv(std::size_t size, std::size_t in, std::size_t out, std::size_t kernel
   return {name, window_geometry({batch, size, size, in}, kernel, kernel, out, window, groups, "bench")};
 }
 
-/// Every distinct layer of MobileNet-v2 1.0/224 (Sandler et al., CVPR 2018, table 2), and some of ResNet-50 and MNasNet.
-std::vector<Shape> shapes() {
-  std::map<std::string, bool> seen;
-  std::vector<Shape> all;
-  const auto add = [&](const Shape& s) {
-    if (!seen[s.name]) all.push_back(s);
-    seen[s.name] = true;
+/// What one step of a network does with the buffers: 0 to 2 are the ends of blocks in turn, 3 and 4 the wide activations within.
+struct NetworkStep {
+  Shape shape;
+  std::size_t x, y;
+  int residual = -1;  ///< the buffer that is added to the result, or none
+};
+
+/// The convolutions of MobileNet-v2 1.0/224 (Sandler et al., CVPR 2018, table 2), in order; global average pooling comes before the last.
+std::vector<NetworkStep> mobilenet_v2(std::size_t batch) {
+  std::vector<NetworkStep> all;
+  std::size_t end = 0;
+  const auto conv = [&](std::size_t size, std::size_t in, std::size_t out, std::size_t kernel, std::size_t stride, std::size_t groups = 1) {
+    return ::conv(size, in, out, kernel, stride, groups, batch);
   };
-  add(conv(224, 3, 32, 3, 2));
+  all.push_back({conv(224, 3, 32, 3, 2), 3, end});
   struct Row {
     std::size_t t, c, n, s;
   };
@@ -53,14 +67,29 @@ std::vector<Shape> shapes() {
                        Row{6, 160, 3, 2}, Row{6, 320, 1, 1}})
     for (std::size_t i = 0; i < r.n; ++i) {
       const std::size_t stride = i == 0 ? r.s : 1, hidden = in * r.t;
-      if (r.t > 1) add(conv(size, in, hidden, 1, 1));
-      add(conv(size, hidden, hidden, 3, stride, hidden));
+      if (r.t > 1) all.push_back({conv(size, in, hidden, 1, 1), end, 3});
+      all.push_back({conv(size, hidden, hidden, 3, stride, hidden), r.t > 1 ? 3 : end, 4});
       size /= stride;
-      add(conv(size, hidden, r.c, 1, 1));
+      const std::size_t next = (end + 1) % 3;
+      all.push_back({conv(size, hidden, r.c, 1, 1), 4, next, i > 0 ? static_cast<int>(end) : -1});
+      end = next;
       in = r.c;
     }
-  add(conv(7, 320, 1280, 1, 1));
-  add(conv(1, 1280, 1000, 1, 1));
+  all.push_back({conv(7, 320, 1280, 1, 1), end, 3});
+  all.push_back({conv(1, 1280, 1000, 1, 1), 4, end});
+  return all;
+}
+
+/// Its distinct layers at batch 1 and 8, and some of ResNet-50 and MNasNet.
+std::vector<Shape> shapes() {
+  std::map<std::string, bool> seen;
+  std::vector<Shape> all;
+  const auto add = [&](const Shape& s) {
+    if (!seen[s.name]) all.push_back(s);
+    seen[s.name] = true;
+  };
+  for (const std::size_t batch : {std::size_t{1}, std::size_t{8}})
+    for (const NetworkStep& step : mobilenet_v2(batch)) add(step.shape);
   add(conv(56, 64, 64, 3, 1));
   add(conv(28, 128, 128, 3, 1));
   add(conv(14, 256, 256, 3, 1));
@@ -73,20 +102,57 @@ std::vector<Shape> shapes() {
 
 peers::Layer make_layer(const WindowGeometry& g) {
   std::mt19937 random(3);
-  peers::Layer l{g, {}, {}, {}, {}};
-  l.x.resize(element_count(g.input()));
-  for (auto& x : l.x) x = static_cast<std::uint8_t>(random());
-  // Filters as training leaves them: bell-shaped, the largest weight near 127.
-  std::normal_distribution<float> bell(0.0F, 36.0F);
+  peers::Layer l{g, {}, {}, {}};
+  // Bell-shaped, the largest weight near 127. At this spread 48 % of the AVX2 kernel's steps are wide ones (docs/kernels.md), as are
+  // those of the real MobileNet-v2 with per-channel thresholds.
+  std::normal_distribution<float> bell(0.0F, 39.0F);
   l.weight.resize(g.out_c * g.kernel_h * g.kernel_w * g.group_in());
   for (auto& w : l.weight) w = static_cast<std::int8_t>(std::clamp(bell(random), -127.0F, 127.0F));
-  const float spread = 255.0F * 36.0F * std::sqrt(static_cast<float>(g.kernel_h * g.kernel_w * g.group_in()));
+  const float spread = 255.0F * 39.0F * std::sqrt(static_cast<float>(g.kernel_h * g.kernel_w * g.group_in()));
   for (std::size_t o = 0; o < g.out_c; ++o) {
     l.bias.push_back(static_cast<std::int32_t>(random() % 2000));
     l.multiplier.push_back(100.0F / spread * (1.0F + 0.01F * static_cast<float>(o % 7)));
   }
   return l;
 }
+
+std::vector<std::uint8_t> random_codes(std::size_t count) {
+  std::mt19937 random(4);
+  std::vector<std::uint8_t> codes(count);
+  for (auto& c : codes) c = static_cast<std::uint8_t>(random());
+  return codes;
+}
+
+/// Our side of a layer.
+struct OurLayer {
+  const peers::Layer& l;
+  int8::PackedConv2d packed;
+  int8::PackedDepthwise depthwise;
+
+  explicit OurLayer(const peers::Layer& layer) : l(layer) {
+    const WindowGeometry& g = l.g;
+    if (g.groups > 1) {
+      std::vector<std::int8_t> weight(l.weight.size());
+      for (std::size_t c = 0; c < g.c; ++c)
+        for (std::size_t t = 0; t < g.kernel_h * g.kernel_w; ++t) weight[t * g.c + c] = l.weight[c * g.kernel_h * g.kernel_w + t];
+      depthwise = int8::pack_depthwise_conv2d(TensorView<const std::int8_t>(weight.data(), {g.kernel_h, g.kernel_w, g.c}));
+    } else {
+      packed = int8::pack_conv2d(TensorView<const std::int8_t>(l.weight.data(), {g.out_c, g.kernel_h, g.kernel_w, g.c}));
+    }
+  }
+
+  template <class T>
+  void run(const T* x, std::uint8_t* y, int8::Workspace& workspace) const {
+    const std::int32_t zero_point = std::is_signed_v<T> ? -128 : 0;
+    const TensorView<const T> xv(x, l.g.input());
+    const TensorView<std::uint8_t> yv(y, l.g.output());
+    const Requantize requantize{l.multiplier, 0, 0, 255};
+    if (l.g.groups > 1)
+      int8::depthwise_conv2d(xv, zero_point, depthwise, l.bias, l.g.options, requantize, yv, workspace);
+    else
+      int8::conv2d(xv, zero_point, packed, l.bias, l.g.options, requantize, yv, workspace);
+  }
+};
 
 double median(std::vector<double> v) {
   if (v.empty()) return 0;
@@ -101,65 +167,145 @@ double seconds(int calls, F&& f) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / calls;
 }
 
+/// Runs all sides in turn, `calls` times each a round, and reports.
+template <class Ours, class OneDnn, class Xnnpack>
+void compare(benchmark::State& state, double macs, double limit, int thread_count, const Ours& ours, const OneDnn& onednn,
+             const Xnnpack& xnnpack) {
+  ours();
+  const int calls = std::max(1, static_cast<int>(1e-4 / seconds(3, ours)));
+  std::vector<double> vs_onednn, vs_xnnpack;
+  for (auto _ : state) {
+    const double t = seconds(calls, ours);
+    state.SetIterationTime(t);
+#ifdef TRIMTAB_BENCH_ONEDNN
+    vs_onednn.push_back(seconds(calls, onednn) / t);
+#endif
+#ifdef TRIMTAB_BENCH_XNNPACK
+    vs_xnnpack.push_back(seconds(calls, xnnpack) / t);
+#endif
+  }
+  using benchmark::Counter;
+  state.counters["MAC/s"] = Counter(macs, Counter::kIsIterationInvariantRate);
+  if (limit > 0) state.counters["limit"] = Counter(macs / (limit * thread_count), Counter::kIsIterationInvariantRate);
+  if (!vs_onednn.empty()) state.counters["vs_onednn"] = median(vs_onednn);
+  if (!vs_xnnpack.empty()) state.counters["vs_xnnpack"] = median(vs_xnnpack);
+}
+
 template <class T>
 void run_conv(benchmark::State& state, const Shape& shape, int8::Isa isa, int thread_count, double limit) {
   const int8::ScopedIsa scope(isa);
   const ScopedThreads scoped_threads(thread_count);
   const peers::Layer l = make_layer(shape.g);
-  const WindowGeometry& g = l.g;
-  std::vector<T> x(l.x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<T>(std::is_signed_v<T> ? l.x[i] ^ 0x80U : l.x[i]);
-  std::vector<std::uint8_t> y(element_count(g.output()));
-  const std::int32_t zero_point = std::is_signed_v<T> ? -128 : 0;
-  const TensorView<const T> xv(x.data(), g.input());
-  const TensorView<std::uint8_t> yv(y.data(), g.output());
-  const Requantize requantize{l.multiplier, 0, 0, 255};
+  const std::vector<std::uint8_t> codes = random_codes(element_count(l.g.input()) + 64);
+  std::vector<std::uint8_t> y(element_count(l.g.output())), peer_y(y.size() + 64);
+  const T* x = reinterpret_cast<const T*>(codes.data());
   int8::Workspace workspace;
-  int8::PackedConv2d packed;
-  int8::PackedDepthwise depthwise;
-  if (g.groups > 1) {
-    std::vector<std::int8_t> weight(l.weight.size());
-    for (std::size_t c = 0; c < g.c; ++c)
-      for (std::size_t t = 0; t < g.kernel_h * g.kernel_w; ++t) weight[t * g.c + c] = l.weight[c * g.kernel_h * g.kernel_w + t];
-    depthwise = int8::pack_depthwise_conv2d(TensorView<const std::int8_t>(weight.data(), {g.kernel_h, g.kernel_w, g.c}));
-  } else {
-    packed = int8::pack_conv2d(TensorView<const std::int8_t>(l.weight.data(), {g.out_c, g.kernel_h, g.kernel_w, g.c}));
-  }
-  const auto ours = [&] {
-    if (g.groups > 1)
-      int8::depthwise_conv2d(xv, zero_point, depthwise, l.bias, g.options, requantize, yv, workspace);
-    else
-      int8::conv2d(xv, zero_point, packed, l.bias, g.options, requantize, yv, workspace);
-  };
-  ours();
-  const int calls = std::max(1, static_cast<int>(1e-4 / seconds(3, ours)));
-
-  std::vector<double> vs_onednn, vs_xnnpack;
-  [[maybe_unused]] std::vector<std::uint8_t> peer_y(y.size() + 64);
+  const OurLayer layer(l);
 #ifdef TRIMTAB_BENCH_ONEDNN
-  peers::OneDnn onednn(l, peer_y.data());
-#endif
-#ifdef TRIMTAB_BENCH_XNNPACK
-  peers::Xnnpack xnnpack(l, peer_y.data(), thread_count);
-#endif
-  for (auto _ : state) {
-    const double t = seconds(calls, ours);
-    state.SetIterationTime(t);
-#ifdef TRIMTAB_BENCH_ONEDNN
-    vs_onednn.push_back(seconds(calls, [&] { onednn.run(); }) / t);
-#endif
-#ifdef TRIMTAB_BENCH_XNNPACK
-    vs_xnnpack.push_back(seconds(calls, [&] { xnnpack.run(); }) / t);
-#endif
-  }
-  using benchmark::Counter;
-  state.counters["MAC/s"] = Counter(g.macs(), Counter::kIsIterationInvariantRate);
-  if (limit > 0) state.counters["limit"] = Counter(g.macs() / (limit * thread_count), Counter::kIsIterationInvariantRate);
-  if (!vs_onednn.empty()) state.counters["vs_onednn"] = median(vs_onednn);
-  if (!vs_xnnpack.empty()) state.counters["vs_xnnpack"] = median(vs_xnnpack);
-#ifdef TRIMTAB_BENCH_ONEDNN
+  peers::OneDnn onednn(l, codes.data(), peer_y.data());
   state.SetLabel(onednn.name());
 #endif
+#ifdef TRIMTAB_BENCH_XNNPACK
+  const peers::XnnpackThreads pool(thread_count);
+  peers::Xnnpack xnnpack(l, codes.data(), peer_y.data(), pool.get());
+#endif
+  compare(
+      state, l.g.macs(), limit, thread_count, [&] { layer.run(x, y.data(), workspace); },
+      [&] {
+#ifdef TRIMTAB_BENCH_ONEDNN
+        onednn.run();
+#endif
+      },
+      [&] {
+#ifdef TRIMTAB_BENCH_XNNPACK
+        xnnpack.run();
+#endif
+      });
+}
+
+/// The buffers of one side.
+struct Buffers {
+  std::vector<std::vector<std::uint8_t>> bytes = std::vector<std::vector<std::uint8_t>>(5, random_codes(std::size_t{112} * 112 * 96 + 64));
+  std::uint8_t* operator[](std::size_t i) { return bytes[i].data(); }
+};
+
+void run_network(benchmark::State& state, int8::Isa isa, int thread_count, double limit) {
+  const int8::ScopedIsa scope(isa);
+  const ScopedThreads scoped_threads(thread_count);
+  const std::vector<NetworkStep> steps = mobilenet_v2(1);
+  std::vector<peers::Layer> layers;
+  double macs = 0;
+  for (const NetworkStep& s : steps) {
+    layers.push_back(make_layer(s.shape.g));
+    macs += s.shape.g.macs();
+  }
+  const std::size_t last = steps.size() - 1;
+  const Affine<float> grid{1.0F, 0, unsigned_codes()}, half{2.0F, 0, unsigned_codes()};
+
+  Buffers mine;
+  std::vector<OurLayer> own(layers.begin(), layers.end());
+  int8::Workspace workspace;
+  std::vector<std::uint8_t> branch(std::size_t{56} * 56 * 24);
+  const auto ours = [&] {
+    for (std::size_t i = 0; i <= last; ++i) {
+      const NetworkStep& s = steps[i];
+      if (i == last)
+        int8::global_average_pool(TensorView<const std::uint8_t>(mine[3], {1, 7, 7, 1280}), grid, grid,
+                                  TensorView<std::uint8_t>(mine[s.x], {1, 1280}));
+      own[i].run(mine[s.x], s.residual < 0 ? mine[s.y] : branch.data(), workspace);
+      if (s.residual < 0) continue;
+      const Extents e = s.shape.g.output();
+      int8::add(TensorView<const std::uint8_t>(mine[static_cast<std::size_t>(s.residual)], e), grid,
+                TensorView<const std::uint8_t>(branch.data(), e), grid, half, TensorView<std::uint8_t>(mine[s.y], e));
+    }
+  };
+#ifdef TRIMTAB_BENCH_ONEDNN
+  Buffers theirs;
+  std::vector<peers::OneDnn> onednn;
+  std::array<std::size_t, 5> at{0, 1, 2, 3, 4};  // a sum stays where its residual branch was
+  for (const NetworkStep& s : steps) {
+    const std::uint8_t* from = theirs[at[s.x]];
+    if (s.residual >= 0) std::swap(at[s.y], at[static_cast<std::size_t>(s.residual)]);
+    onednn.emplace_back(layers[onednn.size()], from, theirs[at[s.y]], s.residual >= 0);
+  }
+  peers::OneDnnPool onednn_pool(7, 1280, theirs[at[3]], theirs[at[steps[last].x]]);
+#endif
+#ifdef TRIMTAB_BENCH_XNNPACK
+  Buffers xnn;
+  const peers::XnnpackThreads pool(thread_count);
+  std::vector<std::unique_ptr<peers::Xnnpack>> xnnpack;
+  std::vector<std::optional<peers::XnnpackOperator>> sums;
+  std::vector<std::uint8_t> xnn_branch(branch.size() + 64);
+  for (std::size_t i = 0; i <= last; ++i) {
+    const NetworkStep& s = steps[i];
+    xnnpack.push_back(
+        std::make_unique<peers::Xnnpack>(layers[i], xnn[s.x], s.residual < 0 ? xnn[s.y] : xnn_branch.data(), pool.get()));
+    sums.emplace_back();
+    if (s.residual >= 0)
+      sums.back() = peers::XnnpackOperator::add(element_count(s.shape.g.output()), xnn[static_cast<std::size_t>(s.residual)], xnn_branch.data(),
+                                                xnn[s.y], pool.get());
+  }
+  const auto xnn_pool = peers::XnnpackOperator::global_average_pool(49, 1280, xnn[3], xnn[steps[last].x], pool.get());
+#endif
+  compare(
+      state, macs, limit, thread_count, ours,
+      [&] {
+#ifdef TRIMTAB_BENCH_ONEDNN
+        for (std::size_t i = 0; i <= last; ++i) {
+          if (i == last) onednn_pool.run();
+          onednn[i].run();
+        }
+#endif
+      },
+      [&] {
+#ifdef TRIMTAB_BENCH_XNNPACK
+        for (std::size_t i = 0; i <= last; ++i) {
+          if (i == last) xnn_pool.run();
+          xnnpack[i]->run();
+          if (sums[i]) sums[i]->run();
+        }
+#endif
+      });
 }
 
 }  // namespace
@@ -169,7 +315,11 @@ int main(int argc, char** argv) {
   for (const int8::Isa isa : int8::available_isas()) {
     const double limit = limits::macs_per_second(isa);
     benchmark::AddCustomContext(std::string(int8::name(isa)) + " limit, GMAC/s per core", std::to_string(limit / 1e9));
-    for (const int thread_count : {1, 2})
+    for (const int thread_count : {1, 2}) {
+      const std::string network = std::string("network/mobilenet_v2/") + int8::name(isa) + "/" + std::to_string(thread_count);
+      benchmark::RegisterBenchmark(network.c_str(), [=](benchmark::State& s) { run_network(s, isa, thread_count, limit); })
+          ->UseManualTime()
+          ->Unit(benchmark::kMicrosecond);
       for (const Shape& shape : shapes()) {
         const std::string tail = std::string("/") + int8::name(isa) + "/" + std::to_string(thread_count);
         const auto add = [&](const std::string& name, auto run) {
@@ -180,6 +330,7 @@ int main(int argc, char** argv) {
         add("u8/" + shape.name + tail, run_conv<std::uint8_t>);
         add("s8/" + shape.name + tail, run_conv<std::int8_t>);
       }
+    }
   }
   benchmark::RunSpecifiedBenchmarks();
 }
