@@ -1,5 +1,7 @@
 // From a float ONNX classifier and a folder of unlabelled pictures to an int8 network, with its accuracy.
 
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -116,6 +118,13 @@ double milliseconds_per_image(const Int8Network& network, const PictureSource au
   }
   std::nth_element(times.begin(), times.begin() + 25, times.end());
   return times[25];
+}
+
+/// The process's largest resident memory so far.
+double peak_memory_megabytes() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
 struct Evaluation {
@@ -288,6 +297,7 @@ void quantize_onnx(Arguments& a) {
     }
     report_layers(a.report, std::move(page), source(evaluation), evaluation.size(), a.quiet);
   }
+  if (!a.quiet) std::printf("  peak memory %.0f MB\n", peak_memory_megabytes());
   if (!a.json.empty()) {
     Json out{{"model", a.model}, {"weights", weights}, {"scheme", scheme}, {"bits", a.quantization.weight_bits}, {"images", evaluation.size()},
              {"float_top1", float_top1 ? Json(*float_top1) : Json()}};
@@ -297,6 +307,7 @@ void quantize_onnx(Arguments& a) {
     out["int8_equals_fake_quant"] = after.equal ? Json(*after.equal && *before.equal) : Json();
     out["int8_ms_per_image_1_thread"] = int8_ms ? Json(*int8_ms) : Json();
     out["isa"] = name(active_isa());
+    out["peak_memory_mb"] = peak_memory_megabytes();
     out["transforms"] = transforms;
     out["seconds_calibrate"] = seconds_calibrate;
     out["seconds_train"] = trained ? trained->seconds : 0.0;
