@@ -21,7 +21,7 @@ namespace trimtab {
 /// their sums are taken in the order of the pieces.
 class DistillationStep {
  public:
-  static constexpr std::size_t piece = 2;
+  static constexpr std::size_t piece = 2;  ///< pictures in a piece
 
   /// `q` must outlive this object, and may change its factors between calls of executor().refresh().
   explicit DistillationStep(const QuantizedNetwork& q) { workers_.push_back(std::make_unique<FakeQuantExecutor>(q)); }

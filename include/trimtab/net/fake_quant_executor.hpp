@@ -28,13 +28,14 @@ namespace trimtab {
 /// The weights of a quantized network on their grids, as training needs them; executors share them.
 class QuantizedWeights {
  public:
+  /// What a node has; of nodes without weights the grid alone.
   struct Layer {
-    Affine<float> grid;  ///< byte_grid of the output
-    LoweredLayer lowered;
-    int8::PackedConv2d packed;
-    int8::PackedDepthwise packed_depthwise;
-    std::vector<float> effective;  ///< weights times their point-wise factors, where there are any
-    Array weight;                  ///< dequantized, for backward
+    Affine<float> grid;                      ///< byte_grid of the output
+    LoweredLayer lowered;                    ///< integers of the weights, biases and multipliers
+    int8::PackedConv2d packed;               ///< of Conv2d and Linear
+    int8::PackedDepthwise packed_depthwise;  ///< of DepthwiseConv2d
+    std::vector<float> effective;            ///< weights times their point-wise factors, where there are any
+    Array weight;                            ///< dequantized, for backward
   };
 
   /// `q` must outlive this object, and may change its factors between calls of refresh.
@@ -51,7 +52,9 @@ class QuantizedWeights {
     detail::with_weights(q_->network[id].op, [&](const auto& layer) { prepare(id, layer, l); });
   }
 
+  /// The network whose weights these are.
   const QuantizedNetwork& network() const { return *q_; }
+  /// Those of node `id`.
   const Layer& operator[](NodeId id) const { return layers_[id]; }
 
  private:
@@ -93,6 +96,7 @@ class FakeQuantExecutor {
   explicit FakeQuantExecutor(std::shared_ptr<QuantizedWeights> weights)
       : q_(&weights->network()), weights_(std::move(weights)), nodes_(q_->network.size()) {}
 
+  /// What executors of the same weights are made from.
   const std::shared_ptr<QuantizedWeights>& weights() const { return weights_; }
 
   /// Takes over the factors: requantizes the weights, of all executors that share them. To be called after every change of them.
