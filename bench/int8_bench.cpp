@@ -2,7 +2,7 @@
 // MobileNet-v2 1.0/224 at batch 1 in one piece: network/mobilenet_v2/<isa>/<threads>.
 //
 // Each round runs the layer, then oneDNN's and XNNPACK's version of it where they were found, a few times each, so that all see
-// the same machine. The time shown is ours. Counters: MAC/s; "limit": its share of what the cores can do with operands in
+// the same machine. The time shown is ours (timing.hpp). Counters: MAC/s; "limit": its share of what the cores can do with operands in
 // registers, measured at start; "vs_onednn", "vs_xnnpack": median over the rounds of their time by ours, above 1 is faster than
 // they are. The network's time is that of 52 convolutions, the classifier, 10 additions and the pooling, from the picture's codes to
 // the logits' codes, each reading what the one before has written; peers run layer by layer, too, and add a residual branch in the
@@ -23,6 +23,7 @@
 
 #include "int8_limits.hpp"
 #include "int8_peers.hpp"
+#include "timing.hpp"
 
 namespace {
 
@@ -154,41 +155,28 @@ struct OurLayer {
   }
 };
 
-double median(std::vector<double> v) {
-  if (v.empty()) return 0;
-  std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
-  return v[v.size() / 2];
-}
-
-template <class F>
-double seconds(int calls, F&& f) {
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < calls; ++i) f();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / calls;
-}
-
 /// Runs all sides in turn, `calls` times each a round, and reports.
 template <class Ours, class OneDnn, class Xnnpack>
 void compare(benchmark::State& state, double macs, double limit, int thread_count, const Ours& ours, const OneDnn& onednn,
              const Xnnpack& xnnpack) {
   ours();
-  const int calls = std::max(1, static_cast<int>(1e-4 / seconds(3, ours)));
+  const int calls = std::max(1, static_cast<int>(1e-4 / timing::seconds(thread_count, 3, ours)));
   std::vector<double> vs_onednn, vs_xnnpack;
   for (auto _ : state) {
-    const double t = seconds(calls, ours);
+    const double t = timing::seconds(thread_count, calls, ours);
     state.SetIterationTime(t);
 #ifdef TRIMTAB_BENCH_ONEDNN
-    vs_onednn.push_back(seconds(calls, onednn) / t);
+    vs_onednn.push_back(timing::seconds(thread_count, calls, onednn) / t);
 #endif
 #ifdef TRIMTAB_BENCH_XNNPACK
-    vs_xnnpack.push_back(seconds(calls, xnnpack) / t);
+    vs_xnnpack.push_back(timing::seconds(thread_count, calls, xnnpack) / t);
 #endif
   }
   using benchmark::Counter;
   state.counters["MAC/s"] = Counter(macs, Counter::kIsIterationInvariantRate);
   if (limit > 0) state.counters["limit"] = Counter(macs / (limit * thread_count), Counter::kIsIterationInvariantRate);
-  if (!vs_onednn.empty()) state.counters["vs_onednn"] = median(vs_onednn);
-  if (!vs_xnnpack.empty()) state.counters["vs_xnnpack"] = median(vs_xnnpack);
+  if (!vs_onednn.empty()) state.counters["vs_onednn"] = timing::median(vs_onednn);
+  if (!vs_xnnpack.empty()) state.counters["vs_xnnpack"] = timing::median(vs_xnnpack);
 }
 
 template <class T>

@@ -2,8 +2,10 @@
 /// \file
 /// What this core can do at most, per instruction set: multiply-accumulates of bytes per second with all operands in registers.
 
-#include <chrono>
+#include <algorithm>
 #include <trimtab/int8/isa.hpp>
+
+#include "timing.hpp"
 
 #if TRIMTAB_X86_KERNELS
 #include <immintrin.h>
@@ -57,10 +59,7 @@ inline double macs_per_second(trimtab::int8::Isa isa) {
   double best = 0;
   for (int repeat = 0; repeat < 5; ++repeat) {
     constexpr long rounds = 1000000;
-    const auto start = std::chrono::steady_clock::now();
-    run(rounds);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    best = std::max(best, per_round * static_cast<double>(rounds) / seconds.count());
+    best = std::max(best, per_round * static_cast<double>(rounds) / timing::seconds(1, 1, [&] { run(rounds); }));
   }
   return best;
 #else

@@ -2,25 +2,25 @@
 // Names are training_step/<threads>.
 //
 // Each round runs our step and, where CMake found libtorch, libtorch's of the same network with its learnable fake quantization, in
-// whichever of its two layouts was the faster at start. Time is that of the process's cores together with what they wait for; on a
-// machine with other work on it look at the ratio. Counters: pictures/s; "vs_libtorch": median over the rounds of its time by ours,
+// whichever of its two layouts was the faster at start. Time is as in timing.hpp. Counters: pictures/s; "vs_libtorch": median over the rounds of its time by ours,
 // above 1 is faster than it is; "MB": the process's largest resident memory when our rounds at start were done, and "MB_libtorch" when
 // libtorch's were.
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
 
-#include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <trimtab/net/calibrate.hpp>
-#include <trimtab/net/factors.hpp>
-#include <trimtab/net/fake_quant_executor.hpp>
+#include <trimtab/net/distillation_step.hpp>
 #include <trimtab/net/models.hpp>
 #include <trimtab/net/passes.hpp>
+
+#include "timing.hpp"
 
 #ifdef TRIMTAB_BENCH_LIBTORCH
 #include "peers/torch_network.hpp"
@@ -45,18 +45,6 @@ double peak_megabytes() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-double median(std::vector<double> v) {
-  std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
-  return v[v.size() / 2];
-}
-
-template <class F>
-double seconds(F&& f) {
-  const auto start = std::chrono::steady_clock::now();
-  f();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 /// The network, the pictures and both sides' executors; made once.
 struct Setup {
   Setup() {
@@ -68,14 +56,13 @@ struct Setup {
     for (const bool channels_last : {false, true}) {
       auto peer = std::make_unique<peers::TorchNetwork>(q, channels_last);
       peers::TorchNetwork::set_threads(1);
-      const auto step = [&] {
+      const auto both = [&] {
         const std::vector<float> y = peer->forward(std::span(x.data(), x.size()), view(x).extent);
-        peer->backward(std::span(grad_y.data(), grad_y.size()));
+        peer->backward(y);
         return y;
       };
-      const std::vector<float> y = step();
-      report_difference(y);
-      const double t = seconds(step);
+      report_difference(both());
+      const double t = timing::seconds(1, 1, both);
       if (best && *best <= t) continue;
       best = t;
       torch = std::move(peer);
@@ -86,14 +73,13 @@ struct Setup {
   }
 
   void ours() {
-    y = executor.forward(x);
-    if (grad_y.size() != y.size()) grad_y = Array(y.shape(), 1e-3F);
-    executor.backward(grad_y, grad_factors);
-    executor.refresh();
+    step(x, target, grad_factors);
+    step.executor().refresh();
   }
 
   /// Tells how far libtorch's float convolutions between the same grids lie from our integers.
-  void report_difference(const std::vector<float>& other) const {
+  void report_difference(const std::vector<float>& other) {
+    const Array& y = step.executor().forward(x);
     double squares = 0, differences = 0;
     for (std::size_t i = 0; i < other.size(); ++i) {
       squares += std::pow(double(y.data()[i]), 2);
@@ -109,9 +95,9 @@ struct Setup {
     const auto ranges = calibrate(network, pictures, 2, MinMaxObserver<float>());
     return quantize(std::move(network), ranges, {WeightMode::vector, Scheme::symmetric});
   }();
-  FakeQuantExecutor executor{q};
+  DistillationStep step{q};
   std::vector<float> grad_factors = std::vector<float>(factor_count(q));
-  Array y, grad_y;
+  Array target = Array({batch, std::size_t{1000}}, 0.0F);
   double megabytes = 0, megabytes_libtorch = 0;
 #ifdef TRIMTAB_BENCH_LIBTORCH
   std::unique_ptr<peers::TorchNetwork> torch;
@@ -123,13 +109,12 @@ void training_step(benchmark::State& state, Setup& s, int threads) {
   const ScopedThreads scope(threads);
   std::vector<double> ratios;
   for (auto _ : state) {
-    const double t = seconds([&] { s.ours(); });
+    const double t = timing::seconds(threads, 1, [&] { s.ours(); });
     state.SetIterationTime(t);
 #ifdef TRIMTAB_BENCH_LIBTORCH
     peers::TorchNetwork::set_threads(threads);
-    ratios.push_back(seconds([&] {
-                       s.torch->forward(std::span(s.x.data(), s.x.size()), view(s.x).extent);
-                       s.torch->backward(std::span(s.grad_y.data(), s.grad_y.size()));
+    ratios.push_back(timing::seconds(threads, 1, [&] {
+                       s.torch->backward(s.torch->forward(std::span(s.x.data(), s.x.size()), view(s.x).extent));
                      }) /
                      t);
 #endif
@@ -138,7 +123,7 @@ void training_step(benchmark::State& state, Setup& s, int threads) {
   state.counters["pictures/s"] = Counter(double(batch), Counter::kIsIterationInvariantRate);
   state.counters["MB"] = s.megabytes;
   if (!ratios.empty()) {
-    state.counters["vs_libtorch"] = median(ratios);
+    state.counters["vs_libtorch"] = timing::median(ratios);
     state.counters["MB_libtorch"] = s.megabytes_libtorch;
   }
 #ifdef TRIMTAB_BENCH_LIBTORCH

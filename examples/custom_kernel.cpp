@@ -47,7 +47,7 @@ void gemm_u8s8(const int8::GemmTask& t) {
 /// A set may lend what it has no better kernel for.
 const int8::KernelTable& table() {
   static const int8::KernelTable lent = int8::kernels(Isa::portable);
-  static const int8::KernelTable own{Isa::portable, gemm_u8s8, lent.depthwise_u8s8, lent.depthwise_u8s16, lent.copy_flipped};
+  static const int8::KernelTable own{Isa::portable, gemm_u8s8, lent.depthwise_u8s8, lent.depthwise_u8s16, lent.add, lent.copy_flipped};
   return own;
 }
 
