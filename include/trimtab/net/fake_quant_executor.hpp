@@ -136,6 +136,8 @@ class FakeQuantExecutor {
     for (const FactorBlock& block : factor_blocks(*q_))
       nodes_[block.node].grad_factors[static_cast<std::size_t>(block.kind)] = block.of(grad_factors);
 
+    for (NodeId id = 0; id < network().size(); ++id)
+      if (nodes_[id].has_grad) release(id);  // of nodes that the last backward had no use for
     const NodeId out = network().output();
     std::copy_n(grad_output.data(), grad_output.size(), claim(out).grad.data);
     const NodeId lowest = lowest_trained(trained);
