@@ -3,4 +3,6 @@
 /// Reading and writing ONNX files. Needs the CMake target trimtab::onnx.
 
 #include <trimtab/io/onnx_read.hpp>
+#include <trimtab/io/onnx_read_quantized.hpp>
 #include <trimtab/io/onnx_write.hpp>
+#include <trimtab/io/onnx_write_quantized.hpp>

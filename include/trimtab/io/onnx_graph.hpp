@@ -15,8 +15,8 @@ namespace trimtab::detail {
 
 /// Operators that hand on the elements they read, perhaps seen with other axes: they do not count as readers.
 inline bool hands_on(const std::string& op) {
-  static const std::unordered_set<std::string> names{"Identity",  "Dropout", "Flatten",   "Reshape", "Squeeze",
-                                                     "Unsqueeze", "Pad",     "Transpose", "Softmax", "LogSoftmax"};
+  static const std::unordered_set<std::string> names{"Cast",      "Identity", "Dropout",   "Flatten", "Reshape",   "Squeeze",
+                                                     "Unsqueeze", "Pad",      "Transpose", "Softmax", "LogSoftmax"};
   return names.count(op) != 0;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <trimtab/io/onnx_import_layer_codes.hpp>
 #include <trimtab/io/onnx_import_state.hpp>
 
 namespace trimtab::detail {
@@ -36,13 +37,15 @@ inline void import_gemm(OnnxImport& import, const ::onnx::NodeProto& node) {
   OnnxImport::require_input_count(node, 2, 3);
   require_integer_attribute(node, "transA", 0);
   const OnnxActivation x = import.activation(node, 0);
-  const OnnxFloats w = import.weights(node, 1, 2);
+  const OnnxFloats w = import.layer_weights(node, 1, 2);
   const bool outputs_first = integer_attribute(node, "transB", 0) != 0;
   const float alpha = float_attribute(node, "alpha", 1.0F), beta = float_attribute(node, "beta", 1.0F);
   if (!std::isfinite(alpha) || !std::isfinite(beta)) throw parse_error(message(describe(node), ": alpha or beta is not finite"));
   const std::size_t outputs = w.extent[outputs_first ? 0 : 1];
+  if ((import.is_codes(node, 1) && alpha != 1) || (import.is_codes(node, 2) && beta != 1))
+    throw unsupported_error(message(describe(node), ": codes with alpha ", alpha, " and beta ", beta));
   xt::xtensor<float, 1> bias;
-  if (OnnxImport::has_input(node, 2)) {
+  if (OnnxImport::has_input(node, 2) && !import.is_codes(node, 2)) {
     OnnxFloats c = import.floats(node, 2);
     for (const float v : c.values)
       if (!std::isfinite(v)) throw parse_error(message(describe(node), ": the bias holds a number that is not finite"));
@@ -61,7 +64,7 @@ inline void import_matmul(OnnxImport& import, const ::onnx::NodeProto& node) {
   require_attributes(node, {});
   OnnxImport::require_input_count(node, 2, 2);
   const OnnxActivation x = import.activation(node, 0);
-  import_linear(import, node, x, import.weights(node, 1, 2), false, 1.0F, {});
+  import_linear(import, node, x, import.layer_weights(node, 1, 2), false, 1.0F, {});
 }
 
 inline void import_batch_norm(OnnxImport& import, const ::onnx::NodeProto& node) {
@@ -102,9 +105,14 @@ inline void import_clip(OnnxImport& import, const ::onnx::NodeProto& node) {
     OnnxImport::require_input_count(node, 1, 3);
     for (const int i : {1, 2}) {
       if (!OnnxImport::has_input(node, i)) continue;
-      const OnnxFloats bound = import.floats(node, i);
-      if (bound.values.size() != 1) throw parse_error(message(describe(node), ": '", node.input(i), "' is not one number"));
-      (i == 1 ? clip.lo : clip.hi) = bound.values[0];
+      const auto* tensor = std::get_if<OnnxConstant>(&import.value(node, i));
+      std::vector<float> bound;
+      if (tensor != nullptr && is_code_type((*tensor)->data_type()))
+        for (const std::int32_t code : read_codes(**tensor)) bound.push_back(static_cast<float>(code));
+      else
+        bound = import.floats(node, i).values;
+      if (bound.size() != 1) throw parse_error(message(describe(node), ": '", node.input(i), "' is not one number"));
+      (i == 1 ? clip.lo : clip.hi) = bound[0];
     }
   }
   if (!(clip.lo <= clip.hi))
@@ -173,7 +181,10 @@ inline void import_add(OnnxImport& import, const ::onnx::NodeProto& node) {
   require_attributes(node, {});
   OnnxImport::require_input_count(node, 2, 2);
   for (const int constant : {1, 0})
-    if (!import.is_activation(node, constant)) return import_bias(import, node, 1 - constant, constant);
+    if (!import.is_activation(node, constant)) {
+      if (!add_code_bias(import, node, 1 - constant, constant)) import_bias(import, node, 1 - constant, constant);
+      return;
+    }
   OnnxActivation like;
   const std::vector<NodeId> inputs = alike(import, node, like);
   import.define(node, OnnxActivation{import.add(node, Add{}, inputs), like.axes, {}, false, {}});

@@ -2,8 +2,10 @@
 /// \file
 /// What an ONNX import knows while it walks over the nodes: the network so far, and what each value of the file is in it.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <deque>
 #include <limits>
 #include <map>
 #include <optional>
@@ -14,6 +16,7 @@
 #include <trimtab/io/onnx_schema.hpp>
 #include <trimtab/io/onnx_tensor.hpp>
 #include <trimtab/net/network.hpp>
+#include <trimtab/quant/params.hpp>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -44,7 +47,44 @@ struct OnnxIntegers {
 };
 inline constexpr std::int64_t any_batch = std::numeric_limits<std::int64_t>::min();
 
-using OnnxValue = std::variant<OnnxActivation, OnnxConstant, OnnxIntegers>;
+/// Constant codes in the file, or constant floats that QuantizeLinear makes codes of, and how they are read. Those of uint8 count 128 less
+/// here, with their zero points, so that all weights are int8.
+struct OnnxCodes {
+  OnnxConstant tensor = nullptr;
+  std::int32_t type = 0;  ///< of the codes
+  std::vector<float> scale{1};
+  std::vector<std::int32_t> zero_point{0};
+  std::int64_t axis = 0;  ///< along which there is one of each, where there are several
+  bool real = false;      ///< after DequantizeLinear: stands for scale * (code - zero_point)
+};
+
+using OnnxValue = std::variant<OnnxActivation, OnnxConstant, OnnxIntegers, OnnxCodes>;
+
+/// What a file says of the codes of an activation: real = scale * (code - zero_point), held as int8 or uint8.
+struct OnnxGrid {
+  float scale = 1;
+  std::int32_t zero_point = 0;
+  bool is_signed = false;
+
+  /// The zero point of the codes in bytes.
+  std::int32_t byte_zero_point() const { return zero_point + (is_signed ? 128 : 0); }
+  Affine<float> bytes() const { return {scale, byte_zero_point(), unsigned_codes()}; }
+  friend bool operator==(const OnnxGrid&, const OnnxGrid&) = default;
+};
+/// The numbers of a layer whose weights, in the network, are its codes. One of each, or one for each output channel.
+struct OnnxLayer {
+  std::vector<float> scale;
+  std::vector<std::int32_t> zero_point;
+  std::vector<std::int32_t> bias;  ///< none where it is the network's
+  std::vector<float> bias_scale;   ///< of these; none where they are on the accumulator's grid by definition
+};
+/// What a quantized file adds to a network. QuantizeLinear and DequantizeLinear are Clip nodes without bounds.
+struct OnnxQuantization {
+  std::unordered_map<NodeId, OnnxGrid> quantize, dequantize;
+  std::unordered_map<NodeId, OnnxLayer> layers;
+
+  bool empty() const { return quantize.empty() && dequantize.empty() && layers.empty(); }
+};
 
 struct OnnxImport {
   OnnxGraphUse use;
@@ -52,6 +92,8 @@ struct OnnxImport {
   std::int64_t declared_batch = 0;  ///< of the graph input; 0 when it is left open
   std::size_t numbers_left = 0;     ///< weights that may still be copied out of the file
   Network network;
+  OnnxQuantization quantization;
+  std::deque<::onnx::TensorProto> own_tensors;  ///< constants that stand for what an operator implies
   std::vector<std::string> notes;
   std::unordered_map<std::string, OnnxValue> values;
   std::unordered_map<NodeId, NodeId> flattened;  ///< Flatten node of a node
@@ -117,15 +159,67 @@ struct OnnxImport {
       throw shape_error(message(describe(node), ": '", node.input(i), "' has ", w.values.size(), " numbers, expected ", length));
     return to_vector(w.values);
   }
+  bool is_codes(const ::onnx::NodeProto& node, int i) const {
+    return has_input(node, i) && std::holds_alternative<OnnxCodes>(value(node, i));
+  }
+  /// Input i as a layer's biases; none where they are codes, which stay in `quantization`.
+  xt::xtensor<float, 1> layer_bias(const ::onnx::NodeProto& node, int i, std::size_t length) {
+    if (!has_input(node, i) || is_codes(node, i)) return {};
+    return vector(node, i, length);
+  }
   /// Input i as constant floats of any rank.
   OnnxFloats floats(const ::onnx::NodeProto& node, int i) {
+    if (const auto* codes = std::get_if<OnnxCodes>(&value(node, i)); codes != nullptr && codes->real) {
+      OnnxFloats w = codes_as_floats(node, *codes);
+      if (codes->scale.size() != 1 || codes->zero_point.size() != 1)
+        throw unsupported_error(message(describe(node), ": input ", i, " has codes of several scales"));
+      for (float& v : w.values) v = codes->scale[0] * (v - static_cast<float>(codes->zero_point[0]));
+      return w;
+    }
+    const ::onnx::TensorProto& tensor = constant(node, i);
+    charge(node, tensor);
+    return read_floats(tensor);
+  }
+  const ::onnx::TensorProto& constant(const ::onnx::NodeProto& node, int i) const {
     const auto* found = std::get_if<OnnxConstant>(&value(node, i));
     if (found == nullptr) throw unsupported_error(message(describe(node), ": input ", i, " is not a constant in the file"));
-    // Many nodes may name one tensor; without a bound a small file could ask for any amount of memory.
-    const std::size_t count = declared_count(**found);
+    return **found;
+  }
+  /// Many nodes may name one tensor; without a bound a small file could ask for any amount of memory.
+  void charge(const ::onnx::NodeProto& node, const ::onnx::TensorProto& tensor) {
+    const std::size_t count = declared_count(tensor);
     if (count > numbers_left) throw unsupported_error(message(describe(node), ": weights are shared too many times"));
     numbers_left -= count;
-    return read_floats(**found);
+  }
+  /// Constant codes as floats, each exact.
+  OnnxFloats codes_as_floats(const ::onnx::NodeProto& node, const OnnxCodes& codes) {
+    OnnxFloats w;
+    charge(node, *codes.tensor);
+    for (const std::int64_t extent : codes.tensor->dims()) w.extent.push_back(static_cast<std::size_t>(extent));
+    if (codes.tensor->data_type() == codes.type) {
+      const std::int32_t shift = codes.type == ::onnx::TensorProto::UINT8 ? 128 : 0;
+      for (const std::int32_t code : read_codes(*codes.tensor)) w.values.push_back(static_cast<float>(code - shift));
+      return w;
+    }
+    w = read_floats(*codes.tensor);
+    std::size_t inner = 1;  // elements of one place along the axis
+    for (std::size_t k = static_cast<std::size_t>(codes.axis) + 1; k < w.extent.size(); ++k) inner *= w.extent[k];
+    for (std::size_t k = 0; k < w.values.size(); ++k) {
+      const auto of = [&](const auto& row) { return row[row.size() == 1 ? 0 : k / inner % row.size()]; };
+      w.values[k] = static_cast<float>(Affine<float>{of(codes.scale), of(codes.zero_point), full_signed_codes()}.quantize(w.values[k]));
+    }
+    return w;
+  }
+  /// Input i as a layer's weights of the given rank: floats, or the codes that stand for them.
+  OnnxFloats layer_weights(const ::onnx::NodeProto& node, int i, std::size_t rank) {
+    const auto* codes = std::get_if<OnnxCodes>(&value(node, i));
+    if (codes == nullptr) return weights(node, i, rank);
+    OnnxFloats w = codes_as_floats(node, *codes);
+    if (!codes->real || !is_code_type(codes->type))
+      throw unsupported_error(message(describe(node), ": '", node.input(i), "' are no weights of 8 bits"));
+    if (w.extent.size() != rank || w.values.empty())
+      throw shape_error(message(describe(node), ": '", node.input(i), "' has ", w.extent.size(), " axes, expected ", rank, ", or is empty"));
+    return w;
   }
   /// Input i as integers, if it is known at import.
   std::optional<OnnxIntegers> integers(const ::onnx::NodeProto& node, int i) const {

@@ -85,7 +85,7 @@ inline void import_conv(OnnxImport& import, const ::onnx::NodeProto& node) {
   require_attributes(node, {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"});
   OnnxImport::require_input_count(node, 2, 3);
   const OnnxActivation x = import.padded_picture(node, 0);
-  const OnnxFloats w = import.weights(node, 1, 4);
+  const OnnxFloats w = import.layer_weights(node, 1, 4);
   const auto kernel = extents_attribute<2>(node, "kernel_shape", 1, 0);
   if (kernel[0] != 0 && (kernel[0] != w.extent[2] || kernel[1] != w.extent[3]))
     throw shape_error(message(describe(node), ": kernel_shape differs from the weight's"));
@@ -96,8 +96,7 @@ inline void import_conv(OnnxImport& import, const ::onnx::NodeProto& node) {
   const auto groups = static_cast<std::size_t>(group);
   Padding own;
   const WindowOptions window = import_window(import, node, x, w.extent[2], w.extent[3], own);
-  xt::xtensor<float, 1> bias;
-  if (OnnxImport::has_input(node, 2)) bias = import.vector(node, 2, w.extent[0]);
+  const xt::xtensor<float, 1> bias = import.layer_bias(node, 2, w.extent[0]);
   const OnnxActivation unpadded{x.node, x.axes, {}, false, {}};
   if (groups > 1 && groups == channels && w.extent[0] == channels)
     import.define(node, unpadded, DepthwiseConv2d{depthwise_to_nhwc(w), bias, window});

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <trimtab/io/onnx_import_layers.hpp>
+#include <trimtab/io/onnx_import_quantized.hpp>
 #include <trimtab/io/onnx_import_shapes.hpp>
 #include <trimtab/io/onnx_import_state.hpp>
 #include <trimtab/io/onnx_import_windows.hpp>
@@ -30,14 +31,24 @@ namespace detail {
 
 inline void import_node(OnnxImport& import, const ::onnx::NodeProto& node) {
   using Importer = void (*)(OnnxImport&, const ::onnx::NodeProto&);
+  static const std::unordered_map<std::string, Importer> microsoft{
+      {"QGemm", import_qgemm},
+      {"QLinearAdd", import_qlinear_add},
+      {"QLinearAveragePool", import_qlinear_average_pool},
+      {"QLinearConcat", import_qlinear_concat},
+      {"QLinearGlobalAveragePool", import_qlinear_global_average_pool},
+  };
   static const std::unordered_map<std::string, Importer> importers{
       {"Add", import_add},
       {"AveragePool", import_average_pool},
       {"BatchNormalization", import_batch_norm},
+      {"Cast", import_cast},
       {"Clip", import_clip},
       {"Concat", import_concat},
       {"Constant", import_constant},
       {"Conv", import_conv},
+      {"ConvInteger", import_conv_integer},
+      {"DequantizeLinear", import_dequantize},
       {"Dropout", import_identity},
       {"Flatten", import_flatten},
       {"Gather", import_gather},
@@ -46,22 +57,31 @@ inline void import_node(OnnxImport& import, const ::onnx::NodeProto& node) {
       {"Identity", import_identity},
       {"LogSoftmax", import_softmax},
       {"MatMul", import_matmul},
+      {"MatMulInteger", import_matmul_integer},
       {"MaxPool", import_max_pool},
+      {"Mul", import_mul},
       {"Pad", import_pad},
+      {"QLinearConv", import_qlinear_conv},
+      {"QLinearMatMul", import_qlinear_matmul},
+      {"QuantizeLinear", import_quantize},
       {"ReduceMean", import_reduce_mean},
       {"Relu", import_relu},
       {"Reshape", import_reshape},
       {"Shape", import_shape},
       {"Softmax", import_softmax},
       {"Squeeze", import_squeeze},
+      {"Sub", import_sub},
       {"Transpose", import_transpose},
       {"Unsqueeze", import_unsqueeze},
   };
-  const auto found = importers.find(node.op_type());
-  if (found == importers.end() || (!node.domain().empty() && node.domain() != "ai.onnx"))
+  const bool standard = node.domain().empty() || node.domain() == "ai.onnx";
+  const auto& known = standard ? importers : microsoft;
+  const auto found = known.find(node.op_type());
+  if (found == known.end() || (!standard && node.domain() != "com.microsoft"))
     throw unsupported_error(
         message(describe(node), ": this operator is not supported", node.domain().empty() ? "" : ", domain ", node.domain()));
   found->second(import, node);
+  if (node.op_type() == "Conv" || node.op_type() == "Gemm" || node.op_type() == "MatMul") record_layer(import, node);
 }
 
 /// The version of ONNX's own operators that the file asks for.
@@ -85,12 +105,13 @@ inline void import_input(OnnxImport& import, const ::onnx::GraphProto& graph) {
   }
   if (input == nullptr) throw unsupported_error("no graph input");
   const auto& type = input->type().tensor_type();
-  if (type.elem_type() != ::onnx::TensorProto::FLOAT)
-    throw unsupported_error(message("input '", input->name(), "' is of ONNX type ", type.elem_type(), ", expected float"));
-  if (type.shape().dim_size() != 4)
-    throw unsupported_error(message("input '", input->name(), "' has rank ", type.shape().dim_size(), ", expected N C H W"));
+  const int rank = type.shape().dim_size();
+  if (type.elem_type() != ::onnx::TensorProto::FLOAT && !is_code_type(type.elem_type()))
+    throw unsupported_error(message("input '", input->name(), "' is of ONNX type ", type.elem_type(), ", expected float, uint8 or int8"));
+  if (rank != 4 && rank != 2)
+    throw unsupported_error(message("input '", input->name(), "' has rank ", rank, ", expected N C H W or N C"));
   std::size_t extent[4] = {};
-  for (int i = 1; i < 4; ++i) {
+  for (int i = 1; i < rank; ++i) {
     const std::int64_t length = type.shape().dim(i).dim_value();
     if (length < 1 || length > (1 << 24))
       throw unsupported_error(message("input '", input->name(), "': axis ", i, " has no fixed length in 1 to 2^24"));
@@ -104,12 +125,19 @@ inline void import_input(OnnxImport& import, const ::onnx::GraphProto& graph) {
     if (node.op_type() == "Transpose" && node.input_size() == 1 && node.input(0) == input->name() &&
         integers_attribute(node, "perm") == std::vector<std::int64_t>{0, 3, 1, 2})
       axes = OnnxAxes::nhwc;
-  const Extents hwc =
-      axes == OnnxAxes::nhwc ? Extents{extent[1], extent[2], extent[3]} : Extents{extent[2], extent[3], extent[1]};
-  import.values[input->name()] = OnnxActivation{import.add(input->name(), Input{hwc}, {}), axes, {}, false, {}};
+  Extents hwc = axes == OnnxAxes::nhwc ? Extents{extent[1], extent[2], extent[3]} : Extents{extent[2], extent[3], extent[1]};
+  if (rank == 2) axes = OnnxAxes::flat_hwc, hwc = Extents{extent[1]};
+  OnnxActivation x{import.add(input->name(), Input{hwc}, {}), axes, {}, false, {}};
+  // Codes at the entrance are reals of scale 1, quantized.
+  if (is_code_type(type.elem_type())) {
+    x.node = import.add(input->name() + "/codes", Clip{}, {x.node});
+    import.quantization.quantize[x.node] = {1, 0, type.elem_type() == ::onnx::TensorProto::INT8};
+  }
+  import.values[input->name()] = x;
 }
 
-inline OnnxModel import_model(const ::onnx::ModelProto& model, std::size_t file_size) {
+/// The network of a file, and what it says of codes.
+inline OnnxModel import_model(const ::onnx::ModelProto& model, std::size_t file_size, OnnxQuantization& quantization) {
   const ::onnx::GraphProto& graph = model.graph();
   if (!model.has_graph() || graph.node_size() == 0) throw parse_error("no graph, or one without nodes");
   if (graph.sparse_initializer_size() != 0) throw unsupported_error("sparse initializers are not supported");
@@ -138,22 +166,22 @@ inline OnnxModel import_model(const ::onnx::ModelProto& model, std::size_t file_
   result.network = std::move(import.network);
   for (const auto& entry : model.metadata_props()) result.metadata[entry.key()] = entry.value();
   result.notes = std::move(import.notes);
+  quantization = std::move(import.quantization);
   return result;
 }
 
-}  // namespace detail
-
-/// The network in the bytes of an ONNX file; `name` is what messages call it. See read_onnx.
-inline OnnxModel parse_onnx(std::string_view bytes, const std::string& name = "model") {
-  const auto where = [&](const std::exception& e) { return detail::message("read_onnx: ", name, ": ", e.what()); };
+/// Parses the bytes of a file and hands body the message; exceptions name the file.
+template <class Body>
+auto parse_model(std::string_view bytes, const std::string& name, const Body& body) {
+  const auto where = [&](const std::exception& e) { return message("read_onnx: ", name, ": ", e.what()); };
   try {
     if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
       throw unsupported_error("beyond 2 GiB, the most that protobuf reads");
-    const detail::QuietProtobuf quiet;
+    const QuietProtobuf quiet;
     ::onnx::ModelProto model;
     if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
       throw parse_error("this is no ONNX file, or it is cut off");
-    return detail::import_model(model, bytes.size());
+    return body(model);
   } catch (const parse_error& e) {
     throw parse_error(where(e));
   } catch (const shape_error& e) {
@@ -163,8 +191,35 @@ inline OnnxModel parse_onnx(std::string_view bytes, const std::string& name = "m
   }
 }
 
+/// The bytes of a file of up to 2 GiB.
+inline std::string read_model_bytes(const std::filesystem::path& path) {
+  std::error_code failed;
+  if (!std::filesystem::is_regular_file(path, failed)) throw io_error(message("read_onnx: no file ", path.string()));
+  const std::uintmax_t size = std::filesystem::file_size(path, failed);
+  if (failed) throw io_error(message("read_onnx: ", path.string(), ": ", failed.message()));
+  if (size > static_cast<std::uintmax_t>(std::numeric_limits<int>::max()))
+    throw unsupported_error(message("read_onnx: ", path.string(), " is beyond 2 GiB, the most that protobuf reads"));
+  std::string bytes(static_cast<std::size_t>(size), '\0');
+  std::ifstream file(path, std::ios::binary);
+  if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size())))
+    throw io_error(message("read_onnx: cannot read ", path.string()));
+  return bytes;
+}
+
+}  // namespace detail
+
+/// The network in the bytes of an ONNX file; `name` is what messages call it. See read_onnx.
+inline OnnxModel parse_onnx(std::string_view bytes, const std::string& name = "model") {
+  return detail::parse_model(bytes, name, [&](const ::onnx::ModelProto& model) {
+    detail::OnnxQuantization quantization;
+    OnnxModel result = detail::import_model(model, bytes.size(), quantization);
+    if (!quantization.empty()) throw unsupported_error("this network is quantized; read_quantized_onnx reads it");
+    return result;
+  });
+}
+
 /// Reads a float network, opset 7 to 21 and any IR version, as exporters write classifiers: one float input N C H W (or
-/// N H W C that is transposed at once) with fixed C, H and W, one output, weights inside the file as float, double or
+/// N H W C that is transposed at once, or N C) with fixed C, H and W, one output, weights inside the file as float, double or
 /// float16. Layouts become NHWC here, once. Clips stay nodes of their own; `fuse_clips` of net/passes.hpp joins them. A Flatten
 /// stands right before its first reader.
 ///
@@ -176,18 +231,6 @@ inline OnnxModel parse_onnx(std::string_view bytes, const std::string& name = "m
 /// Throws io_error when the file cannot be read; parse_error when it is malformed; unsupported_error for anything else than the
 /// above, naming node and operator; shape_error when extents do not fit. Memory stays within a small multiple of the
 /// file's size: protobuf holds it once, up to 100 bytes for each empty message in a hostile file.
-inline OnnxModel read_onnx(const std::filesystem::path& path) {
-  std::error_code failed;
-  if (!std::filesystem::is_regular_file(path, failed)) throw io_error(detail::message("read_onnx: no file ", path.string()));
-  const std::uintmax_t size = std::filesystem::file_size(path, failed);
-  if (failed) throw io_error(detail::message("read_onnx: ", path.string(), ": ", failed.message()));
-  if (size > static_cast<std::uintmax_t>(std::numeric_limits<int>::max()))
-    throw unsupported_error(detail::message("read_onnx: ", path.string(), " is beyond 2 GiB, the most that protobuf reads"));
-  std::string bytes(static_cast<std::size_t>(size), '\0');
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size())))
-    throw io_error(detail::message("read_onnx: cannot read ", path.string()));
-  return parse_onnx(bytes, path.string());
-}
+inline OnnxModel read_onnx(const std::filesystem::path& path) { return parse_onnx(detail::read_model_bytes(path), path.string()); }
 
 }  // namespace trimtab

@@ -98,6 +98,29 @@ inline OnnxFloats read_floats(const ::onnx::TensorProto& tensor) {
   return result;
 }
 
+/// The type of codes in a file, as far as there are kernels for it.
+inline bool is_code_type(std::int32_t onnx_type) {
+  return onnx_type == ::onnx::TensorProto::UINT8 || onnx_type == ::onnx::TensorProto::INT8;
+}
+
+/// The numbers of an int8, uint8 or int32 tensor. Throws parse_error when their count is not the declared one or one is beyond the
+/// type, and unsupported_error for any other type.
+inline std::vector<std::int32_t> read_codes(const ::onnx::TensorProto& tensor) {
+  require_numbers_inside(tensor);
+  const auto widen = [](auto x) { return static_cast<std::int32_t>(x); };
+  switch (tensor.data_type()) {
+    case ::onnx::TensorProto::INT32:
+      return tensor_numbers<std::int32_t, std::int32_t>(tensor, tensor.int32_data(), widen);
+    case ::onnx::TensorProto::INT8:
+      return tensor_numbers<std::int8_t, std::int32_t>(tensor, tensor.int32_data(), widen);
+    case ::onnx::TensorProto::UINT8:
+      return tensor_numbers<std::uint8_t, std::int32_t>(tensor, tensor.int32_data(), widen);
+    default:
+      throw unsupported_error(
+          message("tensor '", tensor.name(), "' is of ONNX type ", tensor.data_type(), ", expected int8, uint8 or int32"));
+  }
+}
+
 /// The numbers of an int64 or int32 tensor of at most 64 elements: axes, shapes and the like.
 inline std::vector<std::int64_t> read_integers(const ::onnx::TensorProto& tensor) {
   require_numbers_inside(tensor);

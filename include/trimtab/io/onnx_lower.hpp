@@ -1,0 +1,250 @@
+#pragma once
+/// \file
+/// From the network of a quantized ONNX file, whose weights are codes and which has a node for every QuantizeLinear and DequantizeLinear, to
+/// one of integers.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <trimtab/io/onnx_import_state.hpp>
+#include <trimtab/net/lowered_network.hpp>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace trimtab::detail {
+
+class OnnxLowering {
+ public:
+  OnnxLowering(const Network& network, const OnnxQuantization& quantization) : network_(network), quantization_(quantization) {
+    mark_needed(network.output());
+    for (NodeId id = 0; id < network.size(); ++id)
+      if (!needed_[id])
+        values_.emplace_back(Real{});
+      else if (const auto found = quantization.quantize.find(id); found != quantization.quantize.end())
+        values_.emplace_back(quantize(id, found->second));
+      else if (const auto read = quantization.dequantize.find(id); read != quantization.dequantize.end())
+        values_.emplace_back(dequantize(id, read->second));
+      else
+        values_.push_back(compute(id));
+    finish();
+  }
+
+  LoweredNetwork take() { return std::move(result_); }
+
+ private:
+  /// A lowered node's bytes, held by the file as uint8 or int8.
+  struct Codes {
+    NodeId node = 0;
+    bool is_signed = false;
+  };
+  /// Those bytes, read on a grid.
+  struct Reading {
+    LoweredInput input;
+    bool is_signed = false;
+  };
+  /// A float value that waits for its QuantizeLinear: the network's node, what it reads, the clips after it, and MaxPools and Flattens after
+  /// those, which may as well run on its codes.
+  struct Real {
+    NodeId node = 0;
+    std::vector<LoweredInput> inputs;
+    Clip clip = no_clip;
+    std::vector<NodeId> after;
+  };
+  using Value = std::variant<Codes, Reading, Real>;
+
+  static std::string describe(const Node& node) { return message("node '", node.name, "' (", operator_name(node.op), ")"); }
+  const Value& input(NodeId id, std::size_t i = 0) const { return values_[network_[id].inputs[i]]; }
+  LoweredNode& lowered(NodeId id) { return result_.nodes[id]; }
+
+  void mark_needed(NodeId output) {
+    needed_.assign(network_.size(), false);
+    needed_[output] = true;
+    for (NodeId id = network_.size(); id-- > 0;)
+      if (needed_[id])
+        for (const NodeId in : network_[id].inputs) needed_[in] = true;
+  }
+
+  NodeId append(LoweredNode node) {
+    result_.nodes.push_back(std::move(node));
+    return result_.nodes.size() - 1;
+  }
+
+  static bool keeps_values(const Operator& op) { return std::holds_alternative<MaxPool>(op) || std::holds_alternative<Flatten>(op); }
+
+  /// A MaxPool or Flatten of codes.
+  NodeId append_on_codes(NodeId id, NodeId from) {
+    const Node& node = network_[id];
+    LoweredOperator op = Flatten{};
+    if (const auto* pool = std::get_if<MaxPool>(&node.op)) op = *pool;
+    const Affine<float> grid = lowered(from).grid;
+    return append({node.name, std::move(op), {{from, grid.scale, grid.zero_point}}, node.extent, grid});
+  }
+
+  Codes quantize(NodeId id, const OnnxGrid& grid) {
+    if (std::holds_alternative<Codes>(input(id))) throw unsupported_error(message(describe(network_[id]), ": QuantizeLinear of codes"));
+    const auto* reading = std::get_if<Reading>(&input(id));
+    if (reading != nullptr && reading->input.scale == grid.scale && reading->input.zero_point == grid.byte_zero_point())
+      return {reading->input.node, grid.is_signed};
+    Real real = reading == nullptr ? std::get<Real>(input(id)) : Real{network_[id].inputs[0], {reading->input}, no_clip, {}};
+    const Node& node = network_[real.node];
+    Affine<float> bytes = grid.bytes();
+    bytes.codes = {bytes.quantize(real.clip.lo), bytes.quantize(real.clip.hi)};
+    NodeId made = append({node.name, lower_operator(real, grid.scale), real.inputs, node.extent, bytes});
+    for (const NodeId after : real.after) made = append_on_codes(after, made);
+    return {made, grid.is_signed};
+  }
+
+  Reading dequantize(NodeId id, const OnnxGrid& grid) const {
+    const auto* codes = std::get_if<Codes>(&input(id));
+    if (codes == nullptr || codes->is_signed != grid.is_signed)
+      throw unsupported_error(message(describe(network_[id]), ": DequantizeLinear of what are no codes of its type"));
+    return {{codes->node, grid.scale, grid.byte_zero_point()}, grid.is_signed};
+  }
+
+  Value compute(NodeId id) {
+    const Node& node = network_[id];
+    if (std::holds_alternative<Input>(node.op)) return Real{id, {}, no_clip, {}};
+    if (std::holds_alternative<Codes>(input(id))) return compute_codes(id);
+    if (keeps_values(node.op)) {
+      if (const auto* reading = std::get_if<Reading>(&input(id))) {
+        Reading y = *reading;
+        y.input.node = append_on_codes(id, y.input.node);
+        return y;
+      }
+      Real y = std::get<Real>(input(id));
+      if (std::holds_alternative<Input>(network_[y.node].op)) throw not_codes(node);
+      y.after.push_back(id);
+      return y;
+    }
+    if (const auto* clip = std::get_if<Clip>(&node.op)) {
+      if (const auto* reading = std::get_if<Reading>(&input(id))) return Real{id, {reading->input}, *clip, {}};
+      Real y = std::get<Real>(input(id));
+      if (!y.after.empty()) throw not_codes(node);
+      y.clip = {std::clamp(y.clip.lo, clip->lo, clip->hi), std::clamp(y.clip.hi, clip->lo, clip->hi)};
+      return y;
+    }
+    Real y{id, {}, no_clip, {}};
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const auto* reading = std::get_if<Reading>(&input(id, i));
+      if (reading == nullptr) throw not_codes(node);
+      y.inputs.push_back(reading->input);
+    }
+    return y;
+  }
+
+  static unsupported_error not_codes(const Node& node) {
+    return unsupported_error(message(describe(node), " does not read dequantized codes: this part of the network is not quantized"));
+  }
+
+  /// Operators that pick, clamp or line up codes.
+  Codes compute_codes(NodeId id) {
+    const Node& node = network_[id];
+    const auto refuse = [&] { return unsupported_error(message(describe(node), " of codes")); };
+    std::vector<Codes> inputs;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const auto* codes = std::get_if<Codes>(&input(id, i));
+      if (codes == nullptr || codes->is_signed != inputs.emplace_back(*codes).is_signed || codes->is_signed != inputs[0].is_signed) throw refuse();
+    }
+    const Codes x = inputs[0];
+    const Affine<float> grid = lowered(x.node).grid;
+    if (keeps_values(node.op)) return {append_on_codes(id, x.node), x.is_signed};
+    if (const auto* clip = std::get_if<Clip>(&node.op)) {
+      Affine<float> clamped = grid;
+      const float shift = x.is_signed ? 128 : 0;
+      const auto bound = [&](float code) { return static_cast<std::int32_t>(std::clamp(code + shift, 0.0F, 255.0F)); };
+      const std::int32_t lo = bound(clip->lo), hi = bound(clip->hi);
+      clamped.codes = {std::clamp(grid.codes.qmin, lo, hi), std::clamp(grid.codes.qmax, lo, hi)};
+      return {append({node.name, Clip{}, {{x.node, grid.scale, grid.zero_point}}, node.extent, clamped}), x.is_signed};
+    }
+    if (!std::holds_alternative<Concat>(node.op)) throw refuse();
+    // Bytes side by side: read and written on one grid, they are copied.
+    std::vector<LoweredInput> parts;
+    for (const Codes& part : inputs) parts.push_back({part.node, grid.scale, grid.zero_point});
+    return {append({node.name, Concat{}, std::move(parts), node.extent, {grid.scale, grid.zero_point, unsigned_codes()}}), x.is_signed};
+  }
+
+  LoweredOperator lower_operator(const Real& real, float scale_y) {
+    const Node& node = network_[real.node];
+    if (std::holds_alternative<Input>(node.op) && std::exchange(has_input_, true))
+      throw unsupported_error(message(describe(node), ": the input is quantized twice"));
+    if (std::holds_alternative<Input>(node.op)) result_.input = result_.nodes.size();
+    // A Clip or DequantizeLinear here stands for codes that go onto another grid: a Concat of one.
+    if (std::holds_alternative<Clip>(node.op)) return Concat{};
+    return std::visit(
+        Overload{[&](const Conv2d& l) -> LoweredOperator {
+                   return LoweredConv2d{lower_weights(real, l, l.weight.shape(0), scale_y), view(l.weight).extent, l.window, l.groups};
+                 },
+                 [&](const DepthwiseConv2d& l) -> LoweredOperator {
+                   return LoweredDepthwiseConv2d{lower_weights(real, l, l.weight.shape(2), scale_y), view(l.weight).extent, l.window};
+                 },
+                 [&](const Linear& l) -> LoweredOperator {
+                   return LoweredLinear{lower_weights(real, l, l.weight.shape(0), scale_y), view(l.weight).extent};
+                 },
+                 [&](const BatchNorm&) -> LoweredOperator { throw unsupported_error(message(describe(node), " in a quantized network")); },
+                 [](const auto& other) -> LoweredOperator { return other; }},
+        node.op);
+  }
+
+  /// multiplier = scale_x * scale_w / scale_y in float32, as lower_layer.
+  LoweredLayer lower_weights(const Real& real, const auto& l, std::size_t outputs, float scale_y) const {
+    const Node& node = network_[real.node];
+    const auto found = quantization_.layers.find(real.node);
+    if (found == quantization_.layers.end()) throw unsupported_error(message(describe(node), ": the weights are not quantized"));
+    const OnnxLayer& numbers = found->second;
+    const float scale_x = real.inputs[0].scale;
+    if (numbers.scale.size() != 1 && numbers.scale.size() != outputs)
+      throw unsupported_error(message(describe(node), ": ", numbers.scale.size(), " scales for ", outputs, " outputs"));
+    LoweredLayer lowered;
+    for (const float code : l.weight) lowered.codes.push_back(static_cast<std::int8_t>(code));
+    const auto of = [](const auto& row, std::size_t c) { return row[row.size() == 1 ? 0 : c]; };
+    bool any_zero_point = false;
+    for (std::size_t c = 0; c < outputs; ++c) {
+      lowered.zero_point.push_back(of(numbers.zero_point, c));
+      any_zero_point |= lowered.zero_point.back() != 0;
+      lowered.scale.push_back(of(numbers.scale, c));
+      lowered.multiplier.push_back(scale_x * lowered.scale.back() / scale_y);
+      if (!std::isnormal(lowered.multiplier.back()))
+        throw parse_error(message(describe(node), ": channel ", c, ": scales ", scale_x, " * ", lowered.scale.back(), " / ", scale_y,
+                                  " leave float32's normal numbers"));
+      lowered.bias.push_back(lower_bias(numbers, l, c, double(scale_x), double(lowered.scale.back())));
+    }
+    if (!any_zero_point) lowered.zero_point.clear();
+    return lowered;
+  }
+
+  /// The file's own code where its scale is scale_x * scale_w, as it should be; else the real bias, quantized.
+  static std::int32_t lower_bias(const OnnxLayer& numbers, const auto& l, std::size_t c, double scale_x, double scale_w) {
+    if (numbers.bias.empty()) return l.bias.size() == 0 ? 0 : quantize_bias(double(l.bias(c)), scale_x, scale_w);
+    if (numbers.bias_scale.empty()) return numbers.bias[c];
+    const double scale = double(numbers.bias_scale[numbers.bias_scale.size() == 1 ? 0 : c]);
+    if (std::abs(scale / (scale_x * scale_w) - 1) < 1e-5) return numbers.bias[c];
+    return quantize_bias(scale * numbers.bias[c], scale_x, scale_w);
+  }
+
+  /// The output is dequantized codes, or codes, which are reals of scale 1.
+  void finish() {
+    if (!has_input_) throw unsupported_error("the network is not quantized; read_onnx reads it");
+    const Value& output = values_[network_.output()];
+    if (std::holds_alternative<Real>(output)) throw not_codes(network_[network_.output()]);
+    if (const auto* reading = std::get_if<Reading>(&output)) {
+      result_.output = reading->input.node;
+      result_.output_grid = reading->input.grid();
+    } else {
+      const Codes& codes = std::get<Codes>(output);
+      result_.output = codes.node;
+      result_.output_grid = {1, codes.is_signed ? 128 : 0, unsigned_codes()};
+    }
+    result_.output_grid.codes = lowered(result_.output).grid.codes;
+  }
+
+  const Network& network_;
+  const OnnxQuantization& quantization_;
+  std::vector<bool> needed_;
+  std::vector<Value> values_;  ///< by node of the network
+  LoweredNetwork result_;
+  bool has_input_ = false;
+};
+
+}  // namespace trimtab::detail

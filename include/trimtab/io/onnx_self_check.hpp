@@ -1,0 +1,80 @@
+#pragma once
+/// \file
+/// A test that a model carries: what the network gives for a picture that a formula draws.
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <trimtab/core/error.hpp>
+#include <trimtab/net/int8_network.hpp>
+
+namespace trimtab {
+
+/// The key of the test in a model's metadata. Its value is the output's bytes for self_check_picture, two hexadecimal digits each.
+inline constexpr const char* self_check_key = "trimtab.self_check";
+
+/// Byte i of the picture, H W C, is number i of std::mt19937 seeded with 1, shifted right by 24 and clamped to the input's codes; its real
+/// value lies at that code exactly.
+inline Array self_check_picture(const LoweredNetwork& network) {
+  const LoweredNode& input = network.nodes[network.input];
+  std::vector<std::size_t> shape{1};
+  for (const std::size_t e : input.extent) shape.push_back(e);
+  Array x = Array::from_shape(shape);
+  std::mt19937 generator(1);
+  for (float& v : x)
+    v = input.grid.dequantize(std::clamp(static_cast<std::int32_t>(generator() >> 24), input.grid.codes.qmin, input.grid.codes.qmax));
+  return x;
+}
+
+/// The metadata with the test added.
+inline std::map<std::string, std::string> with_self_check(const LoweredNetwork& network, std::map<std::string, std::string> metadata = {}) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  Int8Network::Workspace workspace;
+  std::string text;
+  for (const std::uint8_t byte : Int8Network(network).run(self_check_picture(network), workspace)) {
+    text += digits[byte >> 4];
+    text += digits[byte & 15];
+  }
+  metadata[self_check_key] = std::move(text);
+  return metadata;
+}
+
+namespace detail {
+
+/// Multiplications of one picture, about.
+inline double work_of(const LoweredNetwork& network) {
+  double work = 0;
+  for (const LoweredNode& node : network.nodes) {
+    double taps = 1;
+    if (const auto* l = std::get_if<LoweredConv2d>(&node.op)) taps = double(element_count(l->extent)) / double(l->extent[0]);
+    if (const auto* l = std::get_if<LoweredDepthwiseConv2d>(&node.op)) taps = double(l->extent[0] * l->extent[1]);
+    if (const auto* l = std::get_if<LoweredLinear>(&node.op)) taps = double(l->extent[1]);
+    if (const auto* l = std::get_if<AveragePool>(&node.op)) taps = double(l->kernel_h * l->kernel_w);
+    if (const auto* l = std::get_if<MaxPool>(&node.op)) taps = double(l->kernel_h * l->kernel_w);
+    work += taps * double(element_count(node.extent));
+  }
+  return work;
+}
+
+}  // namespace detail
+
+/// Runs the test where the metadata has one. Throws parse_error, naming the first code that differs, when the network gives anything else;
+/// unsupported_error when the run would take more than 2^34 multiplications.
+inline void self_check(const LoweredNetwork& network, const std::map<std::string, std::string>& metadata) {
+  const auto found = metadata.find(self_check_key);
+  if (found == metadata.end()) return;
+  if (detail::work_of(network) > 0x1p34) throw unsupported_error("self_check: this network is too large to be run while it is read");
+  const std::string expected = found->second, got = with_self_check(network)[self_check_key];
+  if (expected.size() != got.size())
+    throw parse_error(detail::message("self_check: ", expected.size() / 2, " codes in the metadata, the network gives ", got.size() / 2));
+  const auto at = static_cast<std::size_t>(std::mismatch(got.begin(), got.end(), expected.begin()).first - got.begin()) / 2;
+  if (got != expected)
+    throw parse_error(detail::message("self_check: code ", at, " of the test picture is ", got.substr(2 * at, 2), ", the metadata says ",
+                                      expected.substr(2 * at, 2), " (hexadecimal): the file was damaged or changed"));
+}
+
+}  // namespace trimtab
