@@ -30,7 +30,8 @@ using Json = nlohmann::ordered_json;
 enum class Execute { fake, int8, both };
 
 struct Arguments {
-  std::string model, images, labels, calibrate, train, preprocess, json;
+  std::string model, images, labels, calibrate, train, preprocess, json, out;
+  OnnxForm format = OnnxForm::qoperator;
   std::size_t calibrate_count = 100, train_count = 500, limit = 0;
   FineTuneOptions fine_tune;
   QuantizationOptions quantization;
@@ -76,6 +77,10 @@ void describe(CLI::App& app, Arguments& a) {
   app.add_option("--limit", a.limit, "Evaluate on the first N pictures only; 0 is all")->capture_default_str();
   app.add_option("--json", a.json, "Write the results to this file");
   describe(app, a.report);
+  app.add_option("--out", a.out, "Write the quantized network to this file: .onnx");
+  app.add_option("--format", a.format, "Form of an ONNX file: float operators between quantizers, or integer operators, whose codes are equal")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, OnnxForm>{{"qdq", OnnxForm::qdq}, {"qoperator", OnnxForm::qoperator}}))
+      ->default_str("qoperator");
   app.add_flag("--quiet", a.quiet, "No progress bars and no table");
 }
 
@@ -255,6 +260,13 @@ void quantize_onnx(Arguments& a) {
 
   std::optional<double> int8_ms;
   if (a.execute != Execute::fake) int8_ms = milliseconds_per_image(Int8Network(q), source(evaluation));
+
+  if (!a.out.empty()) {
+    const LoweredNetwork lowered = lower(q);
+    std::map<std::string, std::string> metadata = model.metadata;
+    metadata["preprocessing"] = preprocessing_text(preprocess);
+    write_onnx(lowered, a.format, a.out, with_self_check(lowered, std::move(metadata)));
+  }
 
   const char* weights = a.quantization.weights == WeightMode::scalar ? "scalar" : "vector";
   const char* scheme = a.quantization.scheme == Scheme::symmetric ? "symmetric" : "asymmetric";

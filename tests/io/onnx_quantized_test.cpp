@@ -30,6 +30,24 @@ QuantizedNetwork quantized_every_operator(const QuantizationOptions& options) {
   return q;
 }
 
+/// Whether the bytes are read, or refused by one of the exceptions that read_quantized_onnx documents; anything else escapes. What is read can
+/// be run, or is beyond the kernels' limits.
+bool is_read(const std::string& bytes) {
+  try {
+    const LoweredNetwork network = parse_quantized_onnx(bytes).network;
+    if (trimtab::detail::work_of(network) > 1e7) return true;
+    try {
+      codes_of(network, self_check_picture(network));
+    } catch (const value_error&) {
+    }
+    return true;
+  } catch (const parse_error&) {
+  } catch (const unsupported_error&) {
+  } catch (const shape_error&) {
+  }
+  return false;
+}
+
 }  // namespace
 
 TEST_CASE("write_onnx: a quantized network read back gives the same codes, in both forms and every mode", "[io]") {
@@ -81,4 +99,142 @@ TEST_CASE("self_check: a changed weight, scale or expectation is a parse_error",
   SECTION("length") { model.mutable_metadata_props(0)->mutable_value()->push_back('0'); }
   CHECK_THROWS_AS(parse_quantized_onnx(model.SerializeAsString()), parse_error);
   CHECK_THROWS_WITH(parse_quantized_onnx(model.SerializeAsString()), ContainsSubstring("self_check"));
+}
+
+TEST_CASE("read_quantized_onnx: a file cut off anywhere is refused, whichever its form", "[io]") {
+  for (const OnnxForm form : {OnnxForm::qdq, OnnxForm::qoperator}) {
+    const LoweredNetwork lowered = lower(test::quantized(test::small_network(), {WeightMode::vector, Scheme::asymmetric}));
+    const std::string bytes = serialize_onnx(lowered, form);
+    REQUIRE(is_read(bytes));
+    for (std::size_t length = 0; length < bytes.size(); length += 3) {
+      CAPTURE(length);
+      REQUIRE_FALSE(is_read(bytes.substr(0, length)));
+    }
+  }
+}
+
+TEST_CASE("read_quantized_onnx: changed, lost and doubled bytes give a network or a typed error", "[io]") {
+  std::mt19937 generator(5);
+  std::size_t refused = 0;
+  for (const Scheme scheme : {Scheme::symmetric, Scheme::asymmetric})
+    for (const OnnxForm form : {OnnxForm::qdq, OnnxForm::qoperator}) {
+      const std::string bytes = serialize_onnx(lower(test::quantized(test::small_network(), {WeightMode::vector, scheme})), form);
+      for (std::size_t round = 0; round < 1500; ++round) {
+        std::string damaged = bytes;
+        for (auto changes = 1 + generator() % 3; changes > 0; --changes) {
+          const std::size_t at = generator() % damaged.size(), length = 1 + generator() % 8;
+          switch (generator() % 3) {
+            case 0:
+              damaged[at] = static_cast<char>(generator());
+              break;
+            case 1:
+              damaged.erase(at, length);
+              break;
+            default:
+              damaged.insert(at, damaged.substr(at, length));
+          }
+        }
+        if (!is_read(damaged)) ++refused;
+      }
+    }
+  CHECK(refused > 1000);
+}
+
+namespace {
+
+/// A graph with codes: `scale` and `zero` are those of every activation.
+OnnxBuilder quantized_conv() {
+  OnnxBuilder b;
+  b.floats("scale", {}, {0.5F});
+  b.tensor("zero", {}, onnx::TensorProto::UINT8).add_int32_data(3);
+  b.floats("w_scale", {2}, {0.25F, 0.5F});
+  auto& w = b.tensor("w", {2, 3, 1, 1}, onnx::TensorProto::INT8);
+  for (const int code : {1, -2, 3, 127, -128, 0}) w.add_int32_data(code);
+  b.node("QuantizeLinear", {"x", "scale", "zero"}, "xq");
+  b.node("DequantizeLinear", {"xq", "scale", "zero"}, "xr");
+  set(b.node("DequantizeLinear", {"w", "w_scale"}, "wr"), "axis", 0);
+  b.node("Conv", {"xr", "wr"}, "c");
+  b.node("Relu", {"c"}, "r");
+  b.node("QuantizeLinear", {"r", "scale", "zero"}, "yq");
+  b.node("DequantizeLinear", {"yq", "scale", "zero"}, "y");
+  return b;
+}
+
+}  // namespace
+
+TEST_CASE("read_quantized_onnx: a convolution between quantizers, worked by hand", "[io]") {
+  const LoweredNetwork network = parse_quantized_onnx(quantized_conv().bytes()).network;
+  Array x = Array::from_shape({1, 6, 5, 3});
+  x.fill(0);
+  x(0, 0, 0, 0) = 2;  // code 3 + 4
+  x(0, 0, 0, 2) = 1;  // code 3 + 2
+  // Output 0: 0.5 * 0.25 * (4 * 1 + 2 * 3) = 1.25 = 2.5 steps, which round to 2. Output 1: 0.5 * 0.5 * 4 * 127 = 127 = 254 steps, clamped.
+  const std::vector<std::uint8_t> y = codes_of(network, x);
+  CHECK(y[0] == 3 + 2);
+  CHECK(y[1] == 255);
+  CHECK(y[2] == 3);
+  x(0, 0, 0, 0) = -1;  // -2 steps: below 0, where Relu cuts: code 3, not 0
+  CHECK(codes_of(network, x)[1] == 3);
+}
+
+TEST_CASE("read_quantized_onnx: what has no integer meaning is refused by name", "[io]") {
+  OnnxBuilder b = quantized_conv();
+  const auto tensor = [&](const char* name) -> onnx::TensorProto& {
+    for (auto& t : *b.graph().mutable_initializer())
+      if (t.name() == name) return t;
+    throw value_error(name);
+  };
+  const auto node = [&](int i) -> onnx::NodeProto& { return *b.graph().mutable_node(i); };
+  const auto refused_as = [&](const char* part) { CHECK_THROWS_WITH(parse_quantized_onnx(b.bytes()), ContainsSubstring(part)); };
+  SECTION("a scale of 0") {
+    const float zero = 0;
+    tensor("scale").set_raw_data(std::string(reinterpret_cast<const char*>(&zero), 4));
+    refused_as("not positive");
+  }
+  SECTION("a scale that is not a number") {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    tensor("scale").set_raw_data(std::string(reinterpret_cast<const char*>(&nan), 4));
+    refused_as("not positive");
+  }
+  SECTION("scales whose product is no normal number") {
+    const float tiny[] = {1e-38F, 1e-38F};
+    tensor("w_scale").set_raw_data(std::string(reinterpret_cast<const char*>(tiny), 8));
+    refused_as("normal numbers");
+  }
+  SECTION("an activation with two scales") {
+    node(0).set_input(1, "w_scale");
+    refused_as("only weights may have several");
+  }
+  SECTION("three scales for two filters") {
+    b.floats("three", {3}, {1, 1, 1});
+    node(2).set_input(1, "three");
+    refused_as("do not fit");
+  }
+  SECTION("scales along another axis than the outputs") {
+    b.floats("three", {3}, {1, 1, 1});
+    node(2).set_input(1, "three");
+    node(2).mutable_attribute(0)->set_i(1);
+    refused_as("along axis 1");
+  }
+  SECTION("codes of 32 bits") {
+    tensor("zero").set_data_type(onnx::TensorProto::INT32);
+    refused_as("expected uint8 or int8");
+  }
+  SECTION("a float convolution in between") {
+    node(3).set_input(1, b.random("float_w", {2, 3, 1, 1}));
+    refused_as("not quantized");
+  }
+  SECTION("a convolution of what was never quantized") {
+    node(3).set_input(0, "x");
+    refused_as("not quantized");
+  }
+  SECTION("an output that was never quantized") {
+    b.graph().mutable_output(0)->set_name("r");
+    refused_as("not quantized");
+  }
+  SECTION("codes read as codes of the other sign") {
+    b.tensor("signed", {}, onnx::TensorProto::INT8).add_int32_data(0);
+    node(1).set_input(2, "signed");
+    refused_as("no codes of its type");
+  }
 }

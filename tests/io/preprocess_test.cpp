@@ -32,3 +32,8 @@ TEST_CASE("parse_mean_scale: two numbers or six", "[io]") {
     CHECK_THROWS_AS(parse_mean_scale(bad), parse_error);
   }
 }
+
+TEST_CASE("preprocessing_text: parse_preprocessing reads it as it was", "[io]") {
+  for (const Preprocess& p : {Preprocess{}, Preprocess{{123.675, 116.28, 103.53}, {58.395, 57.12, 57.375}}, Preprocess{{0, -1.0 / 3, 7}, {0.1, 1, 255}}})
+    CHECK(parse_preprocessing(preprocessing_text(p)) == p);
+}

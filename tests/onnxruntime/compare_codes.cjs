@@ -1,9 +1,9 @@
 // Runs in ONNX Runtime what dump_codes wrote, and compares final codes with Int8Network's. For the traced pictures it also counts, by operator,
 // the codes that differ although all codes the node read are equal: the operator's own differences, not those it was handed.
 //
-//   node compare_codes.cjs DUMP_CODES OUT_FOLDER SHARED_DATA PICTURES [LEVEL...]
+//   node compare_codes.cjs DUMP_CODES OUT_FOLDER SHARED_DATA PICTURES [FORM:LEVEL...]
 //
-// LEVEL: graph optimization levels of ONNX Runtime, disabled and all where none is given.
+// FORM is qdq or qoperator, LEVEL a graph optimization level of ONNX Runtime; both forms at disabled and all where none is given.
 // Exit code 0: every code of the QOperator form is equal; 1: not; 77: onnxruntime-node is not there.
 'use strict';
 const fs = require('fs');
@@ -111,8 +111,8 @@ async function ownDifferences(entry, level, folder, cache) {
 }
 
 async function main() {
-  const [program, folder, data, pictures, ...levels] = process.argv.slice(2);
-  if (levels.length === 0) levels.push('disabled', 'all');
+  const [program, folder, data, pictures, ...runs] = process.argv.slice(2);
+  if (runs.length === 0) runs.push('qdq:disabled', 'qdq:all', 'qoperator:disabled', 'qoperator:all');
   fs.rmSync(folder, { recursive: true, force: true });
   execFileSync(program, [folder, data, pictures], { stdio: 'inherit' });
   const loaded = {};
@@ -120,7 +120,7 @@ async function main() {
   console.log(`ONNX Runtime ${ort.env.versions.node}`);
   let failures = 0;
   for (const entry of JSON.parse(fs.readFileSync(path.join(folder, 'manifest.json'), 'utf8')))
-    for (const level of levels) {
+    for (const level of runs.filter((r) => r.startsWith(entry.form + ':')).map((r) => r.split(':')[1])) {
       const r = await finalCodes(entry, level, folder, cache);
       const total = cache(entry.codes, Uint8Array).length;
       const good = entry.form !== 'qoperator' || r.codes === 0;

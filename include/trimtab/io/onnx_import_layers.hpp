@@ -29,6 +29,7 @@ inline void import_linear(OnnxImport& import, const ::onnx::NodeProto& node, con
   import.define(
       node,
       OnnxActivation{import.add(node, Linear{std::move(weight), std::move(bias)}, {flat}), OnnxAxes::flat_hwc, {}, false, {}});
+  record_layer(import, node);
 }
 
 /// alpha * A * B + beta * C with a constant B, either way round.

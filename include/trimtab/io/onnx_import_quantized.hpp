@@ -7,12 +7,12 @@
 #include <cstdint>
 #include <initializer_list>
 #include <trimtab/io/onnx_import_layer_codes.hpp>
+#include <trimtab/io/onnx_import_layers.hpp>
 #include <trimtab/io/onnx_import_state.hpp>
+#include <trimtab/io/onnx_import_windows.hpp>
 #include <utility>
 
 namespace trimtab::detail {
-
-inline void import_node(OnnxImport& import, const ::onnx::NodeProto& node);
 
 /// Scales: finite and positive.
 inline std::vector<float> import_scales(OnnxImport& import, const ::onnx::NodeProto& node, int i) {
@@ -114,7 +114,8 @@ class OnnxExpansion {
   std::string real(int i, int scale, int zero_point, std::int64_t axis = 0) {
     auto made = make("DequantizeLinear", message("in", i), {input(i), scale < 0 ? one() : input(scale), optional(zero_point)});
     attribute(made, "axis", axis);
-    return run(made);
+    import_dequantize(import_, made);
+    return made.output(0);
   }
   /// Input i as int32 biases on the accumulator's grid; nothing where it is left out.
   std::string bias(int i) {
@@ -126,20 +127,22 @@ class OnnxExpansion {
     import_.values[name] = OnnxCodes{&tensor, tensor.data_type(), {}, {0}, 0, true};
     return name;
   }
-  /// A float operator with the file's attributes but those named.
-  std::string apply(const char* op, const std::vector<std::string>& inputs, std::initializer_list<std::string_view> without = {}) {
+  /// A float operator and its importer, with the file's attributes but those named.
+  std::string apply(const char* op, void (*importer)(OnnxImport&, const ::onnx::NodeProto&), const std::vector<std::string>& inputs,
+                    std::initializer_list<std::string_view> without = {}) {
     auto made = make(op, "y", inputs);
     made.set_name(node_.name().empty() ? node_.output(0) : node_.name());
     for (const auto& a : node_.attribute())
       if (std::find(without.begin(), without.end(), a.name()) == without.end()) *made.add_attribute() = a;
-    return run(made);
+    importer(import_, made);
+    return made.output(0);
   }
   /// Gives the file's node the value of a float one: its codes, or itself where there is no scale.
   void finish(const std::string& y, int scale, int zero_point) {
     if (!OnnxImport::has_input(node_, scale)) return import_.define(node_, import_.values.at(y));
     auto made = make("QuantizeLinear", "quantize", {y, input(scale), optional(zero_point)});
     made.set_output(0, node_.output(0));
-    run(made);
+    import_quantize(import_, made);
   }
   void finish(const std::string& y) { import_.define(node_, import_.values.at(y)); }
 
@@ -174,10 +177,6 @@ class OnnxExpansion {
     a.set_type(::onnx::AttributeProto::INT);
     a.set_i(value);
   }
-  std::string run(const ::onnx::NodeProto& made) {
-    import_node(import_, made);
-    return made.output(0);
-  }
 
   OnnxImport& import_;
   const ::onnx::NodeProto& node_;
@@ -186,34 +185,34 @@ class OnnxExpansion {
 inline void import_qlinear_conv(OnnxImport& import, const ::onnx::NodeProto& node) {
   OnnxImport::require_input_count(node, 8, 9);
   OnnxExpansion e(import, node);
-  e.finish(e.apply("Conv", {e.real(0, 1, 2), e.real(3, 4, 5), e.bias(8)}), 6, 7);
+  e.finish(e.apply("Conv", import_conv, {e.real(0, 1, 2), e.real(3, 4, 5), e.bias(8)}), 6, 7);
 }
 inline void import_qlinear_matmul(OnnxImport& import, const ::onnx::NodeProto& node) {
   OnnxImport::require_input_count(node, 8, 8);
   OnnxExpansion e(import, node);
-  e.finish(e.apply("MatMul", {e.real(0, 1, 2), e.real(3, 4, 5, 1)}), 6, 7);
+  e.finish(e.apply("MatMul", import_matmul, {e.real(0, 1, 2), e.real(3, 4, 5, 1)}), 6, 7);
 }
 inline void import_qgemm(OnnxImport& import, const ::onnx::NodeProto& node) {
   OnnxImport::require_input_count(node, 6, 9);
   OnnxExpansion e(import, node);
   const std::int64_t axis = integer_attribute(node, "transB", 0) != 0 ? 0 : 1;
-  e.finish(e.apply("Gemm", {e.real(0, 1, 2), e.real(3, 4, 5, axis), e.bias(6)}), 7, 8);
+  e.finish(e.apply("Gemm", import_gemm, {e.real(0, 1, 2), e.real(3, 4, 5, axis), e.bias(6)}), 7, 8);
 }
 /// Sums of products in int32 are reals of scale 1.
 inline void import_conv_integer(OnnxImport& import, const ::onnx::NodeProto& node) {
   OnnxImport::require_input_count(node, 2, 4);
   OnnxExpansion e(import, node);
-  e.finish(e.apply("Conv", {e.real(0, -1, 2), e.real(1, -1, 3)}));
+  e.finish(e.apply("Conv", import_conv, {e.real(0, -1, 2), e.real(1, -1, 3)}));
 }
 inline void import_matmul_integer(OnnxImport& import, const ::onnx::NodeProto& node) {
   OnnxImport::require_input_count(node, 2, 4);
   OnnxExpansion e(import, node);
-  e.finish(e.apply("MatMul", {e.real(0, -1, 2), e.real(1, -1, 3, 1)}));
+  e.finish(e.apply("MatMul", import_matmul, {e.real(0, -1, 2), e.real(1, -1, 3, 1)}));
 }
 inline void import_qlinear_add(OnnxImport& import, const ::onnx::NodeProto& node) {
   OnnxImport::require_input_count(node, 8, 8);
   OnnxExpansion e(import, node);
-  e.finish(e.apply("Add", {e.real(0, 1, 2), e.real(3, 4, 5)}), 6, 7);
+  e.finish(e.apply("Add", import_add, {e.real(0, 1, 2), e.real(3, 4, 5)}), 6, 7);
 }
 inline void import_qlinear_concat(OnnxImport& import, const ::onnx::NodeProto& node) {
   if (node.input_size() < 5 || node.input_size() % 3 != 2)
@@ -221,19 +220,19 @@ inline void import_qlinear_concat(OnnxImport& import, const ::onnx::NodeProto& n
   OnnxExpansion e(import, node);
   std::vector<std::string> parts;
   for (int i = 2; i < node.input_size(); i += 3) parts.push_back(e.real(i, i + 1, i + 2));
-  e.finish(e.apply("Concat", parts), 0, 1);
+  e.finish(e.apply("Concat", import_concat, parts), 0, 1);
 }
 inline void import_qlinear_global_average_pool(OnnxImport& import, const ::onnx::NodeProto& node) {
   OnnxImport::require_input_count(node, 5, 5);
   require_integer_attribute(node, "channels_last", 0);
   OnnxExpansion e(import, node);
-  e.finish(e.apply("GlobalAveragePool", {e.real(0, 1, 2)}, {"channels_last"}), 3, 4);
+  e.finish(e.apply("GlobalAveragePool", import_global_average_pool, {e.real(0, 1, 2)}, {"channels_last"}), 3, 4);
 }
 inline void import_qlinear_average_pool(OnnxImport& import, const ::onnx::NodeProto& node) {
   OnnxImport::require_input_count(node, 5, 5);
   require_integer_attribute(node, "channels_last", 0);
   OnnxExpansion e(import, node);
-  e.finish(e.apply("AveragePool", {e.real(0, 1, 2)}, {"channels_last"}), 3, 4);
+  e.finish(e.apply("AveragePool", import_average_pool, {e.real(0, 1, 2)}, {"channels_last"}), 3, 4);
 }
 
 /// Of the int32 sums of an integer layer to floats: the same number.

@@ -89,6 +89,7 @@ struct OnnxQuantization {
 struct OnnxImport {
   OnnxGraphUse use;
   std::int64_t opset = 0;
+  bool imports_microsoft = false;   ///< the domain com.microsoft, of ONNX Runtime's own operators
   std::int64_t declared_batch = 0;  ///< of the graph input; 0 when it is left open
   std::size_t numbers_left = 0;     ///< weights that may still be copied out of the file
   Network network;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <trimtab/io/onnx_import_layer_codes.hpp>
 #include <trimtab/io/onnx_import_state.hpp>
 
 namespace trimtab::detail {
@@ -102,6 +103,7 @@ inline void import_conv(OnnxImport& import, const ::onnx::NodeProto& node) {
     import.define(node, unpadded, DepthwiseConv2d{depthwise_to_nhwc(w), bias, window});
   else
     import.define(node, unpadded, Conv2d{filters_to_nhwc(w), bias, window, groups});
+  record_layer(import, node);
 }
 
 /// kernel_shape, and a window none of whose own padding reaches the kernel's span. Throws unsupported_error when ceil_mode

@@ -80,8 +80,9 @@ inline void import_node(OnnxImport& import, const ::onnx::NodeProto& node) {
   if (found == known.end() || (!standard && node.domain() != "com.microsoft"))
     throw unsupported_error(
         message(describe(node), ": this operator is not supported", node.domain().empty() ? "" : ", domain ", node.domain()));
+  if (!standard && !import.imports_microsoft)
+    throw parse_error(message(describe(node), ": the model does not import the domain ", node.domain()));
   found->second(import, node);
-  if (node.op_type() == "Conv" || node.op_type() == "Gemm" || node.op_type() == "MatMul") record_layer(import, node);
 }
 
 /// The version of ONNX's own operators that the file asks for.
@@ -144,6 +145,7 @@ inline OnnxModel import_model(const ::onnx::ModelProto& model, std::size_t file_
   if (graph.output_size() != 1) throw unsupported_error(message("the graph has ", graph.output_size(), " outputs, expected 1"));
   OnnxImport import;
   import.opset = opset_of(model);
+  for (const auto& opset : model.opset_import()) import.imports_microsoft |= opset.domain() == "com.microsoft";
   import.use = analyse_graph(graph);
   import.numbers_left = file_size;
   for (const auto& tensor : graph.initializer()) import.values[tensor.name()] = &tensor;

@@ -7,6 +7,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <iomanip>
+#include <sstream>
+#include <string>
 #include <string_view>
 #include <trimtab/core/error.hpp>
 #include <vector>
@@ -96,6 +99,14 @@ inline Preprocess parse_preprocessing(std::string_view text) {
     throw parse_error(detail::message(
         "parse_preprocessing: expected \"x/127.5-1\" or \"(x/255-mean)/std, mean a,b,c std d,e,f\", got \"", text, '"'));
   return p;
+}
+
+/// The entry that parse_preprocessing reads as `p`.
+inline std::string preprocessing_text(const Preprocess& p) {
+  std::ostringstream out;
+  out << std::setprecision(17) << "RGB, (x/1-mean)/std, mean " << p.mean[0] << ',' << p.mean[1] << ',' << p.mean[2] << " std " << p.scale[0] << ','
+      << p.scale[1] << ',' << p.scale[2];
+  return out.str();
 }
 
 /// Reads `MEAN,SCALE` or `MEAN_R,MEAN_G,MEAN_B,SCALE_R,SCALE_G,SCALE_B`, in units of bytes: value = (x - MEAN) / SCALE, so that
