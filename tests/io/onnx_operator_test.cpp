@@ -149,12 +149,16 @@ std::vector<double> run_vector(const Vector& v) {
   std::vector<double> out;
   Extents extent;
   if (quantized) {
-    const Int8Network network(parse_quantized_onnx(bytes).network);
+    const QuantizedOnnxModel model = parse_quantized_onnx(bytes);
+    if (!model.notes.empty()) throw unsupported_error(model.notes[0]);
+    const Int8Network network(model.network);
     Int8Network::Workspace workspace;
     for (const std::uint8_t code : network.run(batch(network.input_extent()), workspace)) out.push_back(double(network.output_grid().dequantize(code)));
     extent = network.output_extent();
   } else {
-    const Network network = parse_onnx(bytes).network;
+    const OnnxModel model = parse_onnx(bytes);
+    if (!model.notes.empty()) throw unsupported_error(model.notes[0]);
+    const Network& network = model.network;
     const Array y = run(network, batch(network[network.input()].extent));
     out.assign(y.begin(), y.end());
     extent = network[network.output()].extent;
@@ -194,6 +198,11 @@ bool passes(Vector v) {
   const std::string op = v.graph().node(0).op_type();
   const bool exact = op.find("Linear") != std::string::npos || op.find("Integer") != std::string::npos;
   const int rank = v.inputs[0].dims_size();
+  // What opset 7 defines as the older ones did may be read as of opset 7.
+  const std::set<std::string> unchanged{"AveragePool", "Conv", "GlobalAveragePool", "MaxPool", "Relu"};
+  auto& opset = *v.model.mutable_opset_import(0);
+  if (opset.version() < 7 && std::all_of(v.graph().node().begin(), v.graph().node().end(), [&](const auto& n) { return unchanged.count(n.op_type()) != 0; }))
+    opset.set_version(7);
   const std::set<std::string> elementwise{"Relu", "Clip", "Identity", "Dropout", "QuantizeLinear", "DequantizeLinear"};
   // One grid for each channel: one model for each channel.
   if ((op == "QuantizeLinear" || op == "DequantizeLinear") && count(v.inputs[1]) > 1) {
@@ -269,7 +278,7 @@ TEST_CASE("read_onnx, read_quantized_onnx: the ONNX project's test vectors", "[i
       try {
         const bool good = passes(load_vector(folder.path()));
         CHECK(good);
-        passed.insert(name);
+        if (good) passed.insert(name);
       } catch (const unsupported_error& e) {
         refused[name] = e.what();
       } catch (const shape_error& e) {
@@ -282,6 +291,7 @@ TEST_CASE("read_onnx, read_quantized_onnx: the ONNX project's test vectors", "[i
             << " are of other operators or have no input\n";
   for (const std::string& name : passed) std::cout << "  agrees " << name << '\n';
   for (const auto& [name, why] : refused) std::cout << "  refused " << name << ": " << why << '\n';
+  CHECK(passed.size() >= 88);
   for (const char* name : {"quantizelinear", "quantizelinear_axis", "dequantizelinear", "dequantizelinear_axis", "qlinearconv", "qlinearmatmul_2D",
                            "qlinearmatmul_3D", "convinteger_with_padding", "convinteger_without_padding", "matmulinteger"})
     CHECK(passed.count(std::string("node/") + name) == 1);

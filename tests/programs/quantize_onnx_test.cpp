@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <catch.hpp>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -36,8 +37,8 @@ struct Job {
     return " --model " + path("net.onnx") + " --images " + path("pictures") + " --calibrate " + path("pictures");
   }
   /// The program's exit code; what it says goes to files.
-  int run(const std::string& arguments) const {
-    const std::string command = std::string(TRIMTAB_QUANTIZE_ONNX) + arguments + " >" + path("out") + " 2>" + path("err");
+  int run(const std::string& arguments, const std::string& program = TRIMTAB_QUANTIZE_ONNX) const {
+    const std::string command = program + arguments + " >" + path("out") + " 2>" + path("err");
     const int status = std::system(command.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
@@ -133,4 +134,44 @@ TEST_CASE("quantize_onnx: bad input is one line and exit code 1, a bad command l
   CHECK(job.run(job.inputs() + " --weights diagonal --scheme symmetric") == 2);
   CHECK(job.run(job.inputs() + mode + " --no-such-option") == 2);
   CHECK(job.run(" --help") == 0);
+}
+
+TEST_CASE("quantize_onnx --out, run_int8: the file that one writes the other one runs, in either form", "[programs]") {
+  const Job job;
+  std::ofstream(job.path("classes.csv")) << "class_index,synset,name\n0,n0,zero\n7,n7,\"seven, or so\"\n";
+  const std::string pictures = ' ' + job.path("pictures/p0.png") + ' ' + job.path("pictures/p5.png");
+  std::string first;
+  for (const std::string form : {"qdq", "qoperator"}) {
+    REQUIRE(job.run(job.inputs() + " --weights vector --scheme asymmetric --quiet --format " + form + " --out " + job.path("int8.onnx")) == 0);
+    REQUIRE(job.run(' ' + job.path("int8.onnx") + pictures + " --top 10 --classes " + job.path("classes.csv") + " --json " + job.path("run.json"),
+                    TRIMTAB_RUN_INT8) == 0);
+    const auto json = nlohmann::json::parse(job.text("run.json"));
+    REQUIRE(json.size() == 2);
+    REQUIRE(json[0]["top"].size() == 10);
+    double sum = 0;
+    for (const auto& one : json[0]["top"]) {
+      sum += one["probability"].get<double>();
+      if (one["class"] == 7) CHECK(one["name"] == "\"seven, or so\"");
+      if (one["class"] == 1) CHECK(one["name"] == "class 1");
+    }
+    CHECK(std::abs(sum - 1) < 1e-9);
+    CHECK_THAT(job.text("out"), ContainsSubstring("p5.png") && ContainsSubstring("zero"));
+    CHECK((first.empty() || first == job.text("run.json")));
+    first = job.text("run.json");
+  }
+  // Changed weights: the file's own test notices.
+  std::string bytes = job.text("int8.onnx");
+  for (std::size_t i = 0; i < 64; ++i) bytes[bytes.size() / 2 + i] = static_cast<char>(bytes[bytes.size() / 2 + i] ^ 0x40);
+  std::ofstream(job.path("changed.onnx"), std::ios::binary) << bytes;
+  const std::string bad[] = {job.path("changed.onnx") + pictures, job.path("net.onnx") + pictures, job.path("missing.onnx") + pictures,
+                             job.path("int8.onnx") + ' ' + job.path("labels.csv"), job.path("int8.onnx") + pictures + " --classes " + job.path("net.onnx"),
+                             job.path("int8.onnx") + pictures + " --preprocess 1"};
+  for (const std::string& arguments : bad) {
+    CAPTURE(arguments);
+    CHECK(job.run(' ' + arguments, TRIMTAB_RUN_INT8) == 1);
+    CHECK(job.text("err").starts_with("run_int8: "));
+  }
+  CHECK(job.run("", TRIMTAB_RUN_INT8) == 2);
+  CHECK(job.run(' ' + job.path("int8.onnx") + pictures + " --top 0", TRIMTAB_RUN_INT8) == 2);
+  CHECK(job.run(" --help", TRIMTAB_RUN_INT8) == 0);
 }

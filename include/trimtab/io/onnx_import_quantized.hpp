@@ -243,11 +243,26 @@ inline void import_cast(OnnxImport& import, const ::onnx::NodeProto& node) {
   import.define(node, import.activation(node, 0));
 }
 
-/// An integer layer times constants: its scales.
+/// An integer layer times constants: its scales. Dequantized codes at scale 1 times one constant: codes dequantized at that scale.
 inline void import_mul(OnnxImport& import, const ::onnx::NodeProto& node) {
   require_attributes(node, {});
   OnnxImport::require_input_count(node, 2, 2);
   const int variable = import.is_activation(node, 0) ? 0 : 1;
+  if (import.is_activation(node, variable) && !import.is_activation(node, 1 - variable)) {
+    OnnxActivation x = import.activation(node, variable);
+    const auto found = import.quantization.dequantize.find(x.node);
+    if (found != import.quantization.dequantize.end() && found->second.scale == 1) {
+      OnnxGrid grid = found->second;
+      const std::vector<float> factor = layer_constants<float>(import, node, 1 - variable, x);
+      grid.scale = factor[0];
+      if (factor.size() != 1 || !(grid.scale > 0) || !std::isfinite(grid.scale))
+        throw unsupported_error(message(describe(node), " of codes by anything but one positive number"));
+      x.node = import.network[x.node].inputs[0];
+      import.define(node, x, Clip{});
+      import.quantization.dequantize[std::get<OnnxActivation>(import.values.at(node.output(0))).node] = grid;
+      return;
+    }
+  }
   OnnxLayer* layer = sole_sums(import, node, variable);
   if (layer == nullptr || import.is_activation(node, 1 - variable) || layer->scale != std::vector<float>{1})
     throw unsupported_error(message(describe(node), " is supported once, of a ConvInteger or MatMulInteger and constants"));

@@ -208,6 +208,13 @@ inline void import_constant(OnnxImport& import, const ::onnx::NodeProto& node) {
 /// Hands its input on.
 inline void import_identity(OnnxImport& import, const ::onnx::NodeProto& node) {
   if (node.op_type() == "Identity") require_attributes(node, {});
+  if (node.op_type() == "Dropout" && OnnxImport::has_input(node, 2)) {
+    const ::onnx::TensorProto& training = import.constant(node, 2);
+    const std::string& raw = training.raw_data();
+    if (training.data_type() != ::onnx::TensorProto::BOOL || declared_count(training) != 1 ||
+        (training.has_raw_data() ? raw != std::string(1, '\0') : training.int32_data_size() != 1 || training.int32_data(0) != 0))
+      throw unsupported_error(message(describe(node), " in training mode"));
+  }
   import.define(node, import.value(node, 0));
 }
 

@@ -13,6 +13,7 @@
 
 namespace trimtab {
 
+/// A quantized network as read_quantized_onnx reads it.
 struct QuantizedOnnxModel {
   LoweredNetwork network;
   std::map<std::string, std::string> metadata;

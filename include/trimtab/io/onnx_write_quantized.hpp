@@ -70,6 +70,13 @@ class OnnxQuantizedExport : public OnnxGraphWriter {
     return found->second;
   }
   std::string real(std::size_t i = 0) { return real(i, in(i).scale); }
+  /// float(code - zero_point) * (scale / scale_y): input i in steps of this node's grid, rounded once. A DequantizeLinear at that scale would
+  /// give the same, but ONNX Runtime replaces it, with what follows, by an operator of its own rounding.
+  std::string steps(std::size_t i) {
+    const std::string y = value("steps");
+    add("Mul", y, {real(i, 1), scale(in(i).scale / node().grid.scale)}, y);
+    return y;
+  }
 
   /// A value of this node on its way to codes.
   std::string value(const char* what) { return unique(name() + '/' + what); }
@@ -238,12 +245,12 @@ class OnnxQuantizedExport : public OnnxGraphWriter {
     return y;
   }
 
-  /// float(a - z_a) * m_a + float(b - z_b) * m_b, m = scale / scale_y, is what DequantizeLinear at the scales m and Add compute.
+  /// float(a - z_a) * m_a + float(b - z_b) * m_b, m = scale / scale_y.
   void write(const Add&) {
-    const std::string y = value(form_ == OnnxForm::qdq ? "real" : "steps");
-    const float unit = form_ == OnnxForm::qdq ? 1 : node().grid.scale;
-    add("Add", y, {real(0, in(0).scale / unit), real(1, in(1).scale / unit)}, y);
-    quantize(y, node().grid.scale / unit);
+    const bool qdq = form_ == OnnxForm::qdq;
+    const std::string a = qdq ? real(0) : steps(0), b = qdq ? real(1) : steps(1), y = value("sum");
+    add("Add", y, {a, b}, y);
+    quantize(y, qdq ? node().grid.scale : 1);
   }
   /// Codes on the output's grid stand side by side as they are; others are brought there first, as Add's are.
   void write(const Concat&) {
@@ -256,7 +263,7 @@ class OnnxQuantizedExport : public OnnxGraphWriter {
         parts.push_back(codes(i));
       } else {
         parts.push_back(value("part"));
-        add("QuantizeLinear", parts.back(), {real(i, in(i).scale / grid.scale), scale(1), zero_point(grid.zero_point)}, parts.back());
+        add("QuantizeLinear", parts.back(), {steps(i), scale(1), zero_point(grid.zero_point)}, parts.back());
       }
     }
     const std::string y = form_ == OnnxForm::qdq ? value("real") : unique(name());

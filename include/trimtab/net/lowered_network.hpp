@@ -14,7 +14,7 @@
 
 namespace trimtab {
 
-/// Layers with weights. `extent` is the weights': O KH KW I/groups, KH KW C, O I.
+/// A convolution; `extent` is that of its weights, O KH KW I/groups.
 struct LoweredConv2d {
   LoweredLayer layer;
   Extents extent;
@@ -22,12 +22,14 @@ struct LoweredConv2d {
   std::size_t groups = 1;
 };
 /// See LoweredConv2d.
+/// A depthwise convolution; `extent` is that of its weights, KH KW C.
 struct LoweredDepthwiseConv2d {
   LoweredLayer layer;
   Extents extent;
   WindowOptions window = {};
 };
 /// See LoweredConv2d.
+/// A linear layer; `extent` is that of its weights, O I.
 struct LoweredLinear {
   LoweredLayer layer;
   Extents extent;
@@ -69,10 +71,12 @@ inline int8::PackedConv2d pack(const LoweredConv2d& l) {
   return int8::pack_conv2d(TensorView<const std::int8_t>(l.layer.codes.data(), l.extent), l.groups, l.layer.zero_point);
 }
 /// The same of a depthwise convolution.
+/// The same for a depthwise convolution. Throws as pack_depthwise_conv2d does.
 inline int8::PackedDepthwise pack(const LoweredDepthwiseConv2d& l) {
   return int8::pack_depthwise_conv2d(TensorView<const std::int8_t>(l.layer.codes.data(), l.extent), l.layer.zero_point);
 }
 /// The same of a linear layer.
+/// The same for a linear layer. Throws as pack_linear does.
 inline int8::PackedConv2d pack(const LoweredLinear& l) {
   return int8::pack_linear(TensorView<const std::int8_t>(l.layer.codes.data(), l.extent), l.layer.zero_point);
 }
