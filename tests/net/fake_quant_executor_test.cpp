@@ -28,7 +28,7 @@ auto rows_of(const Array& pictures) {
 TEST_CASE("FakeQuantExecutor: every code equals that of naive loops over 64-bit integers", "[net]") {
   const Network n = test::small_network();
   const Array x = test::random_pictures(n, 3, 11);
-  for (const QuantizationOptions& options : all_modes) {
+  for (const QuantizationOptions& options : test::every_mode()) {
     QuantizedNetwork q = quantized(n, options);
     for (unsigned seed : {0U, 1U}) {
       if (seed != 0) scramble_factors(q, seed);
@@ -36,7 +36,7 @@ TEST_CASE("FakeQuantExecutor: every code equals that of naive loops over 64-bit 
       executor.forward(x);
       const auto expected = test::naive_codes(q, x);
       for (NodeId id = 0; id < n.size(); ++id) {
-        CAPTURE(int(options.weights), int(options.scheme), options.weight_bits, seed, id, n[id].name);
+        CAPTURE(int(options.weights), int(options.scheme), options.weight_bits, int(options.requantizer), seed, id, n[id].name);
         const std::vector<int> got(executor.bytes(id).begin(), executor.bytes(id).end());
         CHECK(got == expected[id]);
       }
@@ -48,7 +48,7 @@ TEST_CASE("FakeQuantExecutor: gradients of every factor equal the chain rule ove
   const Network n = test::small_network();
   const Array x = test::random_pictures(n, 3, 12);
   const bool pointwise = GENERATE(false, true);
-  for (const QuantizationOptions& options : all_modes) {
+  for (const QuantizationOptions& options : test::every_mode()) {
     QuantizedNetwork q = quantized(n, options);
     if (pointwise) add_pointwise_factors(q);
     scramble_factors(q, 5);
@@ -63,7 +63,7 @@ TEST_CASE("FakeQuantExecutor: gradients of every factor equal the chain rule ove
     double largest = 0;
     for (const double g : expected) largest = std::max(largest, std::abs(g));
     for (std::size_t i = 0; i < got.size(); ++i) {
-      CAPTURE(pointwise, int(options.weights), int(options.scheme), options.weight_bits, i);
+      CAPTURE(pointwise, int(options.weights), int(options.scheme), options.weight_bits, int(options.requantizer), i);
       CHECK(double(got[i]) == Approx(expected[i]).epsilon(1e-3).margin(1e-4 * largest));
     }
   }

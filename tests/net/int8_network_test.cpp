@@ -9,7 +9,7 @@ using namespace trimtab;
 TEST_CASE("Int8Network: every code of every node equals the trained network's, on every ISA and number of threads", "[net]") {
   const Network n = test::small_network();
   const Array x = test::random_pictures(n, 3, 11);
-  for (const QuantizationOptions& options : test::all_modes) {
+  for (const QuantizationOptions& options : test::every_mode()) {
     QuantizedNetwork q = test::quantized(n, options);
     test::scramble_factors(q, 9);
     for (const Isa isa : available_isas())
@@ -17,7 +17,7 @@ TEST_CASE("Int8Network: every code of every node equals the trained network's, o
         const ScopedIsa scope(isa);
         const ScopedThreads several(count);
         const auto difference = verify(q, x);
-        CAPTURE(name(isa), count, int(options.weights), int(options.scheme), options.weight_bits);
+        CAPTURE(name(isa), count, int(options.weights), int(options.scheme), options.weight_bits, int(options.requantizer));
         CHECK_FALSE(difference.has_value());
       }
   }

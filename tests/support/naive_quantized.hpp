@@ -83,6 +83,10 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
       const auto scale = [&](std::size_t i) { return byte_grid(q, node.inputs[i]).scale; };
       std::vector<float> steps(size);
       std::vector<int> kept;
+      std::vector<std::int64_t> whole;  // steps as integers alone give them, where the network does without floats
+      const bool fixed = q.requantizer == Requantizer::fixed_point;
+      // The product in steps of the output's grid, times 2^20 where two of them are added (TFLite's ADD).
+      const auto twice = [](std::int64_t v, double m) { return multiply_twice(static_cast<std::int32_t>(v), fixed_point(m)); };
       if (detail::has_weights(node.op)) {
         std::vector<std::int64_t> acc(size);
         detail::with_weights(node.op, [&](const auto& own) {
@@ -96,6 +100,15 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
           });
           for (std::size_t i = 0; i < size; ++i)
             steps[i] = static_cast<float>(static_cast<std::int32_t>(acc[i])) * (scale(0) * w_grid(i % channels).scale / grid.scale);
+          for (std::size_t i = 0; fixed && i < size; ++i) {
+            const bool uint8 = q.weight[id]->grid(0).codes.qmin != -q.weight[id]->grid(0).codes.qmax;
+            const bool one_scale = uint8 || (std::holds_alternative<Linear>(node.op) && q.weight[id]->channels() == 1);
+            const float s_w = w_grid(i % channels).scale;
+            const double product = one_scale ? double(scale(0) * s_w) : double(scale(0)) * double(s_w);
+            const bool rounds_twice = uint8 || std::holds_alternative<DepthwiseConv2d>(node.op);
+            whole.push_back(multiply(static_cast<std::int32_t>(acc[i]), fixed_point(product / double(grid.scale)),
+                                     rounds_twice ? FixedPointRounding::twice : FixedPointRounding::once));
+          }
         });
       } else if (std::holds_alternative<Input>(node.op)) {
         for (std::size_t i = 0; i < size; ++i) steps[i] = x.data()[b * size + i] / grid.scale;
@@ -104,13 +117,21 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
           const float from_a = static_cast<float>(input(0, i)) * (scale(0) / grid.scale);
           const float from_b = static_cast<float>(input(1, i)) * (scale(1) / grid.scale);
           steps[i] = from_a + from_b;
+          const double t = 2 * double(std::max(scale(0), scale(1)));
+          if (fixed)
+            whole.push_back(twice(twice(input(0, i) << 20, double(scale(0)) / t) + twice(input(1, i) << 20, double(scale(1)) / t),
+                                  t / (double(1 << 20) * double(grid.scale))));
         }
       } else if (std::holds_alternative<Concat>(node.op)) {
         std::size_t begin = 0;
+        if (fixed) whole.resize(size);
         for (std::size_t k = 0; k < node.inputs.size(); ++k) {
           const std::size_t channels = n[node.inputs[k]].extent.back();
-          for (std::size_t i = 0; i < element_count(n[node.inputs[k]].extent); ++i)
-            steps[i / channels * node.extent.back() + begin + i % channels] = static_cast<float>(input(k, i)) * (scale(k) / grid.scale);
+          for (std::size_t i = 0; i < element_count(n[node.inputs[k]].extent); ++i) {
+            const std::size_t to = i / channels * node.extent.back() + begin + i % channels;
+            steps[to] = static_cast<float>(input(k, i)) * (scale(k) / grid.scale);
+            if (fixed) whole[to] = twice(input(k, i), double(scale(k)) / double(grid.scale));
+          }
           begin += channels;
         }
       } else if (std::holds_alternative<AveragePool>(node.op) || std::holds_alternative<GlobalAveragePool>(node.op)) {
@@ -120,6 +141,9 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
           count[o] = static_cast<std::int64_t>(of);
         });
         for (std::size_t i = 0; i < size; ++i) steps[i] = static_cast<float>(sum[i]) * (scale(0) / (grid.scale * static_cast<float>(count[i])));
+        // The mean of TFLite's codes, ties away from their 0, less the zero point.
+        const std::int64_t zero = grid.zero_point - code_origin(q);
+        for (std::size_t i = 0; fixed && i < size; ++i) whole.push_back(std::llround(double(sum[i] + count[i] * zero) / double(count[i])) - zero);
       } else if (std::holds_alternative<MaxPool>(node.op)) {
         kept.assign(size, -1000);
         for_each_pooled(n, id, [&](std::size_t o, std::size_t i, std::size_t) {
@@ -129,8 +153,8 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
         for (std::size_t i = 0; i < size; ++i) kept.push_back(int(input(0, i)) + grid.zero_point);
       }
       for (std::size_t i = 0; i < size; ++i) {
-        const double held = std::clamp(double(kept.empty() ? steps[i] : float(kept[i] - grid.zero_point)), double(grid.codes.qmin - grid.zero_point),
-                                       double(grid.codes.qmax - grid.zero_point));
+        const double exact = whole.empty() ? kept.empty() ? double(steps[i]) : double(kept[i] - grid.zero_point) : double(whole[i]);
+        const double held = std::clamp(exact, double(grid.codes.qmin - grid.zero_point), double(grid.codes.qmax - grid.zero_point));
         run.bytes[id].push_back(int(std::nearbyint(held)) + grid.zero_point);
         if (kept.empty()) run.steps[id].push_back(double(steps[i]));
       }

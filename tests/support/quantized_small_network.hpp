@@ -37,4 +37,14 @@ inline const auto all_modes = {QuantizationOptions{WeightMode::scalar, Scheme::s
                                QuantizationOptions{WeightMode::vector, Scheme::symmetric, 4, 6},
                                QuantizationOptions{WeightMode::scalar, Scheme::asymmetric, 2, 3}};
 
+/// all_modes with either requantizer.
+inline std::vector<QuantizationOptions> every_mode() {
+  std::vector<QuantizationOptions> modes(all_modes);
+  for (QuantizationOptions mode : all_modes) {
+    mode.requantizer = Requantizer::fixed_point;
+    modes.push_back(mode);
+  }
+  return modes;
+}
+
 }  // namespace trimtab::test

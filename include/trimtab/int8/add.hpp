@@ -2,10 +2,13 @@
 /// \file
 /// Residual addition of 8-bit codes.
 
+#include <algorithm>
+#include <array>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/core/tensor_view.hpp>
 #include <trimtab/int8/code_map.hpp>
 #include <trimtab/int8/kernel_table.hpp>
+#include <trimtab/quant/fixed_point.hpp>
 
 namespace trimtab::int8 {
 
@@ -48,6 +51,33 @@ void add(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float
   detail::run_add({detail::add_input(from_a, grid_a, grid_y.scale), detail::add_input(from_b, grid_b, grid_y.scale), count, nullptr,
                    reinterpret_cast<std::uint8_t*>(to), static_cast<std::uint8_t>(shift), grid_y.zero_point + shift, grid_y.codes.qmin + shift,
                    grid_y.codes.qmax + shift});
+}
+
+/// The same in integers, as TFLite's ADD. With t = 2 * max(s_a, s_b) and every product rounded by multiply_twice:
+///   y = clamp(z_y + ((a - z_a) * 2^20 * (s_a / t) + (b - z_b) * 2^20 * (s_b / t)) * (t / (2^20 * s_y)), lo, hi)
+/// The inputs' 20 more bits keep what a common scale would lose; both terms stay below 2^28. Throws as add does.
+template <Tensor A, Tensor B, Tensor Y>
+void add_fixed_point(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float>& grid_b, const Affine<float>& grid_y, Y&& y) {
+  using Code = value_t<Y>;
+  const auto [count, from_a, from_b, to] = detail::same_extents(a, b, y, "add_fixed_point");
+  detail::steps_to_code<Code>(grid_y, "add_fixed_point");  // checks the grid
+  const double t = 2 * double(std::max(grid_a.scale, grid_b.scale));
+  const FixedPointMultiplier m = fixed_point(t / (0x1p20 * double(grid_y.scale)));
+  const auto term = [t](const Affine<float>& grid) {
+    std::array<std::int32_t, 384> terms;  // of codes -128 .. 255
+    const FixedPointMultiplier scale = fixed_point(double(grid.scale) / t);
+    for (std::int32_t q = -128; q < 256; ++q) terms[static_cast<std::size_t>(q + 128)] = multiply_twice((q - grid.zero_point) * (1 << 20), scale);
+    return terms;
+  };
+  const auto terms_a = term(grid_a), terms_b = term(grid_b);
+  const auto* const pa = from_a;
+  const auto* const pb = from_b;
+  auto* const py = to;
+  parallel_ranges(count, detail::map_grain, [&](std::size_t begin, std::size_t end) {
+    const FixedPointRequantize to_code{std::span(&m, 1), FixedPointRounding::twice, grid_y.zero_point, grid_y.codes.qmin, grid_y.codes.qmax};
+    for (std::size_t i = begin; i < end; ++i)
+      py[i] = static_cast<Code>(to_code(terms_a[static_cast<std::size_t>(pa[i] + 128)] + terms_b[static_cast<std::size_t>(pb[i] + 128)], 0));
+  });
 }
 
 }  // namespace trimtab::int8

@@ -5,6 +5,7 @@
 #include <array>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/int8/code_map.hpp>
+#include <trimtab/quant/fixed_point.hpp>
 
 namespace trimtab::int8 {
 
@@ -15,16 +16,14 @@ struct ConcatInput {
   Affine<float> grid;         ///< what they stand for
 };
 
-/// y[.., c] = z_y + round_half_even(clamp(float(q - z) * m, lo - z_y, hi - z_y)), m = s / s_y, of the inputs' codes q side by
-/// side along the last axis. Where an input's grid is the output's, its codes are copied unless y clamps them.
-/// Throws shape_error when other axes differ or the channels do not add up, value_error when the grid does not fit y's type.
-template <class T, Tensor Y>
-void concat(std::span<const ConcatInput<T>> inputs, const Affine<float>& grid_y, Y&& y) {
+namespace detail {
+
+/// The inputs' codes side by side, each through a table by byte: code_of(grid) gives the function from an input's code to one of y.
+template <class T, Tensor Y, class CodeOf>
+void concat(std::span<const ConcatInput<T>> inputs, Y& y, const CodeOf& code_of, const char* what) {
   using Code = value_t<Y>;
   using ::trimtab::detail::message;
-  const char* what = "concat";
   const auto yv = ::trimtab::detail::dense_view(y, view(y).rank(), what);
-  const StepsToCode to_code = detail::steps_to_code<Code>(grid_y, what);
   if (yv.rank() == 0) throw shape_error(message(what, ": expected rank 1 or more"));
   std::size_t channels = 0;
   for (const ConcatInput<T>& in : inputs) {
@@ -42,19 +41,43 @@ void concat(std::span<const ConcatInput<T>> inputs, const Affine<float>& grid_y,
   std::size_t begin = 0;
   for (const ConcatInput<T>& in : inputs) {
     const std::size_t width = in.codes.extent.back();
-    const float m = in.grid.scale / grid_y.scale;
+    const auto to_code = code_of(in.grid);
     std::array<Code, 256> code;  // by byte
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      const std::int32_t q = static_cast<T>(byte);
-      code[byte] = static_cast<Code>(to_code(static_cast<float>(q - in.grid.zero_point) * m));
-    }
-    parallel_ranges(pixels, detail::map_grain / channels + 1, [&](std::size_t first, std::size_t last) {
+    for (std::size_t byte = 0; byte < 256; ++byte) code[byte] = static_cast<Code>(to_code(static_cast<T>(byte)));
+    parallel_ranges(pixels, map_grain / channels + 1, [&](std::size_t first, std::size_t last) {
       for (std::size_t p = first; p < last; ++p)
         for (std::size_t c = 0; c < width; ++c)
           yv.data[p * channels + begin + c] = code[static_cast<std::uint8_t>(in.codes.data[p * width + c])];
     });
     begin += width;
   }
+}
+
+}  // namespace detail
+
+/// y[.., c] = z_y + round_half_even(clamp(float(q - z) * m, lo - z_y, hi - z_y)), m = s / s_y, of the inputs' codes q side by
+/// side along the last axis. Where an input's grid is the output's, its codes are copied unless y clamps them.
+/// Throws shape_error when other axes differ or the channels do not add up, value_error when the grid does not fit y's type.
+template <class T, Tensor Y>
+void concat(std::span<const ConcatInput<T>> inputs, const Affine<float>& grid_y, Y&& y) {
+  const StepsToCode to_code = detail::steps_to_code<value_t<Y>>(grid_y, "concat");
+  const auto code_of = [&](const Affine<float>& grid) {
+    return [=, zero_point = grid.zero_point, m = grid.scale / grid_y.scale](std::int32_t q) { return to_code(static_cast<float>(q - zero_point) * m); };
+  };
+  detail::concat(inputs, y, code_of, "concat");
+}
+
+/// The same in integers, as TFLite's QUANTIZE followed by CONCATENATION: y[.., c] = clamp(z_y + multiply_twice(q - z, m), lo, hi), m = s / s_y
+/// in fixed point. Throws as concat does.
+template <class T, Tensor Y>
+void concat_fixed_point(std::span<const ConcatInput<T>> inputs, const Affine<float>& grid_y, Y&& y) {
+  detail::steps_to_code<value_t<Y>>(grid_y, "concat_fixed_point");  // checks the grid
+  const auto code_of = [&](const Affine<float>& grid) {
+    return [m = fixed_point(double(grid.scale) / double(grid_y.scale)), zero_point = grid.zero_point, to = grid_y](std::int32_t q) {
+      return FixedPointRequantize{std::span(&m, 1), FixedPointRounding::twice, to.zero_point, to.codes.qmin, to.codes.qmax}(q - zero_point, 0);
+    };
+  };
+  detail::concat(inputs, y, code_of, "concat_fixed_point");
 }
 
 }  // namespace trimtab::int8

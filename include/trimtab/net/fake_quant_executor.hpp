@@ -13,9 +13,11 @@
 #include <vector>
 
 #include <trimtab/int8/add.hpp>
+#include <trimtab/int8/concat.hpp>
 #include <trimtab/int8/conv2d.hpp>
 #include <trimtab/int8/depthwise_conv2d.hpp>
 #include <trimtab/int8/pool.hpp>
+#include <trimtab/int8/requantize.hpp>
 #include <trimtab/net/factors.hpp>
 #include <trimtab/net/float_executor.hpp>
 #include <trimtab/net/lower.hpp>
@@ -68,7 +70,7 @@ class QuantizedWeights {
       to.effective.assign(multiplied->weight.begin(), multiplied->weight.end());
     }
     const L& layer = multiplied ? *multiplied : own;
-    to.lowered = lower_layer(layer, *q_->weight[id], q_->output_grid(in).scale, to.grid.scale);
+    to.lowered = lower_layer(layer, *q_->weight[id], q_->output_grid(in).scale, to.grid.scale, q_->requantizer);
     const auto extent = view(layer.weight).extent;
     const TensorView<const std::int8_t> codes(to.lowered.codes.data(), extent);
     if constexpr (std::is_same_v<L, Conv2d>)
@@ -194,16 +196,20 @@ class FakeQuantExecutor {
                      for (std::size_t i = 0; i < s.steps.size(); ++i) s.steps[i] = x.data()[i] / own.grid.scale;
                    },
                    [&](const Conv2d& l) {
-                     int8::conv2d(bytes_of(in()), grid(in()).zero_point, own.packed, own.lowered.bias, l.window, own.lowered.multiplier, steps,
-                                  workspace_);
+                     run_layer(id, [&](const auto&... out) {
+                       int8::conv2d(bytes_of(in()), grid(in()).zero_point, own.packed, own.lowered.bias, l.window, out..., workspace_);
+                     });
                    },
                    [&](const DepthwiseConv2d& l) {
-                     int8::depthwise_conv2d(bytes_of(in()), grid(in()).zero_point, own.packed_depthwise, own.lowered.bias, l.window,
-                                            own.lowered.multiplier, steps, workspace_);
+                     run_layer(id, [&](const auto&... out) {
+                       int8::depthwise_conv2d(bytes_of(in()), grid(in()).zero_point, own.packed_depthwise, own.lowered.bias, l.window, out...,
+                                              workspace_);
+                     });
                    },
                    [&](const Linear&) {
-                     int8::linear(bytes_of(in()), grid(in()).zero_point, own.packed, own.lowered.bias, own.lowered.multiplier, steps,
-                                  workspace_);
+                     run_layer(id, [&](const auto&... out) {
+                       int8::linear(bytes_of(in()), grid(in()).zero_point, own.packed, own.lowered.bias, out..., workspace_);
+                     });
                    },
                    [&](const Add&) { int8::add_steps(bytes_of(in()), grid(in()), bytes_of(in(1)), grid(in(1)), own.grid.scale, steps); },
                    [&](const Concat&) {
@@ -220,7 +226,57 @@ class FakeQuantExecutor {
                    [&](const GlobalAveragePool&) { int8::global_average_pool_steps(bytes_of(in()), grid(in()), own.grid.scale, steps); },
                    [](const auto&) {}},
                node.op);
-    steps_to_bytes(s.steps.data(), s.steps.size(), own.grid, s.bytes.data());
+    if (q_->requantizer == Requantizer::fixed_point && !std::holds_alternative<Input>(node.op))
+      fixed_point_codes(id);
+    else
+      steps_to_bytes(s.steps.data(), s.steps.size(), own.grid, s.bytes.data());
+  }
+
+  /// Steps of a layer with weights: run(multiplier, steps) or, where integers alone make the codes, run(accumulators) and from these both.
+  template <class Run>
+  void run_layer(NodeId id, const Run& run) {
+    State& s = nodes_[id];
+    const Extents extent = batch_extent(id);
+    const TensorView<float> steps(s.steps.data(), extent);
+    const std::span<const float> multiplier = layer(id).lowered.multiplier;
+    if (q_->requantizer == Requantizer::float32) {
+      run(multiplier, steps);
+      return;
+    }
+    accumulators_.resize(s.steps.size());
+    const std::size_t channels = extent.back();
+    run(TensorView<std::int32_t>(accumulators_.data(), extent));
+    parallel_ranges(accumulators_.size(), std::size_t{1} << 14, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) s.steps[i] = static_cast<float>(accumulators_[i]) * multiplier[i % channels];
+    });
+  }
+
+  /// A node's bytes as integers alone give them, from its accumulators or its inputs' bytes; its steps are there already.
+  void fixed_point_codes(NodeId id) {
+    const Node& node = network()[id];
+    const Layer& own = layer(id);
+    const TensorView<std::uint8_t> y(nodes_[id].bytes.data(), batch_extent(id));
+    const auto x = [&](std::size_t i = 0) { return bytes_of(node.inputs[i]); };
+    const auto grid_in = [&](std::size_t i = 0) -> const Affine<float>& { return grid(node.inputs[i]); };
+    const auto average_pool = [&](std::size_t kernel_h, std::size_t kernel_w, const WindowOptions& window, bool count_include_pad) {
+      int8::average_pool_fixed_point(x(), grid_in().zero_point, code_origin(*q_), kernel_h, kernel_w, window, count_include_pad, own.grid.codes, y);
+    };
+    std::visit(detail::Overload{[&](const Add&) { int8::add_fixed_point(x(0), grid_in(0), x(1), grid_in(1), own.grid, y); },
+                                [&](const Concat&) {
+                                  std::vector<int8::ConcatInput<std::uint8_t>> parts;
+                                  for (std::size_t i = 0; i < node.inputs.size(); ++i) parts.push_back({x(i), grid_in(i)});
+                                  int8::concat_fixed_point(std::span<const int8::ConcatInput<std::uint8_t>>(parts), own.grid, y);
+                                },
+                                [&](const AveragePool& l) { average_pool(l.kernel_h, l.kernel_w, l.window, l.count_include_pad); },
+                                [&](const GlobalAveragePool&) { average_pool(x().extent[1], x().extent[2], {}, true); },
+                                [&](const auto&) {
+                                  const TensorView<const std::int32_t> accumulators(accumulators_.data(), y.extent);
+                                  int8::requantize(accumulators,
+                                                   FixedPointRequantize{own.lowered.fixed_point, own.lowered.rounding, own.grid.zero_point,
+                                                                        own.grid.codes.qmin, own.grid.codes.qmax},
+                                                   y);
+                                }},
+               node.op);
   }
 
   /// steps = float(x - zero_point) * (scale / scale_y), rows of `columns` written `stride` apart: one input of a Concat.
@@ -408,6 +464,7 @@ class FakeQuantExecutor {
   Array output_;
   std::vector<std::vector<float>> spare_;  // gradients' buffers that no node holds
   std::vector<float> reals_, grad_weight_;
+  std::vector<std::int32_t> accumulators_;  // of the layer under way, in fixed point
   int8::Workspace workspace_;
 };
 

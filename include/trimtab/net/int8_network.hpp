@@ -13,6 +13,7 @@
 #include <trimtab/int8/conv2d.hpp>
 #include <trimtab/int8/depthwise_conv2d.hpp>
 #include <trimtab/int8/pool.hpp>
+#include <trimtab/int8/requantize.hpp>
 #include <trimtab/net/arena.hpp>
 #include <trimtab/net/lowered_network.hpp>
 
@@ -26,6 +27,7 @@ class Int8Network {
   class Workspace {
     friend class Int8Network;
     std::vector<std::uint8_t> arena_;
+    std::vector<std::int32_t> accumulators_;  // of one layer, in fixed point
     int8::Workspace kernels_;
   };
 
@@ -33,7 +35,8 @@ class Int8Network {
   explicit Int8Network(const QuantizedNetwork& q) : Int8Network(lower(q)) {}
 
   /// Packs every layer. Throws as `pack` does.
-  explicit Int8Network(const LoweredNetwork& n) : input_(n.input), output_(n.output), output_grid_(n.output_grid) {
+  explicit Int8Network(const LoweredNetwork& n)
+      : requantizer_(n.requantizer), code_origin_(n.code_origin), input_(n.input), output_(n.output), output_grid_(n.output_grid) {
     std::vector<std::size_t> buffer_of(n.nodes.size());
     std::vector<Lifetime> lifetimes;
     for (NodeId id = 0; id < n.nodes.size(); ++id) {
@@ -88,22 +91,27 @@ class Int8Network {
   std::size_t arena_bytes() const { return plan_.bytes; }
 
  private:
+  /// What a layer has beside its weights.
+  struct Scaling {
+    std::vector<std::int32_t> bias;
+    std::vector<float> multiplier;
+    std::vector<FixedPointMultiplier> fixed_point;
+    FixedPointRounding rounding;
+    explicit Scaling(const LoweredLayer& l) : bias(l.bias), multiplier(l.multiplier), fixed_point(l.fixed_point), rounding(l.rounding) {}
+  };
   struct Convolution {
     int8::PackedConv2d weight;
     WindowOptions window;
-    std::vector<std::int32_t> bias;
-    std::vector<float> multiplier;
+    Scaling scaling;
   };
   struct Depthwise {
     int8::PackedDepthwise weight;
     WindowOptions window;
-    std::vector<std::int32_t> bias;
-    std::vector<float> multiplier;
+    Scaling scaling;
   };
   struct FullyConnected {
     int8::PackedConv2d weight;
-    std::vector<std::int32_t> bias;
-    std::vector<float> multiplier;
+    Scaling scaling;
   };
   using Kernel = std::variant<Input, Convolution, Depthwise, FullyConnected, Add, Concat, AveragePool, MaxPool, GlobalAveragePool, Clip, Flatten>;
   struct Step {
@@ -122,15 +130,9 @@ class Int8Network {
   }
 
   static Kernel make_kernel(const LoweredOperator& op) {
-    return std::visit(detail::Overload{[](const LoweredConv2d& l) -> Kernel {
-                                         return Convolution{pack(l), l.window, l.layer.bias, l.layer.multiplier};
-                                       },
-                                       [](const LoweredDepthwiseConv2d& l) -> Kernel {
-                                         return Depthwise{pack(l), l.window, l.layer.bias, l.layer.multiplier};
-                                       },
-                                       [](const LoweredLinear& l) -> Kernel {
-                                         return FullyConnected{pack(l), l.layer.bias, l.layer.multiplier};
-                                       },
+    return std::visit(detail::Overload{[](const LoweredConv2d& l) -> Kernel { return Convolution{pack(l), l.window, Scaling(l.layer)}; },
+                                       [](const LoweredDepthwiseConv2d& l) -> Kernel { return Depthwise{pack(l), l.window, Scaling(l.layer)}; },
+                                       [](const LoweredLinear& l) -> Kernel { return FullyConnected{pack(l), Scaling(l.layer)}; },
                                        [](const auto& other) -> Kernel { return other; }},
                       op);
   }
@@ -151,8 +153,24 @@ class Int8Network {
     const auto x = [&](std::size_t i = 0) { return TensorView<const std::uint8_t>(bytes(step.inputs[i].node, batch, workspace)); };
     const auto grid = [&](std::size_t i = 0) { return step.inputs[i].grid(); };
     const TensorView<std::uint8_t> y(workspace.arena_.data() + batch * plan_.offset[step.buffer], with_batch(batch, step.extent));
-    const auto requantize = [&](const std::vector<float>& multiplier) {
-      return Requantize{multiplier, step.grid.zero_point, step.grid.codes.qmin, step.grid.codes.qmax};
+    const CodeRange codes = step.grid.codes;
+    const bool fixed_point = requantizer_ == Requantizer::fixed_point;
+    // layer(requantize, y) has the kernel make the codes, layer(accumulators) leaves that to the stage after it.
+    const auto run_layer = [&](const Scaling& s, const auto& layer) {
+      if (!fixed_point) {
+        layer(Requantize{s.multiplier, step.grid.zero_point, codes.qmin, codes.qmax}, y);
+        return;
+      }
+      if (workspace.accumulators_.size() < y.size()) workspace.accumulators_.resize(y.size());
+      const TensorView<std::int32_t> accumulators(workspace.accumulators_.data(), y.extent);
+      layer(accumulators);
+      int8::requantize(accumulators, FixedPointRequantize{s.fixed_point, s.rounding, step.grid.zero_point, codes.qmin, codes.qmax}, y);
+    };
+    const auto average_pool = [&](std::size_t kernel_h, std::size_t kernel_w, const WindowOptions& window, bool count_include_pad) {
+      if (fixed_point)
+        int8::average_pool_fixed_point(x(), grid().zero_point, code_origin_, kernel_h, kernel_w, window, count_include_pad, codes, y);
+      else
+        int8::average_pool(x(), grid(), kernel_h, kernel_w, window, count_include_pad, step.grid, y);
     };
     const auto clamp_codes = [&](const std::uint8_t* from, std::size_t count) {
       for (std::size_t i = 0; i < count; ++i)
@@ -161,24 +179,36 @@ class Int8Network {
     std::visit(
         detail::Overload{
             [&](const Convolution& l) {
-              int8::conv2d(x(), grid().zero_point, l.weight, l.bias, l.window, requantize(l.multiplier), y, workspace.kernels_);
+              run_layer(l.scaling, [&](const auto&... out) {
+                int8::conv2d(x(), grid().zero_point, l.weight, l.scaling.bias, l.window, out..., workspace.kernels_);
+              });
             },
             [&](const Depthwise& l) {
-              int8::depthwise_conv2d(x(), grid().zero_point, l.weight, l.bias, l.window, requantize(l.multiplier), y, workspace.kernels_);
+              run_layer(l.scaling, [&](const auto&... out) {
+                int8::depthwise_conv2d(x(), grid().zero_point, l.weight, l.scaling.bias, l.window, out..., workspace.kernels_);
+              });
             },
             [&](const FullyConnected& l) {
-              int8::linear(x(), grid().zero_point, l.weight, l.bias, requantize(l.multiplier), y, workspace.kernels_);
+              run_layer(l.scaling,
+                        [&](const auto&... out) { int8::linear(x(), grid().zero_point, l.weight, l.scaling.bias, out..., workspace.kernels_); });
             },
-            [&](const Add&) { int8::add(x(0), grid(0), x(1), grid(1), step.grid, y); },
+            [&](const Add&) {
+              if (fixed_point)
+                int8::add_fixed_point(x(0), grid(0), x(1), grid(1), step.grid, y);
+              else
+                int8::add(x(0), grid(0), x(1), grid(1), step.grid, y);
+            },
             [&](const Concat&) {
               std::vector<int8::ConcatInput<std::uint8_t>> parts;
               for (std::size_t i = 0; i < step.inputs.size(); ++i) parts.push_back({x(i), grid(i)});
-              int8::concat(std::span<const int8::ConcatInput<std::uint8_t>>(parts), step.grid, y);
+              const std::span<const int8::ConcatInput<std::uint8_t>> all(parts);
+              if (fixed_point)
+                int8::concat_fixed_point(all, step.grid, y);
+              else
+                int8::concat(all, step.grid, y);
             },
-            [&](const AveragePool& l) {
-              int8::average_pool(x(), grid(), l.kernel_h, l.kernel_w, l.window, l.count_include_pad, step.grid, y);
-            },
-            [&](const GlobalAveragePool&) { int8::global_average_pool(x(), grid(), step.grid, y); },
+            [&](const AveragePool& l) { average_pool(l.kernel_h, l.kernel_w, l.window, l.count_include_pad); },
+            [&](const GlobalAveragePool&) { average_pool(x().extent[1], x().extent[2], {}, true); },
             [&](const MaxPool& l) {
               int8::max_pool(x(), l.kernel_h, l.kernel_w, l.window, y);
               clamp_codes(y.data, y.size());
@@ -187,6 +217,8 @@ class Int8Network {
         step.kernel);
   }
 
+  Requantizer requantizer_;
+  std::int32_t code_origin_;
   std::vector<Step> steps_;
   NodeId input_ = 0, output_ = 0;
   Affine<float> output_grid_;

@@ -36,7 +36,22 @@ struct LoweredLayer {
   std::vector<float> scale;              ///< of the weights
   std::vector<std::int32_t> bias;        ///< on the accumulator's grid
   std::vector<float> multiplier;         ///< accumulator to steps of the output
+  std::vector<FixedPointMultiplier> fixed_point;  ///< the same for Requantizer::fixed_point, else empty
+  FixedPointRounding rounding = FixedPointRounding::once;
 };
+
+namespace detail {
+
+inline bool is_asymmetric(const AnyQuantizer& quantizer) { return std::holds_alternative<AdjustableRange<float>>(quantizer.get()); }
+
+}  // namespace detail
+
+/// The byte that stands for TFLite's code 0: 128 in a network of int8 codes, 0 in one of uint8 codes, as asymmetric weights want them.
+inline std::int32_t code_origin(const QuantizedNetwork& q) {
+  for (const std::optional<AnyQuantizer>& weight : q.weight)
+    if (weight && detail::is_asymmetric(*weight)) return 0;
+  return 128;
+}
 
 /// The layer with its weights and biases multiplied by their point-wise factors (paper 4.2), or as it is where there are none.
 template <detail::WeightedLayer L>
@@ -48,9 +63,12 @@ L effective_layer(const L& layer, const PointwiseFactors& factors) {
 }
 
 /// codes = quantize(weight), bias = quantize_bias(bias, scale_x, scale_w) (eq. 20), multiplier = scale_x * scale_w / scale_y in float32.
-/// Throws quantization_range_error when a multiplier leaves the normal numbers.
+/// In fixed point scale_x * scale_w / scale_y is taken in double; where TFLite knows but one weight scale (asymmetric weights, Linear with one
+/// scale) the product is a float32 as there. Its kernels round once in convolutions and linear layers of int8 codes, twice elsewhere.
+/// Throws quantization_range_error when a multiplier leaves the normal numbers, or fixed point's range.
 template <detail::WeightedLayer L>
-LoweredLayer lower_layer(const L& layer, const AnyQuantizer& quantizer, float scale_x, float scale_y) {
+LoweredLayer lower_layer(const L& layer, const AnyQuantizer& quantizer, float scale_x, float scale_y,
+                         Requantizer requantizer = Requantizer::float32) {
   const std::size_t channels = layer.weight.shape(detail::channel_axis(layer));
   LoweredLayer lowered;
   lowered.codes.resize(layer.weight.size());
@@ -69,6 +87,12 @@ LoweredLayer lower_layer(const L& layer, const AnyQuantizer& quantizer, float sc
                                                      " leave float32's normal numbers"));
   }
   if (!any_zero_point) lowered.zero_point.clear();
+  if (requantizer == Requantizer::fixed_point) {
+    const bool asymmetric = detail::is_asymmetric(quantizer), one_scale = asymmetric || (std::is_same_v<L, Linear> && quantizer.channels() == 1);
+    for (const float scale_w : lowered.scale)
+      lowered.fixed_point.push_back(fixed_point((one_scale ? double(scale_x * scale_w) : double(scale_x) * double(scale_w)) / double(scale_y)));
+    if (asymmetric || std::is_same_v<L, DepthwiseConv2d>) lowered.rounding = FixedPointRounding::twice;
+  }
   return lowered;
 }
 

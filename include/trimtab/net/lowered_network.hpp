@@ -64,6 +64,8 @@ struct LoweredNetwork {
   std::vector<LoweredNode> nodes;
   NodeId input = 0, output = 0;
   Affine<float> output_grid;
+  Requantizer requantizer = Requantizer::float32;
+  std::int32_t code_origin = 0;  ///< the byte that stands for TFLite's code 0, which its average pools round away from
 };
 
 /// Packs a layer's codes for the kernels. Throws as pack_conv2d does.
@@ -89,7 +91,8 @@ inline LoweredNetwork lower(const QuantizedNetwork& q) {
   for (NodeId id = 0; id < n.size(); ++id) {
     const Node& node = n[id];
     const auto lowered = [&](const auto& l) {
-      return lower_layer(effective_layer(l, q.pointwise[id]), *q.weight[id], q.output_grid(node.inputs[0]).scale, q.output_grid(id).scale);
+      return lower_layer(effective_layer(l, q.pointwise[id]), *q.weight[id], q.output_grid(node.inputs[0]).scale, q.output_grid(id).scale,
+                         q.requantizer);
     };
     LoweredOperator op = std::visit(
         detail::Overload{
@@ -103,6 +106,8 @@ inline LoweredNetwork lower(const QuantizedNetwork& q) {
     for (const NodeId in : node.inputs) inputs.push_back({in, result.nodes[in].grid.scale, result.nodes[in].grid.zero_point});
     result.nodes.push_back({node.name, std::move(op), std::move(inputs), node.extent, byte_grid(q, id)});
   }
+  result.requantizer = q.requantizer;
+  result.code_origin = code_origin(q);
   result.input = n.input();
   result.output = n.output();
   result.output_grid = result.nodes[result.output].grid;

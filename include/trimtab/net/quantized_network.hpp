@@ -12,6 +12,7 @@
 
 #include <trimtab/net/network.hpp>
 #include <trimtab/net/passes.hpp>
+#include <trimtab/quant/fixed_point.hpp>
 #include <trimtab/quant/threshold.hpp>
 #include <trimtab/transform/quantize_bias.hpp>
 
@@ -71,6 +72,9 @@ struct QuantizationOptions {
   Scheme scheme = Scheme::symmetric;  ///< of weights and activations
   int weight_bits = 8, activation_bits = 8;  ///< 2 to 8
   Bounds<float> alpha = AdjustableThreshold<float>::default_bounds;  ///< of symmetric factors and asymmetric width factors
+  /// fixed_point makes every operator TFLite's: integers only, average pools on their input's grid, and signed activations that use their
+  /// lowest code, -128 of 8 bits, too (docs/tflite.md).
+  Requantizer requantizer = Requantizer::float32;
 };
 
 /// One factor for each weight and each bias of a layer (paper 4.2), clipped to [0.75, 1.25]: small changes that move single values to a
@@ -82,12 +86,13 @@ struct PointwiseFactors {
 
 /// `network` is folded and its clips are fused; `weight[id]` is set for layers with weights, `output[id]` for nodes that put their
 /// result on a grid of their own. Node id's codes lie on the grid of output[grid_of[id]]: pools that pick, Flatten and Clip keep
-/// their input's, and what only feeds a Concat takes the Concat's.
+/// their input's, in fixed point average pools do too, and what only feeds a Concat takes the Concat's.
 struct QuantizedNetwork {
   Network network;  ///< folded and fused
   std::vector<std::optional<AnyQuantizer>> weight, output;  ///< by node
   std::vector<NodeId> grid_of;  ///< by node: whose grid its codes lie on
   std::vector<PointwiseFactors> pointwise;  ///< by node; add_pointwise_factors fills it
+  Requantizer requantizer = Requantizer::float32;
 
   /// The grid of a node's codes.
   Affine<float> output_grid(NodeId id) const { return output[grid_of[id]]->grid(0); }
@@ -110,6 +115,12 @@ inline bool keeps_codes(const Operator& op) {
   return std::holds_alternative<Clip>(op) || std::holds_alternative<MaxPool>(op) || std::holds_alternative<Flatten>(op);
 }
 
+/// True where a node's codes lie on its input's grid.
+inline bool keeps_grid(const Operator& op, Requantizer requantizer) {
+  const bool averages = std::holds_alternative<AveragePool>(op) || std::holds_alternative<GlobalAveragePool>(op);
+  return keeps_codes(op) || (requantizer == Requantizer::fixed_point && averages);
+}
+
 /// True where no output can be negative, whatever the pictures: follows from clips and from operators that keep signs.
 inline std::vector<bool> non_negative_nodes(const Network& network) {
   std::vector<bool> result(network.size());
@@ -124,9 +135,10 @@ inline std::vector<bool> non_negative_nodes(const Network& network) {
 }
 
 inline AnyQuantizer activation_quantizer(const Range<float>& range, bool non_negative, const QuantizationOptions& o) {
-  if (o.scheme == Scheme::symmetric)
-    return AdjustableThreshold<float>(non_negative ? unsigned_codes(o.activation_bits) : signed_codes(o.activation_bits),
-                                      {range.threshold()}, per_tensor, o.alpha);
+  if (o.scheme == Scheme::symmetric) {
+    const CodeRange of_signed = o.requantizer == Requantizer::fixed_point ? full_signed_codes(o.activation_bits) : signed_codes(o.activation_bits);
+    return AdjustableThreshold<float>(non_negative ? unsigned_codes(o.activation_bits) : of_signed, {range.threshold()}, per_tensor, o.alpha);
+  }
   using R = AdjustableRange<float>;
   return R(unsigned_codes(o.activation_bits), {range}, per_tensor,
            non_negative ? R::default_shift_bounds_one_sided : R::default_shift_bounds, o.alpha);
@@ -181,13 +193,14 @@ inline QuantizedNetwork quantize(Network network, std::span<const Range<float>> 
   q.output.resize(network.size());
   q.grid_of.resize(network.size());
   q.pointwise.resize(network.size());
+  q.requantizer = options.requantizer;
 
   const auto readers = network.readers();
   for (NodeId id = 0; id < network.size(); ++id) {
     const Node& node = network[id];
     if (std::holds_alternative<BatchNorm>(node.op))
       throw unsupported_error(detail::message("quantize: fold batch norm ", node.name, " first (fold_batch_norm)"));
-    q.grid_of[id] = detail::keeps_codes(node.op) ? q.grid_of[node.inputs[0]] : id;
+    q.grid_of[id] = detail::keeps_grid(node.op, options.requantizer) ? q.grid_of[node.inputs[0]] : id;
     if (std::holds_alternative<Concat>(node.op))
       for (const NodeId in : node.inputs)
         if (q.grid_of[in] == in && readers[in].size() == 1 && !std::holds_alternative<Input>(network[in].op)) q.grid_of[in] = id;

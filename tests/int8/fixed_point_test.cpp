@@ -1,0 +1,90 @@
+#include <catch.hpp>
+#include <random>
+#include <trimtab/int8/add.hpp>
+#include <trimtab/int8/concat.hpp>
+#include <trimtab/int8/pool.hpp>
+#include <trimtab/int8/requantize.hpp>
+
+using namespace trimtab;
+
+TEST_CASE("requantize: accumulators to codes of either type, per channel", "[int8]") {
+  const std::vector<FixedPointMultiplier> m{fixed_point(0.5), fixed_point(0.25)};
+  const std::vector<std::int32_t> acc{3, 3, -3, -2, 1000, -1000};
+  const TensorView<const std::int32_t> a(acc.data(), {3, 2});
+  std::vector<std::uint8_t> u(6);
+  int8::requantize(a, FixedPointRequantize{m, FixedPointRounding::once, 10, 2, 200}, TensorView<std::uint8_t>(u.data(), {3, 2}));
+  CHECK(u == std::vector<std::uint8_t>{12, 11, 9, 10, 200, 2});  // 1.5, 0.75, -1.5, -0.5: ties up
+  std::vector<std::int8_t> s(6);
+  int8::requantize(a, FixedPointRequantize{m, FixedPointRounding::twice, -5, -128, 127}, TensorView<std::int8_t>(s.data(), {3, 2}));
+  CHECK(s == std::vector<std::int8_t>{-3, -4, -6, -6, 127, -128});  // -0.5 away from zero
+  CHECK_THROWS_AS(int8::requantize(a, FixedPointRequantize{m, {}, 0, -1, 255}, TensorView<std::uint8_t>(u.data(), {3, 2})), value_error);
+  CHECK_THROWS_AS(int8::requantize(a, FixedPointRequantize{m, {}, 0, 0, 255}, TensorView<std::uint8_t>(u.data(), {2, 3})), shape_error);
+  const TensorView<const std::int32_t> wide(acc.data(), {2, 3});
+  CHECK_THROWS_AS(int8::requantize(wide, FixedPointRequantize{m, {}, 0, 0, 255}, TensorView<std::uint8_t>(u.data(), {2, 3})), shape_error);
+}
+
+TEST_CASE("add_fixed_point: worked by hand, and within a step of the real sum for all pairs of codes", "[int8]") {
+  // Equal scales, the output's twice theirs: (a + b) / 2 with ties away from zero.
+  const Affine<float> in{0.02F, 0, {-128, 127}}, out{0.04F, 0, {-128, 127}};
+  const std::vector<std::int8_t> a{1, 2, -1, -2, 127, -128, 3}, b{0, 1, 0, -1, 127, -128, -3};
+  std::vector<std::int8_t> y(7);
+  int8::add_fixed_point(a, in, b, in, out, y);
+  CHECK(y == std::vector<std::int8_t>{1, 2, -1, -2, 127, -128, 0});
+
+  const Affine<float> ga{0.0371F, 13, {0, 255}}, gb{0.0219F, -5, {-128, 127}}, gy{0.0413F, 120, {7, 240}};
+  std::vector<std::uint8_t> all_a, sum(65536);
+  std::vector<std::int8_t> all_b;
+  for (int i = 0; i < 65536; ++i) {
+    all_a.push_back(static_cast<std::uint8_t>(i));
+    all_b.push_back(static_cast<std::int8_t>(i >> 8));
+  }
+  int8::add_fixed_point(all_a, ga, all_b, gb, gy, sum);
+  double worst = 0;
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    const double steps = (double(ga.scale) * (all_a[i] - 13) + double(gb.scale) * (all_b[i] + 5)) / double(gy.scale);
+    worst = std::max(worst, std::abs(sum[i] - std::clamp(steps + 120, 7.0, 240.0)));
+  }
+  CHECK(worst < 0.5 + 1e-4);
+}
+
+TEST_CASE("average_pool_fixed_point: ties go away from the code that TFLite has as 0", "[int8]") {
+  // One 2 x 2 window with two channels: sums of 6 (mean 1.5) and -6 (mean -1.5) about the origin.
+  const std::vector<std::uint8_t> x{129, 127, 130, 126, 129, 127, 130, 126};
+  std::vector<std::uint8_t> y(2);
+  const auto pool = [&](std::int32_t origin) {
+    int8::average_pool_fixed_point(TensorView<const std::uint8_t>(x.data(), {1, 2, 2, 2}), 0, origin, 2, 2, {}, false, {0, 255},
+                                   TensorView<std::uint8_t>(y.data(), {1, 1, 1, 2}));
+    return y;
+  };
+  CHECK(pool(128) == std::vector<std::uint8_t>{130, 126});  // 1.5 to 2, -1.5 to -2
+  CHECK(pool(0) == std::vector<std::uint8_t>{130, 127});    // 129.5 and 126.5 both up
+}
+
+TEST_CASE("average_pool_fixed_point: padding is left out of the mean, or counts as zero points", "[int8]") {
+  const std::vector<std::uint8_t> x{10, 20, 30, 40};
+  WindowOptions window;
+  window.padding = {1, 1, 0, 0};
+  std::vector<std::uint8_t> y(4);
+  const auto pool = [&](bool count) {
+    int8::average_pool_fixed_point(TensorView<const std::uint8_t>(x.data(), {1, 2, 2, 1}), 6, 0, 2, 2, window, count, {0, 24},
+                                   TensorView<std::uint8_t>(y.data(), {1, 2, 2, 1}));
+    return y;
+  };
+  CHECK(pool(false) == std::vector<std::uint8_t>{10, 15, 20, 24});  // the last, 25, is clamped
+  CHECK(pool(true) == std::vector<std::uint8_t>{7, 11, 13, 24});    // (10 + 3 * 6) / 4 = 7, (30 + 12) / 4 = 10.5, (40 + 12) / 4 = 13
+}
+
+TEST_CASE("concat_fixed_point: codes on the output's grid are copied, others requantized", "[int8]") {
+  std::vector<std::uint8_t> all(256), y(512);
+  for (std::size_t i = 0; i < 256; ++i) all[i] = static_cast<std::uint8_t>(i);
+  const Affine<float> own{0.04F, 100, {3, 250}}, half{0.02F, 60, {0, 255}};
+  const TensorView<const std::uint8_t> codes(all.data(), {256, 1});
+  const std::vector<int8::ConcatInput<std::uint8_t>> inputs{{codes, own}, {codes, half}};
+  int8::concat_fixed_point(std::span<const int8::ConcatInput<std::uint8_t>>(inputs), own, TensorView<std::uint8_t>(y.data(), {256, 2}));
+  std::size_t wrong = 0;
+  for (int q = 0; q < 256; ++q) {
+    wrong += y[static_cast<std::size_t>(2 * q)] != std::clamp(q, 3, 250);
+    wrong += y[static_cast<std::size_t>(2 * q + 1)] != std::clamp(100 + (q - 60 + 401) / 2 - 200, 3, 250);  // halves up
+  }
+  CHECK(wrong == 0);
+}
