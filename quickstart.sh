@@ -6,7 +6,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 packages=(g++ cmake ninja-build libeigen3-dev libxtensor-dev catch2 libbenchmark-dev libonnx-dev protobuf-compiler
-          libprotobuf-dev libonnx-testdata libstb-dev libcli11-dev libfmt-dev nlohmann-json3-dev)
+          libprotobuf-dev libonnx-testdata libflatbuffers-dev flatbuffers-compiler libstb-dev libcli11-dev libfmt-dev
+          nlohmann-json3-dev)
 
 install_packages() {
   if ! command -v apt-get >/dev/null; then

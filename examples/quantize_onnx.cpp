@@ -19,6 +19,9 @@
 #include <trimtab/io/progress_bar.hpp>
 #include <trimtab/net/rescale_pass.hpp>
 #include <trimtab/trimtab.hpp>
+#ifdef TRIMTAB_WITH_TFLITE
+#include <trimtab/io/tflite_write.hpp>
+#endif
 
 #include "layer_report.hpp"
 
@@ -68,6 +71,10 @@ void describe(CLI::App& app, Arguments& a) {
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Scheme>{{"symmetric", Scheme::symmetric}, {"asymmetric", Scheme::asymmetric}}));
   app.add_option("--bits", a.quantization.weight_bits, "Bits of weights and activations, 2 to 8")->capture_default_str();
+  app.add_option("--requantize", a.quantization.requantizer, "Accumulators to codes: float multiplies float32 numbers, fixed-point is TFLite's integers")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Requantizer>{{"float", Requantizer::float32}, {"fixed-point", Requantizer::fixed_point}}))
+      ->default_str("float");
   app.add_option("--execute", a.execute, "What evaluates the quantized network: the training executor, the deployed one, or both, compared")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Execute>{{"fake", Execute::fake}, {"int8", Execute::int8}, {"both", Execute::both}}))
@@ -77,7 +84,7 @@ void describe(CLI::App& app, Arguments& a) {
   app.add_option("--limit", a.limit, "Evaluate on the first N pictures only; 0 is all")->capture_default_str();
   app.add_option("--json", a.json, "Write the results to this file");
   describe(app, a.report);
-  app.add_option("--out", a.out, "Write the quantized network to this file: .onnx");
+  app.add_option("--out", a.out, "Write the quantized network to this file: .onnx or .tflite");
   app.add_option("--format", a.format, "Form of an ONNX file: float operators between quantizers, or integer operators, whose codes are equal")
       ->transform(CLI::CheckedTransformer(std::map<std::string, OnnxForm>{{"qdq", OnnxForm::qdq}, {"qoperator", OnnxForm::qoperator}}))
       ->default_str("qoperator");
@@ -159,6 +166,28 @@ Evaluation run_quantized(const QuantizedNetwork& q, Execute execute, const Pictu
   return result;
 }
 
+/// Throws where write_quantized cannot write what the file's ending stands for, so that this is known before the work.
+void require_format(const std::string& path, Requantizer requantizer) {
+  const std::string ending = std::filesystem::path(path).extension().string();
+  if (ending == ".onnx" && requantizer == Requantizer::float32) return;
+  if (ending == ".onnx") throw unsupported_error("--out: ONNX requantizes in float; --requantize fixed-point goes into .tflite files");
+#ifdef TRIMTAB_WITH_TFLITE
+  if (ending == ".tflite") return;
+#endif
+  throw unsupported_error(detail::message("--out ", path, ": not a file that this program was built to write"));
+}
+
+void write_quantized(const Arguments& a, const QuantizedNetwork& q, std::map<std::string, std::string> metadata) {
+#ifdef TRIMTAB_WITH_TFLITE
+  if (std::filesystem::path(a.out).extension() == ".tflite") {
+    write_tflite(a.out, q);
+    return;
+  }
+#endif
+  const LoweredNetwork lowered = lower(q);
+  write_onnx(lowered, a.format, a.out, with_self_check(lowered, std::move(metadata)));
+}
+
 void print_row(const char* name, std::optional<double> top1, const Fidelity* f) {
   const std::string top = top1 ? detail::message(std::fixed, std::setprecision(2), *top1) : "-";
   if (f != nullptr)
@@ -169,6 +198,7 @@ void print_row(const char* name, std::optional<double> top1, const Fidelity* f) 
 
 void quantize_onnx(Arguments& a) {
   if (a.threads > 0) set_threads(a.threads);
+  if (!a.out.empty()) require_format(a.out, a.quantization.requantizer);
   a.quantization.activation_bits = a.quantization.weight_bits;
   const auto clock = [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
 
@@ -262,10 +292,9 @@ void quantize_onnx(Arguments& a) {
   if (a.execute != Execute::fake) int8_ms = milliseconds_per_image(Int8Network(q), source(evaluation));
 
   if (!a.out.empty()) {
-    const LoweredNetwork lowered = lower(q);
     std::map<std::string, std::string> metadata = model.metadata;
     metadata["preprocessing"] = preprocessing_text(preprocess);
-    write_onnx(lowered, a.format, a.out, with_self_check(lowered, std::move(metadata)));
+    write_quantized(a, q, std::move(metadata));
   }
 
   const char* weights = a.quantization.weights == WeightMode::scalar ? "scalar" : "vector";
@@ -311,7 +340,8 @@ void quantize_onnx(Arguments& a) {
   }
   if (!a.quiet) std::printf("  peak memory %.0f MB\n", peak_memory_megabytes());
   if (!a.json.empty()) {
-    Json out{{"model", a.model}, {"weights", weights}, {"scheme", scheme}, {"bits", a.quantization.weight_bits}, {"images", evaluation.size()},
+    Json out{{"model", a.model}, {"weights", weights}, {"scheme", scheme}, {"bits", a.quantization.weight_bits},
+             {"requantize", a.quantization.requantizer == Requantizer::fixed_point ? "fixed-point" : "float"}, {"images", evaluation.size()},
              {"float_top1", float_top1 ? Json(*float_top1) : Json()}};
     out.update(fidelity_json(after.fidelity, after.top1));
     out["untrained"] = fidelity_json(before.fidelity, before.top1);
