@@ -17,7 +17,7 @@
 #include <trimtab/io/onnx.hpp>
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/progress_bar.hpp>
-#include <trimtab/net/rescale_pass.hpp>
+#include <trimtab/net/recipe.hpp>
 #include <trimtab/trimtab.hpp>
 #ifdef TRIMTAB_WITH_TFLITE
 #include <trimtab/io/tflite_write.hpp>
@@ -32,20 +32,40 @@ using Json = nlohmann::ordered_json;
 
 enum class Execute { fake, int8, both };
 
-struct Arguments {
-  std::string model, images, labels, calibrate, train, preprocess, json, out;
+struct Arguments : Recipe {
+  std::string model, images, labels, calibrate, train, preprocess, json, recipe, out;
   OnnxForm format = OnnxForm::qoperator;
   std::size_t calibrate_count = 100, train_count = 500, limit = 0;
-  FineTuneOptions fine_tune;
   QuantizationOptions quantization;
   LayerReportOptions report;
   Execute execute = Execute::both;
-  bool train_thresholds = true, rescale_dws = false, equalize = false;
   int threads = 0;
   bool quiet = false;
 };
 
+/// What is done to the float network, and what is trained then: a recipe, and choices that replace its own.
+void describe_recipe(CLI::App& app, Arguments& a) {
+  app.add_option("--recipe", a.recipe, "paper, fast or best: a set of the choices below, see docs/recipes.md")
+      ->check(CLI::IsMember({"paper", "fast", "best"}));
+  app.add_flag("--rescale-dws,!--no-rescale-dws", a.rescale_dws,
+               "Even out the channels between depthwise and other convolutions, ReLU6 kept (paper 3.3)");
+  app.add_flag("--equalize,!--no-equalize", a.equalize, "Equalize the channels of pairs of layers (Nagel et al., ICCV 2019), ReLU6 kept");
+  app.add_flag("--mse-ranges,!--no-mse-ranges", a.mse_ranges, "Activations: ranges of least squared error, not the largest values seen");
+  app.add_flag("--correct-bias,!--no-correct-bias", a.correct_bias, "Take the shift of every channel's mean back (Nagel et al., ICCV 2019)");
+  app.add_flag("--learn-rounding,!--no-learn-rounding", a.learn_rounding, "Choose the codes of weights by what the layers put out");
+  app.add_flag("--pointwise,!--no-pointwise", a.fine_tune.trained.pointwise, "Train a factor in [0.75, 1.25] on every weight and bias");
+  app.add_option_function<std::string>(
+         "--train-thresholds",
+         [&a](const std::string& which) {
+           a.fine_tune.trained.activations = which != "none";
+           a.fine_tune.trained.weights = which == "all";
+         },
+         "Which thresholds are trained: all, activations or none")
+      ->check(CLI::IsMember({"all", "activations", "none"}));
+}
+
 void describe(CLI::App& app, Arguments& a) {
+  describe_recipe(app, a);
   app.add_option("--model", a.model, "Float network, ONNX")->required();
   app.add_option("--images", a.images, "Folder of pictures (JPEG, PNG) to evaluate on")->required();
   app.add_option("--labels", a.labels, "CSV `file,class_index`: only these pictures of --images are evaluated, and top-1 is reported");
@@ -56,12 +76,8 @@ void describe(CLI::App& app, Arguments& a) {
   app.add_option("--epochs", a.fine_tune.epochs, "Passes over the training pictures")->capture_default_str();
   app.add_option("--batch", a.fine_tune.batch, "Pictures in a training step")->capture_default_str();
   app.add_option("--learning-rate", a.fine_tune.learning_rate, "Peak of the cosine schedule")->capture_default_str();
-  app.add_flag("--rescale-dws", a.rescale_dws, "First even out the channels between depthwise and other convolutions, ReLU6 kept (paper 3.3)");
-  app.add_flag("--equalize", a.equalize, "First equalize the channels of all pairs of layers (Nagel et al., ICCV 2019), ReLU6 kept");
   app.add_option("--restarts", a.fine_tune.restarts, "Periods of the schedule; the optimizer forgets its state between them")->capture_default_str();
-  app.add_flag("--pointwise", a.fine_tune.trained.pointwise, "Train a factor in [0.75, 1.25] on every weight and bias, too");
   app.add_option("--pointwise-rate", a.fine_tune.pointwise_rate, "Peak of the schedule for point-wise factors")->capture_default_str();
-  app.add_option("--train-thresholds", a.train_thresholds, "Train the factors of the thresholds")->capture_default_str();
   app.add_option("--seed", a.fine_tune.seed, "Of the choice and order of pictures")->capture_default_str();
   app.add_option("--weights", a.quantization.weights, "scalar: one threshold a tensor; vector: one a filter")
       ->required()
@@ -91,6 +107,10 @@ void describe(CLI::App& app, Arguments& a) {
   app.add_flag("--quiet", a.quiet, "No progress bars and no table");
 }
 
+Recipe recipe_named(const std::string& name, WeightMode weights) {
+  return name == "paper" ? paper_recipe(weights) : (name == "fast" ? fast_recipe(weights) : best_recipe(weights));
+}
+
 /// The pictures of a folder, `count` of them drawn with a seed.
 std::vector<std::filesystem::path> draw(const std::string& folder, std::size_t count, std::uint64_t seed) {
   const std::vector<std::filesystem::path> files = list_images(folder);
@@ -100,16 +120,6 @@ std::vector<std::filesystem::path> draw(const std::string& folder, std::size_t c
   std::vector<std::filesystem::path> drawn;
   for (std::size_t i = 0; i < std::min(count, files.size()); ++i) drawn.push_back(files[order[i]]);
   return drawn;
-}
-
-/// What a pass over pairs of layers did, in a line.
-std::string describe(const char* name, const NetworkRescaling& result) {
-  std::size_t locked = 0, channels = 0;
-  for (const RescaledPair& pair : result.pairs) {
-    locked += pair.rescaling.locked.size();
-    channels += pair.rescaling.factors.size();
-  }
-  return detail::message(name, " (", result.pairs.size(), " pairs, ", locked, " of ", channels, " channels locked)");
 }
 
 Json fidelity_json(const Fidelity& f, const std::optional<double>& top1) {
@@ -234,22 +244,15 @@ void quantize_onnx(Arguments& a) {
   if (calibration_files.empty()) throw value_error(detail::message("no pictures in ", a.calibrate));
 
   double seconds_calibrate = 0;
-  std::vector<std::string> transforms{"fold_batch_norm"};
-  QuantizedNetwork q = [&] {
+  Applied applied = [&] {
     const PictureSet set = load("calibration", calibration_files);
     const double start = clock();
-    Network network = teacher;
-    if (a.rescale_dws || a.equalize) {
-      ProgressBar bar("channel maxima", a.quiet);
-      ChannelMaxima maxima = channel_maxima(network, source(set), set.size(), bar);
-      if (a.rescale_dws) transforms.push_back(describe("rescale_dws", rescale_dws(network, maxima)));
-      if (a.equalize) transforms.push_back(describe("equalize", equalize(network, maxima)));
-    }
     ProgressBar bar("calibrate", a.quiet);
-    const auto ranges = calibrate(network, source(set), set.size(), MinMaxObserver<float>{}, bar);
+    Applied result = prepare(a, teacher, source(set), set.size(), a.quantization, bar);
     seconds_calibrate = clock() - start;
-    return quantize(std::move(network), ranges, a.quantization);
+    return result;
   }();
+  QuantizedNetwork& q = applied.network;
 
   const QuantizedNetwork untrained = q;
 
@@ -277,16 +280,24 @@ void quantize_onnx(Arguments& a) {
   Row after = before;
 
   std::optional<FineTuneReport> trained;
-  if (!a.train.empty()) {
+  if (!a.train.empty() && a.fine_tune.trained.any()) {
     const PictureSet set = load("training", draw(a.train, a.train_count, a.fine_tune.seed));
     ProgressBar teacher_bar("teacher", a.quiet);
     const Array targets = teacher_outputs(teacher, source(set), set.size(), teacher_bar);
     ProgressBar bar("train thresholds", a.quiet);
-    a.fine_tune.trained.activations = a.fine_tune.trained.weights = a.train_thresholds;
-    if (a.fine_tune.trained.pointwise) add_pointwise_factors(q);
     trained = fine_tune(q, targets, source(set), a.fine_tune, bar);
-    after = evaluate("after training");
   }
+  double seconds_round = 0;
+  if (a.learn_rounding) {
+    const PictureSet set = load("rounding", calibration_files);
+    const double start = clock();
+    ProgressBar bar("learn rounding", a.quiet);
+    finish(a, applied, source(set), set.size(), bar);
+    seconds_round = clock() - start;
+  }
+  if (trained || a.learn_rounding) after = evaluate("after training");
+  std::vector<std::string> transforms{"fold_batch_norm"};
+  transforms.insert(transforms.end(), applied.transforms.begin(), applied.transforms.end());
 
   std::optional<double> int8_ms;
   if (a.execute != Execute::fake) int8_ms = milliseconds_per_image(Int8Network(q), source(evaluation));
@@ -306,9 +317,10 @@ void quantize_onnx(Arguments& a) {
     for (const std::string& t : transforms) std::printf(" %s;", t.c_str());
     std::printf("\n  %-22s %8s %12s %12s %10s\n", "", "top-1 %", "agreement %", "logit RMSE", "SQNR dB");
     print_row("float", float_top1, nullptr);
-    print_row(trained ? "quantized, untrained" : "quantized", before.top1, &before.fidelity);
+    const bool more = trained || a.learn_rounding;
+    print_row(more ? "quantized, untrained" : "quantized", before.top1, &before.fidelity);
+    if (more) print_row(trained ? "quantized, trained" : "quantized, rounded", after.top1, &after.fidelity);
     if (trained) {
-      print_row("quantized, trained", after.top1, &after.fidelity);
       std::printf("  %zu factors trained in %.1f s, %.1f pictures/s; RMSE on the training pictures %.3f -> %.3f\n", trained->trained_parameters,
                   trained->seconds, trained->pictures_per_second, trained->loss_before, trained->loss_after);
       if (!trained->kept) std::printf("  training raised that RMSE and was undone; try --rescale-dws, --weights vector or a lower --learning-rate\n");
@@ -352,6 +364,7 @@ void quantize_onnx(Arguments& a) {
     out["peak_memory_mb"] = peak_memory_megabytes();
     out["transforms"] = transforms;
     out["seconds_calibrate"] = seconds_calibrate;
+    out["seconds_round"] = seconds_round;
     out["seconds_train"] = trained ? trained->seconds : 0.0;
     out["images_per_second_train"] = trained ? Json(trained->pictures_per_second) : Json();
     out["trained_parameters"] = trained ? trained->trained_parameters : 0;
@@ -370,6 +383,10 @@ int main(int argc, char** argv) {
   describe(app, arguments);
   try {
     app.parse(argc, argv);
+    if (!arguments.recipe.empty()) {  // it sets what the command line, read once more, may then replace
+      static_cast<Recipe&>(arguments) = recipe_named(arguments.recipe, arguments.quantization.weights);
+      app.parse(argc, argv);
+    }
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }

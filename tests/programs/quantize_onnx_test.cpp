@@ -175,3 +175,26 @@ TEST_CASE("quantize_onnx --out, run_int8: the file that one writes the other one
   CHECK(job.run(' ' + job.path("int8.onnx") + pictures + " --top 0", TRIMTAB_RUN_INT8) == 2);
   CHECK(job.run(" --help", TRIMTAB_RUN_INT8) == 0);
 }
+
+TEST_CASE("quantize_onnx: a recipe sets choices, and options beside it replace them", "[programs]") {
+  const Job job;
+  const auto transforms = [&](const std::string& arguments) {
+    REQUIRE(job.run(job.inputs() + " --scheme symmetric --limit 4 --quiet --json " + job.path("out.json") + arguments) == 0);
+    const auto json = nlohmann::json::parse(job.text("out.json"));
+    std::vector<std::string> first_words;
+    for (const std::string text : json["transforms"]) first_words.push_back(text.substr(0, text.find(' ')));
+    first_words.push_back(std::to_string(json["trained_parameters"].get<int>() > 0));
+    CHECK(json["int8_equals_fake_quant"] == true);
+    return first_words;
+  };
+  using Words = std::vector<std::string>;
+  const std::string train = " --epochs 1 --batch 4 --train " + job.path("pictures");
+  CHECK(transforms(" --weights vector") == Words{"fold_batch_norm", "0"});
+  CHECK(transforms(" --weights vector --recipe fast" + train) == Words{"fold_batch_norm", "mse_ranges", "correct_bias", "0"});
+  CHECK(transforms(" --weights scalar --recipe best --train-thresholds activations" + train) ==
+        Words{"fold_batch_norm", "rescale_dws", "equalize", "mse_ranges", "correct_bias", "learn_rounding", "1"});
+  CHECK(transforms(" --recipe paper --weights scalar" + train) == Words{"fold_batch_norm", "rescale_dws", "pointwise", "1"});
+  CHECK(transforms(" --no-rescale-dws --recipe paper --weights scalar --no-pointwise --learn-rounding" + train) ==
+        Words{"fold_batch_norm", "learn_rounding", "0"});
+  CHECK(job.run(job.inputs() + " --weights vector --scheme symmetric --recipe soup") == 2);
+}

@@ -42,14 +42,15 @@ inline std::vector<std::size_t> first_indices(std::size_t count) {
 
 }  // namespace detail
 
-/// Runs `network` in float on the first `count` pictures and returns the range of every node's output, clips applied, by copies of
-/// `observer` (see quant/observer.hpp). Throws value_error when count is 0.
+/// Runs `network` in float on the first `count` pictures and returns the range of every node's output, clips applied, by an observer
+/// for each node (see quant/observer.hpp). Throws value_error when count is 0 or the observers are not as many as the nodes.
 template <class Observer, PictureSource Pictures>
-std::vector<Range<float>> calibrate(const Network& network, const Pictures& pictures, std::size_t count, const Observer& observer,
+std::vector<Range<float>> calibrate(const Network& network, const Pictures& pictures, std::size_t count, std::vector<Observer> observers,
                                     const Progress& progress = {}) {
   if (count == 0) throw value_error("calibrate: no pictures to calibrate on");
+  if (observers.size() != network.size())
+    throw value_error(detail::message("calibrate: ", observers.size(), " observers for ", network.size(), " nodes"));
   constexpr std::size_t batch = 8;  // bounds the memory; the result does not depend on it
-  std::vector<Observer> observers(network.size(), observer);
   const std::vector<std::size_t> indices = detail::first_indices(count);
   detail::for_each_batch(indices, batch, progress, [&](std::span<const std::size_t> some) {
     run(network, pictures(some), [&](NodeId id, const Array& output) { observers[id].observe(output); });
@@ -60,6 +61,13 @@ std::vector<Range<float>> calibrate(const Network& network, const Pictures& pict
     ranges.push_back({static_cast<float>(r.left), static_cast<float>(r.right)});
   }
   return ranges;
+}
+
+/// The same by copies of one observer.
+template <class Observer, PictureSource Pictures>
+std::vector<Range<float>> calibrate(const Network& network, const Pictures& pictures, std::size_t count, const Observer& observer,
+                                    const Progress& progress = {}) {
+  return calibrate(network, pictures, count, std::vector<Observer>(network.size(), observer), progress);
 }
 
 }  // namespace trimtab

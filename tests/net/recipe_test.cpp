@@ -1,0 +1,70 @@
+#include <catch.hpp>
+#include <drawn_pictures.hpp>
+#include <trimtab/net/evaluate.hpp>
+#include <trimtab/net/recipe.hpp>
+
+using namespace trimtab;
+using test::DrawnPictures;
+
+TEST_CASE("recipes: every choice brings the outputs nearer to the float network's", "[net]") {
+  const auto weights = GENERATE(WeightMode::scalar, WeightMode::vector);
+  const Network n = test::small_network(3);
+  QuantizationOptions quantization;
+  quantization.weights = weights;
+  quantization.weight_bits = 4;
+  const DrawnPictures pictures{&n, 0.5F};
+  const Array x = pictures(detail::first_indices(32)), wanted = run(n, x);
+  const auto error = [&](Recipe recipe) {
+    recipe.fine_tune.batch = 8;
+    const Applied applied = apply(recipe, n, pictures, 32, 16, quantization);
+    return compare_outputs(wanted, FakeQuantExecutor(applied.network).forward(x)).rmse;
+  };
+  Recipe nothing, corrected;
+  nothing.fine_tune.trained = corrected.fine_tune.trained = {false, false, false};
+  corrected.correct_bias = true;
+  CHECK(error(corrected) < error(nothing));
+  CHECK(error(fast_recipe(weights)) < error(nothing));
+  CHECK(error(paper_recipe(weights)) < error(nothing));
+  CHECK(error(best_recipe(weights)) < 0.9 * error(fast_recipe(weights)));
+}
+
+TEST_CASE("recipes: say what they did, in order", "[net]") {
+  const Network n = test::small_network(3);
+  const auto names = [&](Recipe recipe) {
+    recipe.fine_tune.epochs = 1;
+    std::vector<std::string> first_words;
+    for (const std::string& t : apply(recipe, n, DrawnPictures{&n}, 4, 4, {}).transforms) first_words.push_back(t.substr(0, t.find(' ')));
+    return first_words;
+  };
+  using Words = std::vector<std::string>;
+  CHECK(names({}).empty());
+  CHECK(names(paper_recipe(WeightMode::scalar)) == Words{"rescale_dws", "pointwise"});
+  CHECK(names(paper_recipe(WeightMode::vector)).empty());
+  CHECK(names(fast_recipe(WeightMode::vector)) == Words{"mse_ranges", "correct_bias"});
+  CHECK(names(best_recipe(WeightMode::scalar)) == Words{"rescale_dws", "equalize", "mse_ranges", "correct_bias", "learn_rounding"});
+  CHECK_THROWS_AS(apply(fast_recipe(WeightMode::vector), n, DrawnPictures{&n}, 0, 4, {}), value_error);
+}
+
+TEST_CASE("mse_observers: for the codes that each node will have; calibrate takes an observer for each", "[net]") {
+  const Network n = test::small_network(3);
+  const DrawnPictures pictures{&n};
+  QuantizationOptions options;
+  options.activation_bits = 3;  // coarse, so that cutting the largest values pays
+  const auto widest = calibrate(n, pictures, 16, MinMaxObserver<float>()), ranges = calibrate(n, pictures, 16, mse_observers(n, options));
+  std::size_t cut = 0;
+  for (NodeId id = 0; id < n.size(); ++id) {
+    CAPTURE(n[id].name);
+    CHECK(ranges[id].threshold() <= widest[id].threshold());
+    cut += std::size_t{ranges[id].threshold() < widest[id].threshold()};
+  }
+  CHECK(cut > n.size() / 2);
+  CHECK_THROWS_AS(calibrate(n, pictures, 4, std::vector<MinMaxObserver<float>>(3)), value_error);
+}
+
+TEST_CASE("recipes: the reference is the float network that the quantized one stands for", "[net]") {
+  const Network n = test::small_network(3);
+  const DrawnPictures pictures{&n};
+  const Applied applied = prepare(best_recipe(WeightMode::scalar), n, pictures, 16, {});
+  const Array x = pictures(detail::first_indices(8)), y = run(n, x), same = run(applied.reference, x);
+  for (std::size_t i = 0; i < y.size(); ++i) CHECK(same.data()[i] == Approx(y.data()[i]).margin(1e-4));
+}
