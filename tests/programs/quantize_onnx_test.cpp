@@ -192,7 +192,7 @@ TEST_CASE("quantize_onnx: a recipe sets choices, and options beside it replace t
   CHECK(transforms(" --weights vector") == Words{"fold_batch_norm", "0"});
   CHECK(transforms(" --weights vector --recipe fast" + train) == Words{"fold_batch_norm", "mse_ranges", "correct_bias", "0"});
   CHECK(transforms(" --weights scalar --recipe best --train-thresholds activations" + train) ==
-        Words{"fold_batch_norm", "rescale_dws", "equalize", "mse_ranges", "correct_bias", "learn_rounding", "1"});
+        Words{"fold_batch_norm", "equalize", "mse_ranges", "correct_bias", "learn_rounding", "1"});
   CHECK(transforms(" --recipe paper --weights scalar" + train) == Words{"fold_batch_norm", "rescale_dws", "pointwise", "1"});
   CHECK(transforms(" --no-rescale-dws --recipe paper --weights scalar --no-pointwise --learn-rounding" + train) ==
         Words{"fold_batch_norm", "learn_rounding", "0"});

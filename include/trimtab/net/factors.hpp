@@ -1,6 +1,3 @@
-  /// Whether any are trained.
-  bool any() const { return activations || weights || pointwise; }
-  /// Whether factors of this kind are trained.
 #pragma once
 /// \file
 /// All trained factors of a quantized network in one row, as optimizers want them.
@@ -23,11 +20,9 @@ struct TrainedSet {
   bool weights = true;      ///< thresholds of weights
   bool pointwise = false;   ///< factors of single weights and biases, where add_pointwise_factors gave them
 
-<<<<<<< HEAD
-  /// Whether factors of this kind are trained.
-=======
+  /// Whether any are trained.
   bool any() const { return activations || weights || pointwise; }
->>>>>>> 8fa6cc1 (wip recipes)
+  /// Whether factors of this kind are trained.
   bool holds(FactorKind kind) const {
     return kind == FactorKind::activation ? activations : kind == FactorKind::weight ? weights : pointwise;
   }

@@ -38,20 +38,20 @@ inline Recipe paper_recipe(WeightMode weights) {
   return r;
 }
 
-/// No training: rescaling and equalization where one threshold has to fit all filters, ranges of least squared error, bias
-/// correction. Three float runs over the calibration pictures.
+/// No training: equalization where one threshold has to fit all filters, ranges of least squared error, bias correction. Up to three
+/// float runs over the calibration pictures. rescale_dws before equalize is no help: it leaves channels at the bound, where they
+/// are locked.
 inline Recipe fast_recipe(WeightMode weights) {
   Recipe r;
-  r.rescale_dws = r.equalize = weights == WeightMode::scalar;
+  r.equalize = weights == WeightMode::scalar;
   r.mse_ranges = r.correct_bias = true;
   r.fine_tune.trained = {false, false, false};
   return r;
 }
 
-/// The fast recipe; thresholds are trained from where that ends, at a lower rate; then learned rounding.
+/// The fast recipe, then learned rounding. No training: at 8 bits, thresholds trained before the rounding have measured no better.
 inline Recipe best_recipe(WeightMode weights) {
   Recipe r = fast_recipe(weights);
-  r.fine_tune = {};
   r.learn_rounding = true;
   return r;
 }
@@ -97,7 +97,11 @@ Applied prepare(const Recipe& recipe, const Network& teacher, const Pictures& pi
   if (recipe.rescale_dws || recipe.equalize) {
     ChannelMaxima maxima = channel_maxima(network, pictures, count, progress);
     if (recipe.rescale_dws) done.push_back(detail::describe_pass("rescale_dws", rescale_dws(network, maxima)));
-    if (recipe.equalize) done.push_back(detail::describe_pass("equalize", equalize(network, maxima)));
+    if (recipe.equalize) {
+      RescalePassOptions thrice;  // a channel's limits depend on its neighbours' factors
+      thrice.rounds = 3;
+      done.push_back(detail::describe_pass("equalize", equalize(network, maxima, thrice)));
+    }
   }
   const auto ranges = recipe.mse_ranges ? calibrate(network, pictures, count, mse_observers(network, quantization), progress)
                                         : calibrate(network, pictures, count, MinMaxObserver<float>{}, progress);
