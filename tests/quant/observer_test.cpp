@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <span>
 #include <trimtab/core/adapt_eigen.hpp>
 #include <trimtab/quant/observer.hpp>
 #include <vector>
@@ -260,4 +261,52 @@ TEST_CASE("MseObserver: unsigned codes look at what is positive, unfit codes are
   CHECK_NOTHROW(MseObserver<float>(CodeRange{-9, 0}, Symmetry::asymmetric));
   MseObserver<float> other(signed_codes());
   CHECK_THROWS_AS(o.merge(other), value_error);
+}
+
+namespace {
+
+/// Merging b's summary into a is merging b.
+template <class Observer>
+void check_summary(const Observer& fresh) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal(0.5F, 2.0F);
+  const auto batch = [&] {
+    xt::xtensor<float, 2> x = xt::xtensor<float, 2>::from_shape({3, 50});
+    for (float& v : x) v = normal(random);
+    return x;
+  };
+  Observer a = fresh, b = fresh;
+  CHECK(fresh.summary().empty());
+  a.observe(batch());
+  b.observe(batch());
+  b.observe(batch());
+  Observer by_observer = a, by_summary = a;
+  by_observer.merge(b);
+  by_summary.merge(std::span<const double>(b.summary()));
+  CHECK(by_summary.summary() == by_observer.summary());
+  CHECK(by_summary.range() == by_observer.range());
+  by_summary.merge(std::span<const double>());
+  CHECK(by_summary.summary() == by_observer.summary());
+  CHECK_THROWS_AS(by_summary.merge(std::span<const double>(std::vector<double>{1.0})), error);
+}
+
+}  // namespace
+
+TEST_CASE("observers: what one has seen goes to another as a list of numbers", "[quant]") {
+  check_summary(MinMaxObserver<float>());
+  check_summary(MinMaxObserver<float>(per_channel(1)));
+  check_summary(MovingAverageObserver<float>(0.7));
+  check_summary(PercentileObserver<float>(95));
+  check_summary(MseObserver<float>());
+}
+
+TEST_CASE("Histogram: a list of numbers that is no summary is refused", "[quant]") {
+  Histogram h;
+  const auto refused = [&](std::vector<double> numbers) { CHECK_THROWS_AS(h.merge(std::span<const double>(numbers)), value_error); };
+  refused({1, 0});                                      // ends the wrong way round
+  refused({0, 1, -1, 5});                               // bins and counts that there are not
+  refused({0, 1, double(Histogram::bins), 5});
+  refused({0, 1, 3, -1});
+  refused({0, 1, 3, std::numeric_limits<double>::quiet_NaN()});
+  CHECK(h.total() == 0);
 }

@@ -62,3 +62,26 @@ TEST_CASE("CosineAnnealing: each period warms up linearly and ends at the floor"
   CHECK_THROWS_AS(CosineAnnealing(1.0, 0), value_error);
   CHECK_THROWS_AS(CosineAnnealing(std::numeric_limits<double>::quiet_NaN(), 4), value_error);
 }
+
+TEST_CASE("Adam: goes on from its state to the same bits, and refuses one that it cannot have left", "[train]") {
+  const std::vector<float> gradients{0.3F, -2.0F};
+  Adam<float> adam(2), other(2);
+  std::vector<float> p{1.0F, 2.0F};
+  adam.step(p, gradients, 0.01);
+  other.restore(adam.state());
+  std::vector<float> q = p;
+  adam.step(p, gradients, 0.01);
+  other.step(q, gradients, 0.01);
+  CHECK(p == q);
+  CHECK(adam.state() == other.state());
+  AdamState bad = adam.state();
+  bad.variance[1] = -1;
+  CHECK_THROWS_AS(other.restore(bad), value_error);
+  bad = adam.state();
+  bad.mean[0] = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_AS(other.restore(bad), value_error);
+  bad = adam.state();
+  bad.mean.pop_back();
+  CHECK_THROWS_AS(other.restore(bad), shape_error);
+  CHECK(adam.state() == other.state());
+}

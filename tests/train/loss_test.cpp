@@ -83,3 +83,16 @@ TEST_CASE("cross_entropy: labels are checked", "[train]") {
   CHECK_THROWS_WITH(cross_entropy(v, std::vector<int>{0}), "cross_entropy: 1 labels for logits of extents [2, 3]");
   CHECK(cross_entropy(TensorView<const float>(nullptr, {0, 3}), std::vector<int>()) == 0);
 }
+
+TEST_CASE("squared_error: parts of a batch give its RMSE and its gradient", "[train]") {
+  const std::vector<double> teacher{1, 2, 3, 4, 5, 6}, student{2, 2, 1, 4, 8, 6};
+  const auto rows = [](const std::vector<double>& v, std::size_t begin, std::size_t n) { return TensorView<const double>(v.data() + 2 * begin, {n, 2}); };
+  std::vector<double> whole(6), parts(6);
+  const double h = rmse_loss(rows(teacher, 0, 3), rows(student, 0, 3), TensorView<double>(whole.data(), {3, 2}));
+  const double sum = squared_error(rows(teacher, 0, 1), rows(student, 0, 1), TensorView<double>(parts.data(), {1, 2})) +
+                     squared_error(rows(teacher, 1, 2), rows(student, 1, 2), TensorView<double>(parts.data() + 2, {2, 2}));
+  CHECK(sum == 14);
+  CHECK(std::sqrt(sum / 3) == Approx(h));
+  for (std::size_t i = 0; i < 6; ++i) CHECK(parts[i] / (3 * h) == Approx(whole[i]));
+  CHECK_THROWS_AS(squared_error(rows(teacher, 0, 3), rows(student, 0, 2), TensorView<double>(parts.data(), {3, 2})), shape_error);
+}

@@ -38,6 +38,11 @@ struct io_error : error {
   using error::error;
 };
 
+/// Another process of the same job has failed; the message is that process's.
+struct peer_error : error {
+  using error::error;
+};
+
 namespace detail {
 
 /// Joins its arguments as a stream prints them: the text of an exception.

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include <trimtab/core/communicator.hpp>
 #include <trimtab/core/progress.hpp>
 #include <trimtab/net/float_executor.hpp>
 #include <trimtab/quant/observer.hpp>
@@ -40,23 +41,67 @@ inline std::vector<std::size_t> first_indices(std::size_t count) {
   return indices;
 }
 
+/// Deals 0 .. count - 1 out and calls body(indices of the batch) for each batch of this process's share. All go from batch to batch
+/// together: `progress` counts what all have done, and a failure anywhere ends all within a batch.
+template <Communicator C, class Body>
+void for_each_shared_batch(std::size_t count, std::size_t batch, const Progress& progress, const C& world, const Body& body) {
+  const std::vector<std::size_t> indices = first_indices(count);
+  const Share mine = share_of(world, count);
+  for (std::size_t begin = 0, all_done = 0; all_done < count; begin += batch) {
+    const std::size_t end = std::min(begin + batch, mine.size());
+    if (begin < end) body(std::span(indices).subspan(mine.begin + begin, end - begin));
+    world.gather(std::vector<char>());
+    all_done = 0;
+    for (std::size_t rank = 0; rank < world.size(); ++rank) all_done += std::min(share_of(rank, world.size(), count).size(), begin + batch);
+    if (progress) progress(all_done, count);
+  }
+}
+
+/// What the observers of all processes have seen together, the ranks in order, so that pictures keep theirs. `fresh`: as many observers
+/// that have seen nothing.
+template <class Observer, Communicator C>
+std::vector<Observer> merge_observers(std::vector<Observer> mine, std::vector<Observer> fresh, const C& world) {
+  static_assert(std::same_as<C, SingleProcess> || SharedObserver<Observer>,
+                "trimtab: to calibrate on several processes, an observer needs summary() and merge(summary)");
+  if constexpr (SharedObserver<Observer>) {
+    if (world.size() == 1) return mine;
+    std::vector<double> lengths, numbers;
+    for (const Observer& o : mine) {
+      const std::vector<double> summary = o.summary();
+      lengths.push_back(static_cast<double>(summary.size()));
+      numbers.insert(numbers.end(), summary.begin(), summary.end());
+    }
+    lengths = world.gather(std::move(lengths));
+    numbers = world.gather(std::move(numbers));
+    std::span<const double> left(numbers);
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
+      const auto length = static_cast<std::size_t>(lengths[i]);
+      fresh[i % fresh.size()].merge(left.first(length));
+      left = left.subspan(length);
+    }
+    return fresh;
+  }
+  return mine;
+}
+
 }  // namespace detail
 
 /// Runs `network` in float on the first `count` pictures and returns the range of every node's output, clips applied, by an observer
-/// for each node (see quant/observer.hpp). Throws value_error when count is 0 or the observers are not as many as the nodes.
-template <class Observer, PictureSource Pictures>
+/// for each node (see quant/observer.hpp), which has seen nothing yet. Each process of `world` runs a share of the pictures; all return the
+/// same bits. Throws value_error when count is 0 or the observers are not as many as the nodes.
+template <class Observer, PictureSource Pictures, Communicator C = SingleProcess>
 std::vector<Range<float>> calibrate(const Network& network, const Pictures& pictures, std::size_t count, std::vector<Observer> observers,
-                                    const Progress& progress = {}) {
+                                    const Progress& progress = {}, const C& world = {}) {
   if (count == 0) throw value_error("calibrate: no pictures to calibrate on");
   if (observers.size() != network.size())
     throw value_error(detail::message("calibrate: ", observers.size(), " observers for ", network.size(), " nodes"));
   constexpr std::size_t batch = 8;  // bounds the memory; the result does not depend on it
-  const std::vector<std::size_t> indices = detail::first_indices(count);
-  detail::for_each_batch(indices, batch, progress, [&](std::span<const std::size_t> some) {
+  const std::vector<Observer> fresh = observers;
+  detail::for_each_shared_batch(count, batch, progress, world, [&](std::span<const std::size_t> some) {
     run(network, pictures(some), [&](NodeId id, const Array& output) { observers[id].observe(output); });
   });
   std::vector<Range<float>> ranges;
-  for (const Observer& o : observers) {
+  for (const Observer& o : detail::merge_observers(std::move(observers), fresh, world)) {
     const auto r = o.range();
     ranges.push_back({static_cast<float>(r.left), static_cast<float>(r.right)});
   }
@@ -64,10 +109,10 @@ std::vector<Range<float>> calibrate(const Network& network, const Pictures& pict
 }
 
 /// The same by copies of one observer.
-template <class Observer, PictureSource Pictures>
+template <class Observer, PictureSource Pictures, Communicator C = SingleProcess>
 std::vector<Range<float>> calibrate(const Network& network, const Pictures& pictures, std::size_t count, const Observer& observer,
-                                    const Progress& progress = {}) {
-  return calibrate(network, pictures, count, std::vector<Observer>(network.size(), observer), progress);
+                                    const Progress& progress = {}, const C& world = {}) {
+  return calibrate(network, pictures, count, std::vector<Observer>(network.size(), observer), progress, world);
 }
 
 }  // namespace trimtab

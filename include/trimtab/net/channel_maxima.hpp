@@ -41,25 +41,27 @@ inline Unfused unfuse_clips(const Network& network) {
 
 }  // namespace detail
 
-/// Runs `network` in float on the first `count` pictures. Throws value_error when count is 0.
-template <PictureSource Pictures>
-ChannelMaxima channel_maxima(const Network& network, const Pictures& pictures, std::size_t count, const Progress& progress = {}) {
+/// Runs `network` in float on the first `count` pictures, each process of `world` on a share of them. Throws value_error when count is 0.
+template <PictureSource Pictures, Communicator C = SingleProcess>
+ChannelMaxima channel_maxima(const Network& network, const Pictures& pictures, std::size_t count, const Progress& progress = {},
+                             const C& world = {}) {
   if (count == 0) throw value_error("channel_maxima: no pictures to calibrate on");
   const detail::Unfused unfused = detail::unfuse_clips(network);
   constexpr NodeId not_observed = static_cast<NodeId>(-1);
   std::vector<NodeId> observed(unfused.network.size(), not_observed);
-  std::vector<MinMaxObserver<float>> observers;
+  std::vector<MinMaxObserver<float>> fresh;
   for (NodeId id = 0; id < network.size(); ++id) {
     if (detail::has_weights(network[id].op)) observed[unfused.layer[id]] = id;
-    observers.emplace_back(per_channel(network[id].extent.size()));
+    fresh.emplace_back(per_channel(network[id].extent.size()));
   }
-  const std::vector<std::size_t> indices = detail::first_indices(count);
+  std::vector<MinMaxObserver<float>> observers = fresh;
   constexpr std::size_t batch = 8;  // bounds the memory; the result does not depend on it
-  detail::for_each_batch(indices, batch, progress, [&](std::span<const std::size_t> some) {
+  detail::for_each_shared_batch(count, batch, progress, world, [&](std::span<const std::size_t> some) {
     run(unfused.network, pictures(some), [&](NodeId id, const Array& output) {
       if (observed[id] != not_observed) observers[observed[id]].observe(output);
     });
   });
+  observers = detail::merge_observers(std::move(observers), std::move(fresh), world);
   ChannelMaxima maxima(network.size());
   for (NodeId id = 0; id < network.size(); ++id)
     if (detail::has_weights(network[id].op))

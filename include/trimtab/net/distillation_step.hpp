@@ -17,64 +17,72 @@ namespace trimtab {
 /// all factors:
 ///   H = sqrt(sum over n of |y[n] - t[n]|^2 / N),    dH/dy = (y - t) / (N H)
 /// A backward is linear in dloss/dy, so that each piece of the batch goes forward and backward by itself with y - t, and the one number
-/// that needs the whole batch, 1 / (N H), multiplies the sum over the pieces. Pieces have `piece` pictures and run on several threads;
-/// their sums are taken in the order of the pieces.
+/// that needs the whole batch, 1 / (N H), multiplies the sum over the pieces. Pieces run on several threads, or several processes; their
+/// sums are taken in the order of the pieces.
 class DistillationStep {
  public:
-  static constexpr std::size_t piece = 2;  ///< pictures in a piece
-
-  /// `q` must outlive this object, and may change its factors between calls of executor().refresh().
-  explicit DistillationStep(const QuantizedNetwork& q) { workers_.push_back(std::make_unique<FakeQuantExecutor>(q)); }
+  /// `q` must outlive this object, and may change its factors between calls of executor().refresh(). A piece has `piece` pictures, 1 or
+  /// more: few, so that their activations stay in the cache.
+  explicit DistillationStep(const QuantizedNetwork& q, std::size_t piece = 2) : piece_(piece), factors_(factor_count(q)) {
+    workers_.push_back(std::make_unique<FakeQuantExecutor>(q));
+  }
 
   /// The executor of the first worker, whose weights all share.
   FakeQuantExecutor& executor() { return *workers_[0]; }
 
-  /// Returns H and adds dH/dfactor to `grad_factors`, in the order of factor_blocks; nothing where H is 0. x: N H W C; target: N C. Throws
-  /// shape_error when they do not fit the network or one another.
-  double operator()(const Array& x, const Array& target, std::span<float> grad_factors, TrainedSet trained = {}) {
-    const std::size_t n = x.dimension() == 0 ? 0 : x.shape(0), pieces = (n + piece - 1) / piece;
+  /// For each piece of x (N H W C), in their order: the gradient of half its sum of squared errors by every factor, in the order of
+  /// factor_blocks, then that sum. target: N C. Throws shape_error when they do not fit the network or one another.
+  std::vector<float> rows(const Array& x, const Array& target, TrainedSet trained = {}) {
+    const std::size_t n = x.dimension() == 0 ? 0 : x.shape(0), pieces = (n + piece_ - 1) / piece_;
     if (target.dimension() != 2 || target.shape(0) != n)
       throw shape_error(detail::message("DistillationStep: outputs of extents ", view(target).extent, " for ", n, " pictures"));
     while (workers_.size() < std::min(pieces, static_cast<std::size_t>(threads())))
       workers_.push_back(std::make_unique<FakeQuantExecutor>(executor().weights()));
-    std::vector<double> squares(pieces);
-    std::vector<std::vector<float>> grads(pieces);
+    std::vector<float> rows(pieces * (factors_ + 1));
     parallel_for_workers(pieces, [&](std::size_t worker, std::size_t p) {
-      const Array part = rows(x, p), wanted = rows(target, p);
+      const Array part = piece_of(x, p), wanted = piece_of(target, p);
+      const std::span<float> row = std::span(rows).subspan(p * (factors_ + 1), factors_ + 1);
       FakeQuantExecutor& executor = *workers_[worker];
       Array grad = executor.forward(part);
       detail::require_extents(view(grad).extent, view(wanted).extent, "DistillationStep: target");
+      double squares = 0;
       for (std::size_t i = 0; i < grad.size(); ++i) {
         grad.data()[i] -= wanted.data()[i];
-        squares[p] += double(grad.data()[i]) * double(grad.data()[i]);
+        squares += double(grad.data()[i]) * double(grad.data()[i]);
       }
-      grads[p].resize(grad_factors.size());
-      executor.backward(grad, grads[p], trained);
+      row.back() = static_cast<float>(squares);
+      executor.backward(grad, row.first(factors_), trained);
     });
-    double sum = 0;
-    for (const double s : squares) sum += s;
-    const double loss = std::sqrt(sum / static_cast<double>(n));
-    if (loss == 0) return 0;
-    const double weight = 1 / (static_cast<double>(n) * loss);
-    for (std::size_t i = 0; i < grad_factors.size(); ++i) {
-      double total = 0;
-      for (const auto& grad : grads) total += double(grad[i]);
-      grad_factors[i] += static_cast<float>(total * weight);
-    }
+    return rows;
+  }
+
+  /// H and, into `grad_factors`, dH/dfactor (0 where H is 0) from the rows of all pieces of a batch of `pictures`.
+  static double combine(std::span<const float> rows, std::size_t pictures, std::span<float> grad_factors) {
+    const std::size_t factors = grad_factors.size();
+    std::vector<double> sum(factors + 1);
+    for (std::size_t i = 0; i < rows.size(); ++i) sum[i % (factors + 1)] += double{rows[i]};
+    const double n = static_cast<double>(pictures), loss = std::sqrt(sum[factors] / n);
+    for (std::size_t i = 0; i < factors; ++i) grad_factors[i] = loss == 0 ? 0.0F : static_cast<float>(sum[i] / (n * loss));
     return loss;
+  }
+
+  /// Both at once: returns H, and dH/dfactor in `grad_factors`.
+  double operator()(const Array& x, const Array& target, std::span<float> grad_factors, TrainedSet trained = {}) {
+    return combine(rows(x, target, trained), x.shape(0), grad_factors);
   }
 
  private:
   /// Piece p of a table of pictures or outputs.
-  static Array rows(const Array& table, std::size_t p) {
+  Array piece_of(const Array& table, std::size_t p) const {
     auto shape = table.shape();
-    const std::size_t row = table.size() / shape[0], first = p * piece;
-    shape[0] = std::min(piece, shape[0] - first);
+    const std::size_t row = table.size() / shape[0], first = p * piece_;
+    shape[0] = std::min(piece_, shape[0] - first);
     Array part(shape);
     std::copy_n(table.data() + first * row, shape[0] * row, part.data());
     return part;
   }
 
+  std::size_t piece_, factors_;
   std::vector<std::unique_ptr<FakeQuantExecutor>> workers_;  // one a thread
 };
 

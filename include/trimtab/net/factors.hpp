@@ -103,6 +103,21 @@ inline std::vector<float> gather_factors(const QuantizedNetwork& q) {
   return row;
 }
 
+/// The calibrated numbers that the factors of thresholds move, quantizers in the same order: T of each channel, or T_l and R = T_r - T_l.
+inline std::vector<float> gather_thresholds(const QuantizedNetwork& q) {
+  std::vector<float> row;
+  for_each_quantizer(q, [&](const AnyQuantizer& quantizer) {
+    std::visit(detail::Overload{[&](const AdjustableThreshold<float>& t) {
+                                  for (std::size_t c = 0; c < t.channels(); ++c) row.push_back(t.threshold(c));
+                                },
+                                [&](const AdjustableRange<float>& r) {
+                                  for (std::size_t c = 0; c < r.channels(); ++c) row.insert(row.end(), {r.left(c), r.width(c)});
+                                }},
+               quantizer.get());
+  });
+  return row;
+}
+
 /// Puts the row back, each factor within its bounds, and writes the clipped values into the row, too. Throws shape_error when it has
 /// another length.
 inline void scatter_factors(std::span<float> row, QuantizedNetwork& q) {

@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <random>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include <trimtab/core/communicator.hpp>
 #include <trimtab/core/progress.hpp>
 #include <trimtab/net/calibrate.hpp>
 #include <trimtab/net/distillation_step.hpp>
@@ -22,6 +25,7 @@ namespace trimtab {
 /// How fine_tune trains.
 struct FineTuneOptions {
   std::size_t epochs = 6, batch = 16;  ///< passes over the pictures, pictures in a step
+  std::size_t micro_batch = 2;      ///< pictures run at once: the pieces that a batch is cut into and dealt out in; fixes the order of sums
   double learning_rate = 1e-3;      ///< peak of the schedule, in units of the threshold factors
   double pointwise_rate = 1e-3;     ///< the same for point-wise factors
   std::size_t restarts = 1;         ///< periods of the schedule over the whole run; the optimizer forgets its state between them
@@ -37,7 +41,7 @@ struct FineTuneReport {
   double loss_before = 0, loss_after = 0;  ///< RMSE (eq. 25) over all training pictures
   std::vector<double> loss;                ///< of each step's batch
   std::vector<double> learning_rate;       ///< of each step, of the thresholds' factors
-  double seconds = 0;                      ///< of the steps alone, teacher and measurement excluded
+  double seconds = 0;                      ///< of the steps done here alone, teacher and measurement excluded
   double pictures_per_second = 0;  ///< seconds as a rate
   bool kept = true;  ///< false: training raised the loss over its own pictures, and the factors are those from before
 };
@@ -59,91 +63,223 @@ inline Array gather_rows(const Array& table, std::span<const std::size_t> indice
 
 }  // namespace detail
 
-/// The float network's outputs for the first `count` pictures: what students are compared with. count x classes.
-template <PictureSource Pictures>
-Array teacher_outputs(const Network& teacher, const Pictures& pictures, std::size_t count, const Progress& progress = {}) {
-  Array outputs = Array::from_shape({count, element_count(teacher[teacher.output()].extent)});
-  float* next = outputs.data();
-  const std::vector<std::size_t> indices = detail::first_indices(count);
-  detail::for_each_batch(indices, 8, progress, [&](std::span<const std::size_t> some) {
+/// The float network's outputs for the first `count` pictures: what students are compared with. count x classes, on every process, of which
+/// each runs a share.
+template <PictureSource Pictures, Communicator C = SingleProcess>
+Array teacher_outputs(const Network& teacher, const Pictures& pictures, std::size_t count, const Progress& progress = {},
+                      const C& world = {}) {
+  std::vector<float> rows;
+  detail::for_each_shared_batch(count, 8, progress, world, [&](std::span<const std::size_t> some) {
     const Array y = run(teacher, pictures(some));
-    next = std::copy(y.data(), y.data() + y.size(), next);
+    rows.insert(rows.end(), y.data(), y.data() + y.size());
   });
+  rows = world.gather(std::move(rows));
+  Array outputs = Array::from_shape({count, element_count(teacher[teacher.output()].extent)});
+  std::copy(rows.begin(), rows.end(), outputs.data());
   return outputs;
 }
 
-/// RMSE (eq. 25) between `teacher` (count x classes) and the quantized network over its first `count` pictures.
-template <PictureSource Pictures>
-double distillation_loss(FakeQuantExecutor& student, const Array& teacher, const Pictures& pictures) {
-  const std::vector<std::size_t> indices = detail::first_indices(teacher.shape(0));
-  double sum = 0;
-  detail::for_each_batch(indices, 16, {}, [&](std::span<const std::size_t> some) {
+/// RMSE (eq. 25) between `teacher` (count x classes) and the quantized network over its first `count` pictures; each process runs a share
+/// and all return the same bits.
+template <PictureSource Pictures, Communicator C = SingleProcess>
+double distillation_loss(FakeQuantExecutor& student, const Array& teacher, const Pictures& pictures, const C& world = {}) {
+  std::vector<double> squares;  // one sum a picture
+  const std::size_t classes = teacher.shape(1);
+  detail::for_each_shared_batch(teacher.shape(0), 16, {}, world, [&](std::span<const std::size_t> some) {
     const Array& y = student.forward(pictures(some));
-    const Array t = detail::gather_rows(teacher, some);
-    for (std::size_t i = 0; i < y.size(); ++i) sum += (double(y.data()[i]) - double(t.data()[i])) * (double(y.data()[i]) - double(t.data()[i]));
+    for (std::size_t n = 0; n < some.size(); ++n) {
+      double sum = 0;
+      for (std::size_t c = 0; c < classes; ++c) {
+        const double d = double(y.data()[n * classes + c]) - double(teacher.data()[some[n] * classes + c]);
+        sum += d * d;
+      }
+      squares.push_back(sum);
+    }
   });
-  return std::sqrt(sum / static_cast<double>(indices.size()));
+  double sum = 0;
+  for (const double s : world.gather(std::move(squares))) sum += s;
+  return std::sqrt(sum / static_cast<double>(teacher.shape(0)));
 }
 
-/// Trains q's factors on the pictures 0 .. teacher.shape(0) - 1, whose float outputs `teacher` holds (teacher_outputs). A seeded run gives the
-/// same bits on any number of threads. Throws value_error without pictures, for a batch or number of epochs of 0, or when a gradient is
-/// not finite; the factors are then those of the last good step. A run that ends with a higher loss than it began with, as may happen to a
-/// network that per-tensor thresholds have broken, leaves the factors as they were.
-template <PictureSource Pictures>
-FineTuneReport fine_tune(QuantizedNetwork& q, const Array& teacher, const Pictures& pictures, const FineTuneOptions& options,
-                         const Progress& progress = {}) {
-  const std::size_t count = teacher.dimension() == 2 ? teacher.shape(0) : 0;
-  if (count == 0 || options.batch == 0 || options.epochs == 0 || options.restarts == 0)
-    throw value_error(detail::message("fine_tune: ", count, " pictures, batch ", options.batch, ", ", options.epochs, " epochs, ",
-                                      options.restarts, " restarts; each must be 1 or more"));
-  const std::size_t batch = std::min(options.batch, count);
-  const std::size_t steps_per_epoch = count / batch;  // what is left over comes up in another epoch's order
-  const std::size_t steps = steps_per_epoch * options.epochs;
-  const std::size_t period = (steps + options.restarts - 1) / options.restarts;
-  const CosineAnnealing schedule(1.0, period, std::min(options.warmup, period - 1));
+/// Where a training run stands. FineTuning goes on from it to the same bits as if it had never stopped: the order of the pictures and the
+/// place in the schedule follow from the seed and the number of steps done, which is loss.size().
+struct FineTuneState {
+  std::vector<double> loss;             ///< of each step done
+  std::vector<float> thresholds;        ///< gather_thresholds: fixed, and what the factors multiply
+  std::vector<float> start, factors;    ///< gather_factors before the first step, and now
+  AdamState adam, pointwise_adam;       ///< of the thresholds' factors, and of point-wise ones
+  friend bool operator==(const FineTuneState&, const FineTuneState&) = default;
+};
 
-  std::vector<float> before = gather_factors(q), factors = before;  // those that are not trained have no gradient and stay
-  DistillationStep distill(q);
-  FakeQuantExecutor& student = distill.executor();
-  FineTuneReport report;
-  report.trained_parameters = factor_count(q, options.trained);
-  report.loss_before = distillation_loss(student, teacher, pictures);
+/// A training run, step by step; it can be stopped after any step and continued from its state. Trains q's factors on the pictures
+/// 0 .. teacher.shape(0) - 1, whose float outputs `teacher` holds (teacher_outputs).
+///
+/// A step's batch is cut into micro-batches, each of which gives a row of sums (DistillationStep). With `world` the micro-batches are dealt out and the rows exchanged, so that every process takes the
+/// same step: any number of threads and processes gives the same bits.
+class FineTuning {
+ public:
+  /// `q` and `teacher` must outlive the run. Throws value_error without pictures, or for a batch, micro-batch or number of epochs or
+  /// restarts of 0.
+  FineTuning(QuantizedNetwork& q, const Array& teacher, const FineTuneOptions& options)
+      : q_(&q),
+        teacher_(&teacher),
+        options_(options),
+        count_(checked_count(teacher, options)),
+        batch_(std::min(options.batch, count_)),
+        steps_per_epoch_(count_ / batch_),  // what is left over comes up in another epoch's order
+        schedule_(1.0, period(), std::min(options.warmup, period() - 1)),
+        distill_(q, options.micro_batch),
+        thresholds_(factor_count(q, {true, true, false})),
+        adam_(thresholds_, options.adam),
+        pointwise_adam_(factor_count(q) - thresholds_, options.adam),
+        order_(detail::first_indices(count_)),
+        random_(options.seed) {
+    state_.thresholds = gather_thresholds(q);
+    state_.start = state_.factors = gather_factors(q);
+  }
 
-  // The row holds the thresholds' factors first; the point-wise ones have a rate of their own.
-  const std::size_t thresholds = factor_count(q, {true, true, false});
-  Adam<float> adam(thresholds, options.adam), pointwise_adam(factors.size() - thresholds, options.adam);
-  std::vector<float> grad_factors(factors.size());
-  std::vector<std::size_t> order = detail::first_indices(count);
-  std::mt19937_64 random(options.seed);
-  const auto start = std::chrono::steady_clock::now();
-  for (std::size_t step = 0; step < steps; ++step) {
-    if (step % steps_per_epoch == 0) detail::shuffle(order, random);
-    const auto some = std::span<const std::size_t>(order).subspan(step % steps_per_epoch * batch, batch);
-    std::fill(grad_factors.begin(), grad_factors.end(), 0.0F);
-    report.loss.push_back(distill(pictures(some), detail::gather_rows(teacher, some), grad_factors, options.trained));
-    if (schedule.restarts(step)) {
-      adam.reset();
-      pointwise_adam.reset();
+  /// Goes on from `state`, the state() of a run with an equal network, teacher and options, and gives q its factors. Throws shape_error or
+  /// value_error when it cannot be one, and then has changed nothing in q.
+  FineTuning(QuantizedNetwork& q, const Array& teacher, const FineTuneOptions& options, FineTuneState state)
+      : FineTuning(q, teacher, options) {
+    if (state.start.size() != state_.start.size() || state.factors.size() != state_.start.size())
+      throw shape_error(detail::message("FineTuning: a state of ", state.start.size(), " and ", state.factors.size(), " factors for ",
+                                        state_.start.size()));
+    if (state.thresholds != state_.thresholds || state.start != state_.start)
+      throw value_error("FineTuning: the state began with other thresholds or factors than this network has");
+    if (state.loss.size() > steps())
+      throw value_error(detail::message("FineTuning: a state after ", state.loss.size(), " steps of ", steps()));
+    adam_.restore(std::move(state.adam));
+    pointwise_adam_.restore(std::move(state.pointwise_adam));
+    state_.loss = std::move(state.loss);
+    state_.factors = std::move(state.factors);
+    use(state_.factors);
+  }
+
+  /// Of the whole run.
+  std::size_t steps() const { return steps_per_epoch_ * options_.epochs; }
+  /// Those done so far, before the run was stopped included.
+  std::size_t steps_done() const { return state_.loss.size(); }
+  /// True after the last step.
+  bool done() const { return steps_done() == steps(); }
+
+  /// Runs the next step and returns its batch's loss (eq. 25). Throws value_error when a gradient is not finite; the factors are then those
+  /// of the last good step.
+  template <PictureSource Pictures, Communicator C = SingleProcess>
+  double step(const Pictures& pictures, const C& world = {}) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::span<const std::size_t> batch = next_batch();
+    const Share mine = share_of(world, (batch_ + options_.micro_batch - 1) / options_.micro_batch);
+    const std::size_t begin = mine.begin * options_.micro_batch, end = std::min(batch_, mine.end * options_.micro_batch);
+    std::vector<float> rows;
+    if (begin < end) {
+      const auto some = batch.subspan(begin, end - begin);
+      rows = distill_.rows(pictures(some), detail::gather_rows(*teacher_, some), options_.trained);
     }
-    const std::span<float> row(factors);
-    const std::span<const float> grad(grad_factors);
-    const double shape = schedule.rate(step);
-    report.learning_rate.push_back(options.learning_rate * shape);
-    adam.step(row.first(thresholds), grad.first(thresholds), report.learning_rate.back());
-    pointwise_adam.step(row.subspan(thresholds), grad.subspan(thresholds), options.pointwise_rate * shape);
-    scatter_factors(factors, q);
-    student.refresh();
-    if (progress) progress(step + 1, steps);
+    std::vector<float> grad(state_.factors.size());
+    const double loss = DistillationStep::combine(world.gather(std::move(rows)), batch_, grad);
+    for (std::size_t i = 0; i < grad.size(); ++i)
+      if (!std::isfinite(grad[i])) throw value_error(detail::message("fine_tune: step ", steps_done(), ": gradient ", i, " is ", grad[i]));
+    update(grad);
+    state_.loss.push_back(loss);
+    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    pictures_run_ += batch_;
+    return loss;
   }
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  report.pictures_per_second = static_cast<double>(steps * batch) / report.seconds;
-  report.loss_after = distillation_loss(student, teacher, pictures);
-  if (!(report.loss_after <= report.loss_before)) {
-    scatter_factors(before, q);
-    report.loss_after = report.loss_before;
-    report.kept = false;
+
+  /// What a later run needs to go on from here.
+  FineTuneState state() const {
+    FineTuneState state = state_;
+    state.adam = adam_.state();
+    state.pointwise_adam = pointwise_adam_.state();
+    return state;
   }
-  return report;
+
+  /// Measures the loss over all pictures with the factors from before the first step and with those of now, and leaves the better ones in q:
+  /// training may raise it in a network that per-tensor thresholds have broken.
+  template <PictureSource Pictures, Communicator C = SingleProcess>
+  FineTuneReport finish(const Pictures& pictures, const C& world = {}) {
+    const auto loss_with = [&](std::span<float> factors) {
+      use(factors);
+      return distillation_loss(distill_.executor(), *teacher_, pictures, world);
+    };
+    FineTuneReport report;
+    report.trained_parameters = factor_count(*q_, options_.trained);
+    report.loss = state_.loss;
+    for (std::size_t i = 0; i < steps_done(); ++i) report.learning_rate.push_back(options_.learning_rate * schedule_.rate(i));
+    report.seconds = seconds_;
+    report.pictures_per_second = seconds_ > 0 ? static_cast<double>(pictures_run_) / seconds_ : 0;
+    report.loss_before = loss_with(state_.start);
+    report.loss_after = loss_with(state_.factors);
+    report.kept = report.loss_after <= report.loss_before;
+    if (!report.kept) {
+      report.loss_after = report.loss_before;
+      use(state_.start);
+    }
+    return report;
+  }
+
+ private:
+  static std::size_t checked_count(const Array& teacher, const FineTuneOptions& o) {
+    const std::size_t count = teacher.dimension() == 2 ? teacher.shape(0) : 0;
+    if (count == 0 || o.batch == 0 || o.micro_batch == 0 || o.epochs == 0 || o.restarts == 0)
+      throw value_error(detail::message("fine_tune: ", count, " pictures, batch ", o.batch, ", micro-batch ", o.micro_batch, ", ", o.epochs,
+                                        " epochs, ", o.restarts, " restarts; each must be 1 or more"));
+    return count;
+  }
+  std::size_t period() const { return (steps() + options_.restarts - 1) / options_.restarts; }
+
+  /// The pictures of the next step: a run of its epoch's order, which is the seed's shuffle of the order before.
+  std::span<const std::size_t> next_batch() {
+    for (; shuffles_ <= steps_done() / steps_per_epoch_; ++shuffles_) detail::shuffle(order_, random_);
+    return std::span<const std::size_t>(order_).subspan(steps_done() % steps_per_epoch_ * batch_, batch_);
+  }
+
+  /// The row of factors holds the thresholds' first; the point-wise ones have a rate of their own.
+  void update(std::span<const float> grad) {
+    if (schedule_.restarts(steps_done())) {
+      adam_.reset();
+      pointwise_adam_.reset();
+    }
+    const std::span<float> row(state_.factors);
+    const double shape = schedule_.rate(steps_done());
+    adam_.step(row.first(thresholds_), grad.first(thresholds_), options_.learning_rate * shape);
+    pointwise_adam_.step(row.subspan(thresholds_), grad.subspan(thresholds_), options_.pointwise_rate * shape);
+    use(row);
+  }
+
+  /// Puts factors into the network, clipped in `row`, too.
+  void use(std::span<float> row) {
+    scatter_factors(row, *q_);
+    distill_.executor().refresh();
+  }
+
+  QuantizedNetwork* q_;
+  const Array* teacher_;
+  FineTuneOptions options_;
+  std::size_t count_, batch_, steps_per_epoch_;
+  CosineAnnealing schedule_;
+  DistillationStep distill_;
+  std::size_t thresholds_;
+  Adam<float> adam_, pointwise_adam_;
+  std::vector<std::size_t> order_;
+  std::mt19937_64 random_;
+  std::size_t shuffles_ = 0;
+  FineTuneState state_;
+  double seconds_ = 0;
+  std::size_t pictures_run_ = 0;
+};
+
+/// A whole FineTuning: all steps, then its report. A seeded run gives the same bits on any number of threads and processes.
+template <PictureSource Pictures, Communicator C = SingleProcess>
+FineTuneReport fine_tune(QuantizedNetwork& q, const Array& teacher, const Pictures& pictures, const FineTuneOptions& options,
+                         const Progress& progress = {}, const C& world = {}) {
+  FineTuning run(q, teacher, options);
+  while (!run.done()) {
+    run.step(pictures, world);
+    if (progress) progress(run.steps_done(), run.steps());
+  }
+  return run.finish(pictures, world);
 }
 
 }  // namespace trimtab

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <trimtab/quant/extremes.hpp>
 #include <vector>
 
@@ -52,6 +53,29 @@ class Histogram {
   void merge(const Histogram& other) {
     ends_ += other.ends_;
     add(other.counts_);
+  }
+
+  /// The same as a list of numbers: both ends, then bin and count of each bin that holds something; exact up to counts of 2^53.
+  /// Empty before the first value.
+  std::vector<double> summary() const {
+    if (ends_.empty()) return {};
+    std::vector<double> numbers{ends_.lo, ends_.hi};
+    for (std::size_t b = 0; b < counts_.size(); ++b)
+      if (counts_[b] != 0) numbers.insert(numbers.end(), {static_cast<double>(b), static_cast<double>(counts_[b])});
+    return numbers;
+  }
+  /// Merges such a list. Throws value_error for one that no histogram gives.
+  void merge(std::span<const double> summary) {
+    if (summary.empty()) return;
+    std::vector<std::uint64_t> counts(bins);
+    bool good = summary.size() % 2 == 0 && summary[0] <= summary[1];
+    for (std::size_t i = 2; good && i < summary.size(); i += 2) {
+      good = summary[i] >= 0 && summary[i] < static_cast<double>(bins) && summary[i + 1] >= 0 && summary[i + 1] <= 0x1p53;
+      if (good) counts[static_cast<std::size_t>(summary[i])] = static_cast<std::uint64_t>(summary[i + 1]);
+    }
+    if (!good) throw value_error(detail::message("Histogram::merge: ", summary.size(), " numbers that are no histogram's"));
+    ends_ += {summary[0], summary[1]};
+    add(counts);
   }
 
   /// Number of values seen.

@@ -15,6 +15,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <span>
 #include <trimtab/quant/histogram.hpp>
 #include <vector>
 
@@ -29,11 +30,35 @@ concept RangeObserver = requires(O& o, const O& other, const std::vector<typenam
 }
 &&std::copyable<O>;
 
+/// What it needs, too, where several processes calibrate together: what it has seen as a list of numbers, empty for nothing, and to merge
+/// such a list as it would merge the observer.
+template <class O>
+concept SharedObserver = RangeObserver<O> && requires(O& o, const O& other, std::span<const double> summary) {
+  { other.summary() } -> std::same_as<std::vector<double>>;
+  o.merge(summary);
+};
+
 namespace detail {
 template <class X, class Real>
 constexpr void require_type() {
   static_assert(std::is_same_v<value_t<const X>, Real>, "trimtab: an observer sees tensors of its own floating-point type");
 }
+
+/// Lists of extremes as numbers, lo and hi by turns, and back. Throws value_error for an odd number of them.
+template <class Real>
+std::vector<double> to_numbers(const std::vector<Extremes<Real>>& list) {
+  std::vector<double> numbers;
+  for (const Extremes<Real>& e : list) numbers.insert(numbers.end(), {double{e.lo}, double{e.hi}});
+  return numbers;
+}
+template <class Real>
+std::vector<Extremes<Real>> to_extremes(std::span<const double> numbers, const char* what) {
+  if (numbers.size() % 2 != 0) throw value_error(message(what, ": a summary of ", numbers.size(), " numbers"));
+  std::vector<Extremes<Real>> list;
+  for (std::size_t i = 0; i < numbers.size(); i += 2) list.push_back({static_cast<Real>(numbers[i]), static_cast<Real>(numbers[i + 1])});
+  return list;
+}
+
 [[noreturn]] inline void nothing_observed(const char* what) {
   throw quantization_range_error(message(what, ": no value was observed"));
 }
@@ -60,6 +85,13 @@ class MinMaxObserver {
   void merge(const MinMaxObserver& other) {
     if (granularity_ != other.granularity_) throw shape_error("MinMaxObserver::merge: the granularities differ");
     if (!other.seen_.empty()) add(other.seen_);
+  }
+
+  /// What was seen, as a list of numbers (SharedObserver).
+  std::vector<double> summary() const { return detail::to_numbers(seen_); }
+  /// Merges such a list; throws value_error for one that is none.
+  void merge(std::span<const double> summary) {
+    if (!summary.empty()) add(detail::to_extremes<Real>(summary, "MinMaxObserver::merge"));
   }
 
   /// One range for each channel. Throws quantization_range_error when there is none, or a channel has seen no value.
@@ -125,6 +157,13 @@ class MovingAverageObserver {
     for (std::size_t i = 0; i < count; ++i) pictures_.push_back(detail::Extremes<Real>(other.pictures_[i]));
   }
 
+  /// What was seen, as a list of numbers (SharedObserver).
+  std::vector<double> summary() const { return detail::to_numbers(pictures_); }
+  /// Merges such a list; throws value_error for one that is none.
+  void merge(std::span<const double> summary) {
+    for (const auto& e : detail::to_extremes<Real>(summary, "MovingAverageObserver::merge")) pictures_.push_back(e);
+  }
+
   /// Averages of both ends. Throws quantization_range_error when nothing was observed.
   Range<Real> range() const {
     if (pictures_.empty()) detail::nothing_observed("MovingAverageObserver::range");
@@ -168,6 +207,11 @@ class PercentileObserver {
       throw value_error(detail::message("PercentileObserver::merge: percentile ", percentile_, " and ", other.percentile_));
     histogram_.merge(other.histogram_);
   }
+
+  /// What was seen, as a list of numbers (SharedObserver).
+  std::vector<double> summary() const { return histogram_.summary(); }
+  /// Merges such a list; throws value_error for one that is none.
+  void merge(std::span<const double> summary) { histogram_.merge(summary); }
 
   /// Throws quantization_range_error when nothing was observed.
   Range<Real> range() const {
@@ -221,6 +265,11 @@ class MseObserver {
     if (codes_ != other.codes_ || symmetry_ != other.symmetry_) throw value_error("MseObserver::merge: the quantizers differ");
     histogram_.merge(other.histogram_);
   }
+
+  /// What was seen, as a list of numbers (SharedObserver).
+  std::vector<double> summary() const { return histogram_.summary(); }
+  /// Merges such a list; throws value_error for one that is none.
+  void merge(std::span<const double> summary) { histogram_.merge(summary); }
 
   /// Symmetric: the threshold T as [-T, T], cut off at the data where that holds less.
   Range<Real> range() const {
@@ -294,7 +343,7 @@ class MseObserver {
   Histogram histogram_;
 };
 
-static_assert(RangeObserver<MinMaxObserver<float>> && RangeObserver<MovingAverageObserver<double>> &&
-              RangeObserver<PercentileObserver<float>> && RangeObserver<MseObserver<double>>);
+static_assert(SharedObserver<MinMaxObserver<float>> && SharedObserver<MovingAverageObserver<double>> &&
+              SharedObserver<PercentileObserver<float>> && SharedObserver<MseObserver<double>>);
 
 }  // namespace trimtab

@@ -122,6 +122,8 @@ class AdjustableThreshold {
   Granularity granularity() const { return granularity_; }    ///< what a channel is
   CodeRange codes() const { return codes_; }                  ///< of all channels
 
+  /// T of channel c, as calibrated.
+  Real threshold(std::size_t c) const { return threshold_[c]; }
   /// T_adj of channel c.
   Real adjusted_threshold(std::size_t c) const { return bounds_.clip(alpha_[c]) * threshold_[c]; }
   /// The grid of channel c, whose top code stands for T_adj.
@@ -183,6 +185,10 @@ class AdjustableRange {
   Granularity granularity() const { return granularity_; }  ///< what a channel is
   CodeRange codes() const { return codes_; }                ///< of all channels
 
+  /// T_l of channel c, as calibrated.
+  Real left(std::size_t c) const { return left_[c]; }
+  /// R = T_r - T_l of channel c, as calibrated.
+  Real width(std::size_t c) const { return width_[c]; }
   /// Adjusted left limit and width of channel c (eq. 22, 23), before the zero point is rounded.
   Real adjusted_left(std::size_t c) const { return left_[c] + shift_bounds_.clip(factors_[c]) * width_[c]; }
   /// See adjusted_left.

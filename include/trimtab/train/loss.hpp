@@ -84,6 +84,25 @@ double rmse_loss(const T& teacher, const S& student, GS&& grad_student) {
   return loss;
 }
 
+/// What a part of a batch adds to the same loss: returns the sum of (student - teacher)^2 and adds student - teacher to grad_student, so
+/// that parts can be run one by one. Over all parts of a batch of N, H = sqrt(sum / N), and the gradients are those of H times N * H.
+template <Tensor T, Tensor S, Tensor GS>
+double squared_error(const T& teacher, const S& student, GS&& grad_student) {
+  using Real = detail::shared_real<const T, const S, GS>;
+  const auto tv = detail::dense_view(teacher, 2, "squared_error: teacher");
+  const auto sv = detail::dense_view(student, 2, "squared_error: student");
+  const auto gv = detail::dense_view(grad_student, 2, "squared_error: grad_student");
+  detail::require_extents(sv.extent, tv.extent, "squared_error: student");
+  detail::require_extents(gv.extent, tv.extent, "squared_error: grad_student");
+  double sum = 0;
+  for (std::size_t i = 0; i < sv.size(); ++i) {
+    const double d = static_cast<double>(sv.data[i]) - static_cast<double>(tv.data[i]);
+    sum += d * d;
+    gv.data[i] += static_cast<Real>(d);
+  }
+  return sum;
+}
+
 /// Mean over n of log(sum over c of exp(logits[n, c])) - logits[n, labels[n]], with the largest logit taken out of the
 /// exponentials. 0 for an empty batch. Throws shape_error when extents do not fit, value_error for a label outside [0, C).
 template <Tensor L>
