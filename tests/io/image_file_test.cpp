@@ -105,6 +105,18 @@ TEST_CASE("load_image: a PNG cut short at any byte gives a parse_error", "[io]")
   }
 }
 
+TEST_CASE("decode_image: a JPEG whose Huffman table counts more symbols than there are is refused", "[io]") {
+  const ScratchFolder folder;
+  folder.write_jpg("p.jpg", gradient(9, 9));
+  std::string bytes = folder.read("p.jpg");
+  const auto decode = [&] { return decode_image({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()}, "p.jpg"); };
+  CHECK(decode().shape(0) == 9);
+  const std::size_t table = bytes.find("\xFF\xC4");
+  REQUIRE(table != std::string::npos);
+  for (std::size_t i = 0; i < 16; ++i) bytes[table + 5 + i] = '\xFF';  // 4080 symbols
+  CHECK_THROWS_WITH(decode(), ContainsSubstring("Huffman table"));
+}
+
 TEST_CASE("load_image: absurd extents are refused before memory is taken", "[io]") {
   const ScratchFolder folder;
   folder.write_png("p.png", gradient(4, 4));
@@ -116,6 +128,12 @@ TEST_CASE("load_image: absurd extents are refused before memory is taken", "[io]
   }
   folder.write("huge.png", bytes);
   CHECK_THROWS_WITH(load_image(folder / "huge.png"), ContainsSubstring("10000 x 10000 pixels"));
+  for (const std::size_t at : {16U, 20U}) {
+    bytes[at + 2] = 0x03;  // 1000: not too large, but more than these few bytes can hold
+    bytes[at + 3] = static_cast<char>(0xE8);
+  }
+  folder.write("hollow.png", bytes);
+  CHECK_THROWS_WITH(load_image(folder / "hollow.png"), ContainsSubstring("1000 x 1000 pixels"));
   for (const std::size_t at : {16U, 20U}) bytes[at] = 0x7f;
   folder.write("larger.png", bytes);
   CHECK_THROWS_AS(load_image(folder / "larger.png"), parse_error);

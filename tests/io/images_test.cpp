@@ -1,4 +1,5 @@
 #include <catch.hpp>
+#include <fstream>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/io/images.hpp>
 
@@ -106,4 +107,27 @@ TEST_CASE("PictureSet: a file that is no picture, or too thin to be fitted, is n
   CHECK_THROWS_WITH(PictureSet::load({folder / "thin.png"}, {}), ContainsSubstring("thin.png"));
   folder.write("bad.png", "no");
   CHECK_THROWS_WITH(PictureSet::load({folder / "bad.png"}, {}), ContainsSubstring("bad.png"));
+}
+
+TEST_CASE("PictureFiles: reads a picture when it is first asked for, and gives what PictureSet gives", "[io]") {
+  const ScratchFolder folder;
+  std::vector<std::filesystem::path> files;
+  for (int i = 0; i < 3; ++i) {
+    const std::string name = std::to_string(i) + ".png";
+    folder.write_png(name, std::vector<std::uint8_t>(6 * 6 * 3, static_cast<std::uint8_t>(50 * i)), 6, 6, 3);
+    files.push_back(folder / name);
+  }
+  const Fit fit{6, 6, 6};
+  const std::size_t wanted[] = {2, 0, 2};
+  const Array expected = PictureSet::load(files, fit).batch(wanted, {});
+  std::ofstream(files[1]) << "broken";
+  const PictureFiles pictures(files, fit, {});
+  CHECK(pictures.size() == 3);
+  CHECK(pictures(wanted) == expected);
+  std::filesystem::remove(files[2]);
+  CHECK(pictures(wanted) == expected);  // read once
+  const std::size_t broken[] = {0, 1}, beyond[] = {3};
+  CHECK_THROWS_AS(pictures(broken), parse_error);
+  CHECK_THROWS_WITH(pictures(broken), ContainsSubstring("1.png"));
+  CHECK_THROWS_AS(pictures(beyond), value_error);
 }

@@ -2,6 +2,8 @@
 /// \file
 /// Files that are there whole or not at all: written beside the target, then renamed onto it.
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -24,12 +26,13 @@ inline std::filesystem::path sibling_path(const std::filesystem::path& target) {
   return sibling;
 }
 
-/// Writes the bytes and closes the file; gives errno, 0 when every byte was taken.
+/// Writes the bytes, waits for the disk to have them and closes the file; gives errno, 0 when every byte was taken.
 inline int write_and_close(std::FILE* file, std::string_view bytes) {
   errno = 0;
   const auto failure = [] { return errno != 0 ? errno : EIO; };
   int status = 0;
-  if (std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() || std::fflush(file) != 0) status = failure();
+  if (std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() || std::fflush(file) != 0 || fsync(fileno(file)) != 0)
+    status = failure();
   if (std::fclose(file) != 0 && status == 0) status = failure();
   return status;
 }
@@ -49,7 +52,8 @@ inline int create_file(const std::filesystem::path& path, std::string_view bytes
 
 /// Replaces the content of `path` by `bytes`, or throws io_error and leaves the file, or its absence, as it was: when the
 /// folder does not exist or may not be written, when the disk is full, or when `path` is there and is no regular file.
-/// A symbolic link stays one: the file it names is replaced.
+/// A symbolic link stays one: the file it names is replaced. Whatever stops the process or the machine, `path` then holds the old
+/// content or the new one; at worst a file `path`.*.tmp stays beside it.
 inline void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
   std::error_code ignored;
   std::filesystem::path target = path;

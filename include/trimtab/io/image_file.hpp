@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
+#include <limits>
+#include <span>
 #include <string>
 #include <trimtab/core/adapt_xtensor.hpp>
 #include <trimtab/core/error.hpp>
+#include <trimtab/io/file_bytes.hpp>
 #include <trimtab/io/stb_image.hpp>
 #include <utility>
 #include <vector>
@@ -25,18 +27,27 @@ inline constexpr std::size_t max_image_pixels = std::size_t{1} << 26;
 
 namespace detail {
 
-/// The bytes of a regular file of at most `limit` bytes. Throws io_error.
-inline std::vector<unsigned char> read_bytes(const std::filesystem::path& path, std::uintmax_t limit, const char* what) {
-  std::error_code failed;
-  if (!std::filesystem::is_regular_file(path, failed)) throw io_error(message(what, ": no file ", path.string()));
-  const std::uintmax_t size = std::filesystem::file_size(path, failed);
-  if (failed) throw io_error(message(what, ": cannot read ", path.string(), ": ", failed.message()));
-  if (size > limit) throw io_error(message(what, ": ", path.string(), " has ", size, " bytes, more than ", limit));
-  std::vector<unsigned char> bytes(static_cast<std::size_t>(size));
-  std::ifstream file(path, std::ios::binary);
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  if (!file || static_cast<std::uintmax_t>(file.gcount()) != size) throw io_error(message(what, ": cannot read ", path.string()));
-  return bytes;
+/// False where a Huffman table of a JPEG, met as decoders go from marker to marker, counts more than 256 symbols: stb_image before 2.28 trusts
+/// that number and writes past its arrays.
+inline bool has_sound_huffman_tables(std::span<const unsigned char> bytes) {
+  const auto at = [&](std::size_t i) { return i < bytes.size() ? int{bytes[i]} : 0; };
+  for (std::size_t i = 0; i < bytes.size();) {
+    if (bytes[i++] != 0xFF) continue;  // coded data or padding
+    while (at(i) == 0xFF) ++i;
+    const int marker = at(i++);
+    if (marker <= 0x01 || (marker >= 0xD0 && marker <= 0xD9)) continue;  // no segment follows
+    const int length = at(i) * 256 + at(i + 1);
+    std::size_t table = i + 2;
+    for (int left = length - 2; marker == 0xC4 && left > 0;) {
+      int symbols = 0;
+      for (std::size_t k = 1; k <= 16; ++k) symbols += at(table + k);
+      if (symbols > 256) return false;
+      table += static_cast<std::size_t>(17 + symbols);
+      left -= 17 + symbols;
+    }
+    i += static_cast<std::size_t>(length);
+  }
+  return true;
 }
 
 /// Which inputs make one output of a resized axis, and how much each: a triangle as wide as two outputs where the axis shrinks.
@@ -83,24 +94,35 @@ inline void resize_axis(const std::uint8_t* in, std::size_t outer, std::size_t i
 
 }  // namespace detail
 
+/// No picture holds more than this many pixels in a byte of its file: deflate writes at most 1032 bytes for one, of 8 grey pixels each; a block
+/// of 64 pixels takes a JPEG a bit or more. What claims more is refused before anything is allocated for it.
+inline constexpr std::size_t max_pixels_per_byte = 1032 * 8;
+
 /// Decodes a JPEG or PNG. Grey becomes equal red, green and blue; transparency is dropped, not blended; of 16 bits the upper 8
-/// stay; EXIF rotation is not applied. Throws io_error for a file that cannot be read and parse_error for one that is no
-/// picture, is cut short or larger than max_image_pixels, both with the file's name.
-inline Picture load_image(const std::filesystem::path& path) {
-  const std::vector<unsigned char> bytes = detail::read_bytes(path, std::uintmax_t{1} << 29, "load_image");
-  const auto refuse = [&](const std::string& why) { throw parse_error("load_image: " + path.string() + ": " + why); };
+/// stay; EXIF rotation is not applied. Throws parse_error, with `name`, for what is no picture, is cut short, larger than max_image_pixels or
+/// claims more than max_pixels_per_byte.
+inline Picture decode_image(std::span<const unsigned char> bytes, const std::string& name) {
+  const auto refuse = [&](const std::string& why) { throw parse_error("load_image: " + name + ": " + why); };
+  if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) refuse("beyond 2 GiB");
+  if (!bytes.empty() && bytes[0] == 0xFF && !detail::has_sound_huffman_tables(bytes)) refuse("a Huffman table of more than 256 symbols");
   const int length = static_cast<int>(bytes.size());
   int w = 0, h = 0, channels = 0;
   if (stbi_info_from_memory(bytes.data(), length, &w, &h, &channels) == 0)
     refuse("neither JPEG nor PNG (" + std::string(stbi_failure_reason()) + ")");
-  if (w < 1 || h < 1 || static_cast<std::size_t>(w) * static_cast<std::size_t>(h) > max_image_pixels)
-    refuse(detail::message(w, " x ", h, " pixels, expected 1 to ", max_image_pixels));
+  const std::size_t limit = std::min(max_image_pixels, bytes.size() * max_pixels_per_byte);
+  if (w < 1 || h < 1 || static_cast<std::size_t>(w) * static_cast<std::size_t>(h) > limit)
+    refuse(detail::message(w, " x ", h, " pixels, expected 1 to ", limit, " in ", length, " bytes"));
   unsigned char* pixels = stbi_load_from_memory(bytes.data(), length, &w, &h, &channels, 3);
   if (pixels == nullptr) refuse("cannot be decoded (" + std::string(stbi_failure_reason()) + ")");
   Picture picture = Picture::from_shape({static_cast<std::size_t>(h), static_cast<std::size_t>(w), 3});
   std::copy_n(pixels, picture.size(), picture.data());
   stbi_image_free(pixels);
   return picture;
+}
+
+/// The picture in a file. Throws io_error when it cannot be read, else as decode_image.
+inline Picture load_image(const std::filesystem::path& path) {
+  return decode_image(detail::read_bytes(path, std::uintmax_t{1} << 29, "load_image"), path.string());
 }
 
 /// Bilinear, with the triangle widened to the scale where the picture shrinks, so that nothing is skipped. The steps are those of

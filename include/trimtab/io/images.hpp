@@ -41,11 +41,9 @@ inline std::vector<std::filesystem::path> list_images(const std::filesystem::pat
   return files;
 }
 
-/// A file of lines `file,class_index`, the file's name without folders; a first line of these two words is skipped. Throws
-/// io_error, or parse_error with the line's number for a malformed line or a file that is named twice.
-inline std::unordered_map<std::string, std::size_t> read_labels(const std::filesystem::path& csv) {
-  const std::vector<unsigned char> bytes = detail::read_bytes(csv, std::uintmax_t{1} << 28, "read_labels");
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+/// Lines `file,class_index`, the file's name without folders; a first line of these two words is skipped. Throws parse_error with `name` and
+/// the line's number for a malformed line or a file that is named twice.
+inline std::unordered_map<std::string, std::size_t> parse_labels(std::string_view text, const std::string& name) {
   std::unordered_map<std::string, std::size_t> labels;
   std::size_t number = 0;
   for (std::size_t begin = 0; begin < text.size();) {
@@ -56,7 +54,7 @@ inline std::unordered_map<std::string, std::size_t> read_labels(const std::files
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty() || (number == 1 && line == "file,class_index")) continue;
     const auto refuse = [&](const char* why) {
-      throw parse_error(detail::message("read_labels: ", csv.string(), ":", number, ": ", why));
+      throw parse_error(detail::message("read_labels: ", name, ":", number, ": ", why));
     };
     const std::size_t comma = line.rfind(',');
     if (comma == std::string_view::npos || comma == 0) refuse("expected file,class_index");
@@ -68,6 +66,51 @@ inline std::unordered_map<std::string, std::size_t> read_labels(const std::files
   }
   return labels;
 }
+
+/// The labels in a file. Throws io_error when it cannot be read, else as parse_labels.
+inline std::unordered_map<std::string, std::size_t> read_labels(const std::filesystem::path& csv) {
+  const std::vector<unsigned char> bytes = detail::read_bytes(csv, std::uintmax_t{1} << 28, "read_labels");
+  return parse_labels({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, csv.string());
+}
+
+namespace detail {
+
+/// The class of a picture by its name. Throws value_error, naming it, when it is not among the labels or has a class of `classes` or more.
+inline std::size_t label_of(const std::string& name, const std::unordered_map<std::string, std::size_t>& labels, std::size_t classes) {
+  const auto found = labels.find(name);
+  if (found == labels.end()) throw value_error(message("no label for picture ", name));
+  if (found->second >= classes) throw value_error(message("picture ", name, " has class ", found->second, " of ", classes));
+  return found->second;
+}
+
+/// A picture of a file, fitted. Throws as load_image, and value_error with the file's name for a picture too long and thin.
+inline Picture load_fitted(const std::filesystem::path& file, const Fit& fit) {
+  const Picture picture = load_image(file);
+  try {
+    return fit_image(picture, fit);
+  } catch (const value_error& e) {
+    throw value_error(file.string() + ": " + e.what());
+  }
+}
+
+/// Pictures as floats N H W 3; bytes_of(n) are those of the n-th.
+template <class BytesOf>
+Array to_floats(std::size_t count, std::size_t h, std::size_t w, const Preprocess& preprocess, const BytesOf& bytes_of) {
+  std::array<std::array<float, 256>, 3> value;
+  for (std::size_t c = 0; c < 3; ++c)
+    for (std::size_t x = 0; x < 256; ++x)
+      value[c][x] = static_cast<float>((static_cast<double>(x) - preprocess.mean[c]) / preprocess.scale[c]);
+  Array y = Array::from_shape({count, h, w, 3});
+  parallel_for(count, [&](std::size_t n) {
+    const std::span<const std::uint8_t> in = bytes_of(n);
+    float* out = y.data() + n * in.size();
+    for (std::size_t i = 0; i < in.size(); i += 3)
+      for (std::size_t c = 0; c < 3; ++c) out[i + c] = value[c][in[i + c]];
+  });
+  return y;
+}
+
+}  // namespace detail
 
 /// N pictures of equal extents as bytes N H W 3, with their names and, where known, their classes.
 class PictureSet {
@@ -91,7 +134,7 @@ class PictureSet {
     for (std::size_t done = 0; done < files.size();) {
       const std::size_t count = std::min(together, files.size() - done);
       parallel_for(count, [&](std::size_t i) {
-        const Picture picture = load_fitted(files[done + i], fit);
+        const Picture picture = detail::load_fitted(files[done + i], fit);
         std::copy_n(picture.data(), set.picture_size(), set.bytes_.data() + (done + i) * set.picture_size());
       });
       done += count;
@@ -111,13 +154,7 @@ class PictureSet {
   /// Gives each picture its class by its name. Throws value_error, naming it, when a picture is not among them or has a class of
   /// `classes` or more.
   void set_labels(const std::unordered_map<std::string, std::size_t>& labels, std::size_t classes) {
-    for (std::size_t i = 0; i < size(); ++i) {
-      const auto found = labels.find(names_[i]);
-      if (found == labels.end()) throw value_error(detail::message("PictureSet::set_labels: no label for ", names_[i]));
-      if (found->second >= classes)
-        throw value_error(detail::message("PictureSet::set_labels: ", names_[i], " has class ", found->second, " of ", classes));
-      labels_[i] = found->second;
-    }
+    for (std::size_t i = 0; i < size(); ++i) labels_[i] = detail::label_of(names_[i], labels, classes);
   }
 
   std::size_t size() const { return names_.size(); }                  ///< number of pictures
@@ -133,36 +170,48 @@ class PictureSet {
   Array batch(std::span<const std::size_t> indices, const Preprocess& preprocess) const {
     for (const std::size_t i : indices)
       if (i >= size()) throw value_error(detail::message("PictureSet::batch: picture ", i, " of ", size()));
-    std::array<std::array<float, 256>, 3> value;
-    for (std::size_t c = 0; c < 3; ++c)
-      for (std::size_t x = 0; x < 256; ++x)
-        value[c][x] = static_cast<float>((static_cast<double>(x) - preprocess.mean[c]) / preprocess.scale[c]);
-    Array y = Array::from_shape({indices.size(), h_, w_, 3});
-    parallel_for(indices.size(), [&](std::size_t n) {
-      const std::span<const std::uint8_t> in = bytes(indices[n]);
-      float* out = y.data() + n * picture_size();
-      for (std::size_t i = 0; i < in.size(); i += 3)
-        for (std::size_t c = 0; c < 3; ++c) out[i + c] = value[c][in[i + c]];
-    });
-    return y;
+    return detail::to_floats(indices.size(), h_, w_, preprocess, [&](std::size_t n) { return bytes(indices[n]); });
   }
 
  private:
-  static Picture load_fitted(const std::filesystem::path& file, const Fit& fit) {
-    const Picture picture = load_image(file);
-    try {
-      return fit_image(picture, fit);
-    } catch (const value_error& e) {
-      throw value_error(file.string() + ": " + e.what());
-    }
-  }
-
   std::size_t picture_size() const { return h_ * w_ * 3; }
 
   std::size_t h_, w_;
   std::vector<std::uint8_t> bytes_;
   std::vector<std::string> names_;
   std::vector<std::size_t> labels_;
+};
+
+/// Pictures of files, each read when a batch first asks for it, and kept as bytes: of several processes each reads only what it works on.
+/// A PictureSource; not to be called by two threads at once.
+class PictureFiles {
+ public:
+  /// Reads nothing yet.
+  PictureFiles(std::vector<std::filesystem::path> files, const Fit& fit, const Preprocess& preprocess)
+      : files_(std::move(files)), fit_(fit), preprocess_(preprocess), pictures_(files_.size()) {}
+
+  /// Number of files.
+  std::size_t size() const { return files_.size(); }
+
+  /// The pictures `indices` as floats N H W 3. Throws value_error for an index beyond the files, and as PictureSet::load.
+  Array operator()(std::span<const std::size_t> indices) const {
+    for (const std::size_t i : indices)
+      if (i >= size()) throw value_error(detail::message("PictureFiles: picture ", i, " of ", size()));
+    std::vector<std::size_t> missing;
+    for (const std::size_t i : indices)
+      if (pictures_[i].size() == 0 && std::find(missing.begin(), missing.end(), i) == missing.end()) missing.push_back(i);
+    parallel_for(missing.size(), [&](std::size_t n) { pictures_[missing[n]] = detail::load_fitted(files_[missing[n]], fit_); });
+    return detail::to_floats(indices.size(), fit_.h, fit_.w, preprocess_, [&](std::size_t n) {
+      const Picture& picture = pictures_[indices[n]];
+      return std::span<const std::uint8_t>(picture.data(), picture.size());
+    });
+  }
+
+ private:
+  std::vector<std::filesystem::path> files_;
+  Fit fit_;
+  Preprocess preprocess_;
+  mutable std::vector<Picture> pictures_;
 };
 
 }  // namespace trimtab
