@@ -65,3 +65,17 @@ if(TRIMTAB_FLATBUFFERS_INCLUDE_DIR)
 else()
   message(STATUS "trimtab: flatbuffers not found, trimtab::tflite is left out (Debian: libflatbuffers-dev)")
 endif()
+
+# trimtab::mpi: several processes on one job.
+set(TRIMTAB_HAS_MPI OFF)
+find_package(MPI QUIET COMPONENTS CXX)
+if(MPI_CXX_FOUND)
+  add_library(trimtab_mpi INTERFACE)
+  add_library(trimtab::mpi ALIAS trimtab_mpi)
+  # The C interface alone; the C++ bindings that MPI dropped in 2012 only bring warnings.
+  target_compile_definitions(trimtab_mpi INTERFACE OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
+  target_link_libraries(trimtab_mpi INTERFACE trimtab MPI::MPI_CXX)
+  set(TRIMTAB_HAS_MPI ON)
+else()
+  message(STATUS "trimtab: MPI not found, trimtab::mpi is left out (Debian: libopenmpi-dev)")
+endif()

@@ -14,11 +14,15 @@
 #include <optional>
 #include <string>
 #include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/fine_tune_state.hpp>
 #include <trimtab/io/onnx.hpp>
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/progress_bar.hpp>
 #include <trimtab/net/recipe.hpp>
 #include <trimtab/trimtab.hpp>
+#ifdef TRIMTAB_MPI
+#include <trimtab/mpi/world.hpp>
+#endif
 #ifdef TRIMTAB_WITH_TFLITE
 #include <trimtab/io/tflite_write.hpp>
 #endif
@@ -29,13 +33,18 @@ namespace {
 
 using namespace trimtab;
 using Json = nlohmann::ordered_json;
+#ifdef TRIMTAB_MPI
+using World = mpi::World;  // mpirun -n 4 quantize_onnx ...
+#else
+using World = SingleProcess;
+#endif
 
 enum class Execute { fake, int8, both };
 
 struct Arguments : Recipe {
-  std::string model, images, labels, calibrate, train, preprocess, json, recipe, out;
+  std::string model, images, labels, calibrate, train, preprocess, json, recipe, out, state;
   OnnxForm format = OnnxForm::qoperator;
-  std::size_t calibrate_count = 100, train_count = 500, limit = 0;
+  std::size_t calibrate_count = 100, train_count = 500, limit = 0, state_every = 10;
   QuantizationOptions quantization;
   LayerReportOptions report;
   Execute execute = Execute::both;
@@ -79,6 +88,8 @@ void describe(CLI::App& app, Arguments& a) {
   app.add_option("--restarts", a.fine_tune.restarts, "Periods of the schedule; the optimizer forgets its state between them")->capture_default_str();
   app.add_option("--pointwise-rate", a.fine_tune.pointwise_rate, "Peak of the schedule for point-wise factors")->capture_default_str();
   app.add_option("--seed", a.fine_tune.seed, "Of the choice and order of pictures")->capture_default_str();
+  app.add_option("--state", a.state, "Save the training run in this file, and continue from it when it is there");
+  app.add_option("--state-every", a.state_every, "Steps between two savings")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--weights", a.quantization.weights, "scalar: one threshold a tensor; vector: one a filter")
       ->required()
       ->transform(CLI::CheckedTransformer(std::map<std::string, WeightMode>{{"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}}));
@@ -149,30 +160,78 @@ double peak_memory_megabytes() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
+/// The state file's bytes, as the first process sees it; nothing when there is none.
+std::optional<std::string> saved_state(const std::string& path, const World& world) {
+  std::vector<char> bytes;
+  if (world.rank() == 0 && std::filesystem::exists(path)) {
+    const std::vector<unsigned char> file = detail::read_bytes(path, std::numeric_limits<int>::max(), "--state");
+    bytes.push_back('\0');  // says that there is a file, even an empty one
+    bytes.insert(bytes.end(), file.begin(), file.end());
+  }
+  bytes = world.gather(std::move(bytes));
+  return bytes.empty() ? std::nullopt : std::optional<std::string>(std::in_place, bytes.begin() + 1, bytes.end());
+}
+
+struct Trained {
+  FineTuneReport report;
+  std::size_t steps = 0;  // done here
+  double exchange_ms = 0, exchange_bytes = 0;  // of a step between processes: waiting for the others included; what a process received
+};
+
+/// Trains from the start, or from where the state file stands.
+Trained train(QuantizedNetwork& q, const Array& targets, const PictureFiles& pictures, const Arguments& a, const World& world) {
+  const RunDescription description = describe_run(q, targets, a.fine_tune);
+  const std::optional<std::string> saved = a.state.empty() ? std::nullopt : saved_state(a.state, world);
+  FineTuning run = saved ? FineTuning(q, targets, a.fine_tune, parse_fine_tune_state(*saved, description, a.state))
+                         : FineTuning(q, targets, a.fine_tune);
+  if (!a.quiet && run.steps_done() > 0)
+    std::fprintf(stderr, "note: %s continues after step %zu of %zu\n", a.state.c_str(), run.steps_done(), run.steps());
+  ProgressBar bar("train thresholds", a.quiet);
+  Trained result;
+  const Traffic before = world.traffic();
+  while (!run.done()) {
+    run.step(pictures, world);
+    if (!a.state.empty() && world.rank() == 0 && (run.done() || run.steps_done() % a.state_every == 0))
+      write_fine_tune_state(a.state, description, run.state());
+    bar.show(run.steps_done(), run.steps());
+    ++result.steps;
+  }
+  if (result.steps > 0) {
+    result.exchange_ms = 1e3 * (world.traffic().seconds - before.seconds) / double(result.steps);
+    result.exchange_bytes = double(world.traffic().bytes - before.bytes) / double(result.steps);
+  }
+  result.report = run.finish(pictures, world);
+  return result;
+}
+
 struct Evaluation {
   Array logits;                  // of the int8 network where it ran, else of the training executor
   std::optional<bool> equal;     // every final code of every picture, where both ran
 };
 
-Evaluation run_quantized(const QuantizedNetwork& q, Execute execute, const PictureSource auto& pictures, std::size_t count,
-                         std::size_t classes, const Progress& progress) {
-  Evaluation result{Array::from_shape({count, classes}), std::nullopt};
-  if (execute == Execute::both) result.equal = true;
+Evaluation run_quantized(const QuantizedNetwork& q, Execute execute, const PictureFiles& pictures, std::size_t classes,
+                         const Progress& progress, const World& world) {
+  std::vector<float> logits;
+  std::vector<char> equal{1};
   std::optional<FakeQuantExecutor> trained;
   std::optional<Int8Network> deployed;
   if (execute != Execute::int8) trained.emplace(q);
   if (execute != Execute::fake) deployed.emplace(q);
   Int8Network::Workspace workspace;
-  float* next = result.logits.data();
-  detail::for_each_batch(detail::first_indices(count), 8, progress, [&](std::span<const std::size_t> some) {
+  detail::for_each_shared_batch(pictures.size(), 8, progress, world, [&](std::span<const std::size_t> some) {
     const Array x = pictures(some);
     if (trained) trained->forward(x);
     const NodeId out = q.network.output();
     const std::span<const std::uint8_t> codes = deployed ? deployed->run(x, workspace) : trained->bytes(out);
-    if (execute == Execute::both && !std::ranges::equal(codes, trained->bytes(out))) result.equal = false;
-    bytes_to_reals(codes.data(), codes.size(), byte_grid(q, out), next);
-    next += codes.size();
+    if (execute == Execute::both && !std::ranges::equal(codes, trained->bytes(out))) equal[0] = 0;
+    logits.resize(logits.size() + codes.size());
+    bytes_to_reals(codes.data(), codes.size(), byte_grid(q, out), logits.data() + logits.size() - codes.size());
   });
+  logits = world.gather(std::move(logits));
+  equal = world.gather(std::move(equal));
+  Evaluation result{Array::from_shape({pictures.size(), classes}), std::nullopt};
+  std::copy(logits.begin(), logits.end(), result.logits.data());
+  if (execute == Execute::both) result.equal = std::ranges::count(equal, 0) == 0;
   return result;
 }
 
@@ -206,7 +265,8 @@ void print_row(const char* name, std::optional<double> top1, const Fidelity* f) 
     std::printf("  %-22s %8s %12s %12s %10s\n", name, top.c_str(), "", "", "");
 }
 
-void quantize_onnx(Arguments& a) {
+void quantize_onnx(Arguments& a, const World& world) {
+  if (world.rank() != 0) a.quiet = true;
   if (a.threads > 0) set_threads(a.threads);
   if (!a.out.empty()) require_format(a.out, a.quantization.requantizer);
   a.quantization.activation_bits = a.quantization.weight_bits;
@@ -224,13 +284,7 @@ void quantize_onnx(Arguments& a) {
   const Extents input = teacher[teacher.input()].extent;
   if (input.size() != 3 || input[2] != 3) throw unsupported_error(detail::message("the network's input is ", input, ", not a picture H W 3"));
   const Fit fit = fit_to(input[0], input[1]);
-  const auto load = [&](const char* what, const std::vector<std::filesystem::path>& files) {
-    ProgressBar bar(detail::message("load ", what), a.quiet);
-    return PictureSet::load(files, fit, bar);
-  };
-  const auto source = [&](const PictureSet& set) {
-    return [&set, &preprocess](std::span<const std::size_t> indices) { return set.batch(indices, preprocess); };
-  };
+  const auto pictures_of = [&](std::vector<std::filesystem::path> files) { return PictureFiles(std::move(files), fit, preprocess); };
 
   std::vector<std::filesystem::path> files = list_images(a.images);
   std::unordered_map<std::string, std::size_t> classes;
@@ -245,10 +299,10 @@ void quantize_onnx(Arguments& a) {
 
   double seconds_calibrate = 0;
   Applied applied = [&] {
-    const PictureSet set = load("calibration", calibration_files);
+    const PictureFiles set = pictures_of(calibration_files);
     const double start = clock();
     ProgressBar bar("calibrate", a.quiet);
-    Applied result = prepare(a, teacher, source(set), set.size(), a.quantization, bar);
+    Applied result = prepare(a, teacher, set, set.size(), a.quantization, bar, world);
     seconds_calibrate = clock() - start;
     return result;
   }();
@@ -256,15 +310,13 @@ void quantize_onnx(Arguments& a) {
 
   const QuantizedNetwork untrained = q;
 
-  PictureSet evaluation = load("evaluation", files);
+  const PictureFiles evaluation = pictures_of(files);
   const std::size_t class_count = element_count(teacher[teacher.output()].extent);
   std::vector<std::size_t> labels;
-  if (!classes.empty()) {
-    evaluation.set_labels(classes, class_count);
-    for (std::size_t i = 0; i < evaluation.size(); ++i) labels.push_back(evaluation.label(i));
-  }
+  if (!classes.empty())
+    for (const std::filesystem::path& file : files) labels.push_back(detail::label_of(file.filename().string(), classes, class_count));
   ProgressBar float_bar("float network", a.quiet);
-  const Array float_logits = teacher_outputs(teacher, source(evaluation), evaluation.size(), float_bar);
+  const Array float_logits = teacher_outputs(teacher, evaluation, evaluation.size(), float_bar, world);
   const auto top1 = [&](const Array& logits) { return labels.empty() ? std::nullopt : std::optional(top1_percent(logits, labels)); };
   struct Row {
     Fidelity fidelity;
@@ -273,34 +325,36 @@ void quantize_onnx(Arguments& a) {
   };
   const auto evaluate = [&](const char* title) {
     ProgressBar bar(title, a.quiet);
-    const Evaluation e = run_quantized(q, a.execute, source(evaluation), evaluation.size(), class_count, bar);
+    const Evaluation e = run_quantized(q, a.execute, evaluation, class_count, bar, world);
     return Row{compare_outputs(float_logits, e.logits), top1(e.logits), e.equal};
   };
   const Row before = evaluate(a.train.empty() ? "quantized network" : "before training");
   Row after = before;
 
   std::optional<FineTuneReport> trained;
+  Trained training;
   if (!a.train.empty() && a.fine_tune.trained.any()) {
-    const PictureSet set = load("training", draw(a.train, a.train_count, a.fine_tune.seed));
+    const PictureFiles set = pictures_of(draw(a.train, a.train_count, a.fine_tune.seed));
     ProgressBar teacher_bar("teacher", a.quiet);
-    const Array targets = teacher_outputs(teacher, source(set), set.size(), teacher_bar);
-    ProgressBar bar("train thresholds", a.quiet);
-    trained = fine_tune(q, targets, source(set), a.fine_tune, bar);
+    const Array targets = teacher_outputs(teacher, set, set.size(), teacher_bar, world);
+    training = train(q, targets, set, a, world);
+    trained = training.report;
   }
   double seconds_round = 0;
   if (a.learn_rounding) {
-    const PictureSet set = load("rounding", calibration_files);
+    const PictureFiles set = pictures_of(calibration_files);
     const double start = clock();
     ProgressBar bar("learn rounding", a.quiet);
-    finish(a, applied, source(set), set.size(), bar);
+    finish(a, applied, set, set.size(), bar);
     seconds_round = clock() - start;
   }
   if (trained || a.learn_rounding) after = evaluate("after training");
   std::vector<std::string> transforms{"fold_batch_norm"};
   transforms.insert(transforms.end(), applied.transforms.begin(), applied.transforms.end());
 
+  if (world.rank() != 0) return;
   std::optional<double> int8_ms;
-  if (a.execute != Execute::fake) int8_ms = milliseconds_per_image(Int8Network(q), source(evaluation));
+  if (a.execute != Execute::fake) int8_ms = milliseconds_per_image(Int8Network(q), evaluation);
 
   if (!a.out.empty()) {
     std::map<std::string, std::string> metadata = model.metadata;
@@ -323,6 +377,9 @@ void quantize_onnx(Arguments& a) {
     if (trained) {
       std::printf("  %zu factors trained in %.1f s, %.1f pictures/s; RMSE on the training pictures %.3f -> %.3f\n", trained->trained_parameters,
                   trained->seconds, trained->pictures_per_second, trained->loss_before, trained->loss_after);
+      if (world.size() > 1 && training.steps > 0)
+        std::printf("  %zu processes; of a step's %.1f ms, exchange took %.2f ms and brought each process %.1f KB\n", world.size(),
+                    1e3 * trained->seconds / double(training.steps), training.exchange_ms, training.exchange_bytes / 1e3);
       if (!trained->kept) std::printf("  training raised that RMSE and was undone; try --rescale-dws, --weights vector or a lower --learning-rate\n");
     }
   }
@@ -348,7 +405,7 @@ void quantize_onnx(Arguments& a) {
       page.loss = trained->loss;
       page.learning_rate = trained->learning_rate;
     }
-    report_layers(a.report, std::move(page), source(evaluation), evaluation.size(), a.quiet);
+    report_layers(a.report, std::move(page), evaluation, evaluation.size(), a.quiet);
   }
   if (!a.quiet) std::printf("  peak memory %.0f MB\n", peak_memory_megabytes());
   if (!a.json.empty()) {
@@ -367,6 +424,10 @@ void quantize_onnx(Arguments& a) {
     out["seconds_round"] = seconds_round;
     out["seconds_train"] = trained ? trained->seconds : 0.0;
     out["images_per_second_train"] = trained ? Json(trained->pictures_per_second) : Json();
+    out["processes"] = world.size();
+    out["steps_train"] = training.steps;
+    out["exchange_ms_per_step"] = training.exchange_ms;
+    out["exchange_bytes_per_step"] = training.exchange_bytes;
     out["trained_parameters"] = trained ? trained->trained_parameters : 0;
     out["training_kept"] = trained ? Json(trained->kept) : Json();
     out["loss_before"] = trained ? Json(trained->loss_before) : Json();
@@ -381,6 +442,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Quantizes a float ONNX classifier to int8 with trained thresholds, and measures what that costs."};
   Arguments arguments;
   describe(app, arguments);
+  const World world{};
   try {
     app.parse(argc, argv);
     if (!arguments.recipe.empty()) {  // it sets what the command line, read once more, may then replace
@@ -388,13 +450,11 @@ int main(int argc, char** argv) {
       app.parse(argc, argv);
     }
   } catch (const CLI::ParseError& e) {
+    if (world.rank() != 0) return e.get_exit_code() == 0 ? 0 : 2;
     return app.exit(e) == 0 ? 0 : 2;
   }
-  try {
-    quantize_onnx(arguments);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "quantize_onnx: %s\n", e.what());
-    return 1;
-  }
-  return 0;
+  const std::string failure = run_together(world, [&] { quantize_onnx(arguments, world); });
+  if (failure.empty()) return 0;
+  if (world.rank() == 0) std::fprintf(stderr, "quantize_onnx: %s\n", failure.c_str());
+  return 1;
 }

@@ -1,51 +1,13 @@
-#include <sys/wait.h>
-
 #include <algorithm>
 #include <catch.hpp>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <scratch_folder.hpp>
-#include <trimtab/io/onnx.hpp>
-#include <trimtab/net/models.hpp>
+#include <quantize_job.hpp>
 
 using namespace trimtab;
-
-namespace {
-
-/// A small network and a dozen pictures on disk, and a way to call the program on them.
-struct Job {
-  ScratchFolder folder;
-
-  Job() {
-    write_onnx(small_mobilenet(32, 10, 1), path("net.onnx"), {{"preprocessing", "RGB, x/127.5-1"}});
-    std::filesystem::create_directory(path("pictures"));
-    std::ofstream labels(path("labels.csv"));
-    labels << "file,class_index\n";
-    for (int i = 0; i < 12; ++i) {
-      std::vector<std::uint8_t> pixels(32 * 32 * 3);
-      for (std::size_t p = 0; p < pixels.size(); ++p) pixels[p] = static_cast<std::uint8_t>((p * 7 + static_cast<std::size_t>(i) * 31) % 251);
-      std::string name = "p";
-      name += std::to_string(i) + ".png";
-      folder.write_png("pictures/" + name, pixels, 32, 32, 3);
-      labels << name << ',' << i % 10 << '\n';
-    }
-  }
-  std::string path(const std::string& name) const { return (folder.path() / name).string(); }
-  std::string inputs() const {
-    return " --model " + path("net.onnx") + " --images " + path("pictures") + " --calibrate " + path("pictures");
-  }
-  /// The program's exit code; what it says goes to files.
-  int run(const std::string& arguments, const std::string& program = TRIMTAB_QUANTIZE_ONNX) const {
-    const std::string command = program + arguments + " >" + path("out") + " 2>" + path("err");
-    const int status = std::system(command.c_str());
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-  std::string text(const std::string& name) const { return folder.read(name); }
-};
-
-}  // namespace
+using trimtab::test::Job;
 
 TEST_CASE("quantize_onnx: trains, prints a table and writes every promised number", "[programs]") {
   const Job job;

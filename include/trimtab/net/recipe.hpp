@@ -88,14 +88,15 @@ inline std::vector<MseObserver<float>> mse_observers(const Network& network, con
 }
 
 /// What comes before training. teacher: the float network, folded and fused (fold_batch_norm, fuse_clips); the first `count`
-/// pictures calibrate it. Throws as the transforms do.
-template <PictureSource Pictures>
+/// pictures calibrate it. Ranges come from shares of the processes of `world`, bias correction from every process alike. Throws as the
+/// transforms do.
+template <PictureSource Pictures, Communicator C = SingleProcess>
 Applied prepare(const Recipe& recipe, const Network& teacher, const Pictures& pictures, std::size_t count,
-                const QuantizationOptions& quantization, const Progress& progress = {}) {
+                const QuantizationOptions& quantization, const Progress& progress = {}, const C& world = {}) {
   Network network = teacher;
   std::vector<std::string> done;
   if (recipe.rescale_dws || recipe.equalize) {
-    ChannelMaxima maxima = channel_maxima(network, pictures, count, progress);
+    ChannelMaxima maxima = channel_maxima(network, pictures, count, progress, world);
     if (recipe.rescale_dws) done.push_back(detail::describe_pass("rescale_dws", rescale_dws(network, maxima)));
     if (recipe.equalize) {
       RescalePassOptions thrice;  // a channel's limits depend on its neighbours' factors
@@ -103,8 +104,8 @@ Applied prepare(const Recipe& recipe, const Network& teacher, const Pictures& pi
       done.push_back(detail::describe_pass("equalize", equalize(network, maxima, thrice)));
     }
   }
-  const auto ranges = recipe.mse_ranges ? calibrate(network, pictures, count, mse_observers(network, quantization), progress)
-                                        : calibrate(network, pictures, count, MinMaxObserver<float>{}, progress);
+  const auto ranges = recipe.mse_ranges ? calibrate(network, pictures, count, mse_observers(network, quantization), progress, world)
+                                        : calibrate(network, pictures, count, MinMaxObserver<float>{}, progress, world);
   if (recipe.mse_ranges) done.push_back("mse_ranges");
   QuantizedNetwork q = quantize(network, ranges, quantization);
   if (recipe.correct_bias) {

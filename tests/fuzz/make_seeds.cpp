@@ -1,0 +1,84 @@
+// make_seeds FOLDER: small valid inputs, one folder for each harness.
+
+#include <cstdio>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/onnx_write.hpp>
+#include <trimtab/net/models.hpp>
+#include <vector>
+
+#include "fuzzed_run.hpp"
+#include "small_network.hpp"
+#include "stb_image_write.hpp"
+
+using namespace trimtab;
+
+namespace {
+
+void write_networks(const std::filesystem::path& folder) {
+  write_onnx(test::small_network(), folder / "every_kind_of_node", {{"preprocessing", "RGB, x/127.5-1"}});
+  write_onnx(small_mobilenet(8, 2, 1), folder / "mobilenet");
+  Network linear;
+  linear.add(Input{{1, 1, 2}}, {});
+  linear.add(Flatten{}, {0});
+  linear.add(Linear{xt::xtensor<float, 2>({2, 2}, 1.0F), {}}, {1});
+  write_onnx(linear, folder / "linear");
+  Network norm;
+  norm.add(Input{{2, 2, 1}}, {});
+  norm.add(BatchNorm{{1.0F}, {0.0F}, {0.0F}, {1.0F}}, {0});
+  norm.add(Clip{0, 6}, {1});
+  norm.add(GlobalAveragePool{}, {2});
+  norm.add(Flatten{}, {3});
+  write_onnx(norm, folder / "batch_norm");
+}
+
+void write_pictures(const std::filesystem::path& folder) {
+  std::mt19937 random(1);
+  for (int channels = 1; channels <= 4; ++channels)
+    for (const int size : {1, 9, 17}) {
+      std::vector<unsigned char> pixels(static_cast<std::size_t>(size * (size + 1) * channels));
+      for (unsigned char& p : pixels) p = static_cast<unsigned char>(random() % 256);
+      const std::string name = (folder / (std::to_string(channels) + "_" + std::to_string(size))).string();
+      stbi_write_png((name + ".png").c_str(), size + 1, size, channels, pixels.data(), (size + 1) * channels);
+      stbi_write_jpg((name + ".jpg").c_str(), size + 1, size, channels, pixels.data(), channels * 20);
+    }
+}
+
+void write_texts(const std::filesystem::path& folder) {
+  int number = 0;
+  for (const char* text : {"file,class_index\na.jpg,1\nb.png,20\n", "a,0\r\nb,c,1\r\n", "RGB, x/127.5-1", "x/255", "x/2+1 (TF)",
+                           "RGB, (x/255-mean)/std, mean .485,.456,.406 std .229,.224,.225", "127.5,127.5", "1,2,3,4,5,6"})
+    write_file_atomically(folder / std::to_string(number++), text);
+}
+
+/// Without their seals, which the harness adds.
+void write_states(const std::filesystem::path& folder) {
+  FuzzedRun job;
+  const RunDescription description = describe_run(job.q, job.teacher, job.options);
+  FineTuning run(job.q, job.teacher, job.options);
+  for (int step = 0; step < 3; ++step) {
+    const std::string file = serialize_fine_tune_state(description, run.state());
+    write_file_atomically(folder / std::to_string(step), file.substr(0, file.size() - detail::state_seal("").size()));
+    run.step(job.source());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: make_seeds FOLDER\n");
+    return 2;
+  }
+  const auto folder = [&](const char* name) {
+    const std::filesystem::path path = std::filesystem::path(argv[1]) / name;
+    std::filesystem::create_directories(path);
+    return path;
+  };
+  write_networks(folder("onnx"));
+  write_pictures(folder("image"));
+  write_texts(folder("text"));
+  write_states(folder("state"));
+}
