@@ -105,8 +105,7 @@ TEST_CASE("quantize_onnx --out, run_int8: the file that one writes the other one
   std::string first;
   for (const std::string form : {"qdq", "qoperator"}) {
     REQUIRE(job.run(job.inputs() + " --weights vector --scheme asymmetric --quiet --format " + form + " --out " + job.path("int8.onnx")) == 0);
-    REQUIRE(job.run(' ' + job.path("int8.onnx") + pictures + " --top 10 --classes " + job.path("classes.csv") + " --json " + job.path("run.json"),
-                    TRIMTAB_RUN_INT8) == 0);
+    REQUIRE(job.call(TRIMTAB_RUN_INT8 + std::string(' ' + job.path("int8.onnx") + pictures + " --top 10 --classes " + job.path("classes.csv") + " --json " + job.path("run.json"))) == 0);
     const auto json = nlohmann::json::parse(job.text("run.json"));
     REQUIRE(json.size() == 2);
     REQUIRE(json[0]["top"].size() == 10);
@@ -130,12 +129,12 @@ TEST_CASE("quantize_onnx --out, run_int8: the file that one writes the other one
                              job.path("int8.onnx") + pictures + " --preprocess 1"};
   for (const std::string& arguments : bad) {
     CAPTURE(arguments);
-    CHECK(job.run(' ' + arguments, TRIMTAB_RUN_INT8) == 1);
+    CHECK(job.call(TRIMTAB_RUN_INT8 + std::string(' ' + arguments)) == 1);
     CHECK(job.text("err").starts_with("run_int8: "));
   }
-  CHECK(job.run("", TRIMTAB_RUN_INT8) == 2);
-  CHECK(job.run(' ' + job.path("int8.onnx") + pictures + " --top 0", TRIMTAB_RUN_INT8) == 2);
-  CHECK(job.run(" --help", TRIMTAB_RUN_INT8) == 0);
+  CHECK(job.call(TRIMTAB_RUN_INT8 + std::string("")) == 2);
+  CHECK(job.call(TRIMTAB_RUN_INT8 + std::string(' ' + job.path("int8.onnx") + pictures + " --top 0")) == 2);
+  CHECK(job.call(TRIMTAB_RUN_INT8 + std::string(" --help")) == 0);
 }
 
 TEST_CASE("quantize_onnx: a recipe sets choices, and options beside it replace them", "[programs]") {

@@ -38,8 +38,11 @@ struct Job {
   }
   /// The program's exit code; what it says goes to files.
   int run(const std::string& arguments, const std::string& launcher = "") const {
-    const std::string command = launcher + " " + TRIMTAB_QUANTIZE_ONNX + arguments + " >" + path("out") + " 2>" + path("err");
-    const int status = std::system(command.c_str());
+    return call(launcher + " " + TRIMTAB_QUANTIZE_ONNX + arguments);
+  }
+  /// The same of any command.
+  int call(const std::string& command) const {
+    const int status = std::system((command + " >" + path("out") + " 2>" + path("err")).c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
   /// Starts the program in the background and kills process `which` of it (the n-th child of a launcher; 0: itself) with signal 9 once the
