@@ -357,9 +357,9 @@ void quantize_onnx(Arguments& a, const World& world) {
   if (a.execute != Execute::fake) int8_ms = milliseconds_per_image(Int8Network(q), evaluation);
 
   if (!a.out.empty()) {
-    std::map<std::string, std::string> metadata = model.metadata;
-    metadata["preprocessing"] = preprocessing_text(preprocess);
-    write_quantized(a, q, std::move(metadata));
+    std::map<std::string, std::string> kept = model.metadata;
+    kept["preprocessing"] = preprocessing_text(preprocess);
+    write_quantized(a, q, std::move(kept));
   }
 
   const char* weights = a.quantization.weights == WeightMode::scalar ? "scalar" : "vector";
@@ -395,13 +395,13 @@ void quantize_onnx(Arguments& a, const World& world) {
                                {"calibrated on", detail::message(calibration_files.size(), " pictures")}},
                      .outcomes = {{"float", float_top1, std::nullopt}, {"quantized", before.top1, before.fidelity}},
                      .original = &teacher,
-                     .reference = &untrained.network,
+                     .reference = &applied.reference,
                      .before = &untrained,
                      .after = &q};
     for (const std::string& t : transforms) page.facts.emplace_back("transform", t);
+    if (trained || a.learn_rounding) page.outcomes.push_back({trained ? "quantized, trained" : "quantized, rounded", after.top1, after.fidelity});
     if (trained) {
       page.facts.emplace_back("trained", detail::message(trained->trained_parameters, " factors, ", a.fine_tune.epochs, " epochs"));
-      page.outcomes.push_back({"quantized, trained", after.top1, after.fidelity});
       page.loss = trained->loss;
       page.learning_rate = trained->learning_rate;
     }

@@ -4,8 +4,18 @@
 #include <trimtab/core/channel_runs.hpp>
 #include <unsupported/Eigen/CXX11/Tensor>
 #include <vector>
+
+#if __has_include(<xtensor/xview.hpp>)
+#include <xtensor/xadapt.hpp>
+#include <xtensor/xmanipulation.hpp>
 #include <xtensor/xstrided_view.hpp>
 #include <xtensor/xview.hpp>
+#else  // xtensor 0.26 moved its headers
+#include <xtensor/containers/xadapt.hpp>
+#include <xtensor/misc/xmanipulation.hpp>
+#include <xtensor/views/xstrided_view.hpp>
+#include <xtensor/views/xview.hpp>
+#endif
 
 using namespace trimtab;
 
@@ -65,6 +75,35 @@ TEST_CASE("view: Eigen's vectors have rank 1, maps keep their strides", "[core]"
   Eigen::Map<Eigen::MatrixXf, 0, Eigen::OuterStride<>> m(data.data(), 3, 4, Eigen::OuterStride<>(6));
   CHECK(view(m).stride == Strides{1, 6});
   CHECK_FALSE(detail::is_dense(view(m)));
+}
+
+TEST_CASE("view: transposed views and references lie as the container behind them", "[core]") {
+  Eigen::MatrixXf m(3, 4);
+  auto transposed = m.transpose();
+  CHECK(view(transposed).extent == Extents{4, 3});
+  CHECK(view(transposed).stride == Strides{3, 1});
+  CHECK(view(transposed).data == m.data());
+  Eigen::Ref<Eigen::MatrixXf> columns = m.middleCols(1, 2);
+  CHECK(view(columns).extent == Extents{3, 2});
+  CHECK(view(columns).data == &m(0, 1));
+  CHECK(detail::is_dense(view(columns)));
+  Eigen::Ref<Eigen::MatrixXf, 0, Eigen::OuterStride<>> rows = m.topRows(2);
+  CHECK(view(rows).stride == Strides{1, 3});
+  CHECK_FALSE(detail::is_dense(view(rows)));
+  const Eigen::Map<const Eigen::Matrix<float, 4, 3, Eigen::RowMajor>> map(m.data());
+  CHECK(view(map).stride == Strides{3, 1});
+
+  xt::xtensor<float, 2> x = xt::xtensor<float, 2>::from_shape({4, 6});
+  auto turned = xt::transpose(x);
+  CHECK(view(turned).extent == Extents{6, 4});
+  CHECK(view(turned).stride == Strides{1, 6});
+  CHECK(detail::is_dense(view(turned)));
+  std::vector<float> data(6);
+  auto adapted = xt::adapt(data, std::array<std::size_t, 2>{2, 3});
+  CHECK(view(adapted).data == data.data());
+  CHECK(view(adapted).stride == Strides{3, 1});
+  auto strided = xt::strided_view(x, {xt::range(0, 4, 2), xt::all()});
+  CHECK(view(strided).stride == Strides{12, 1});
 }
 
 TEST_CASE("channel_runs: outer x channels x inner of any dense layout", "[core]") {

@@ -123,9 +123,9 @@ TEST_CASE("PictureFiles: reads a picture when it is first asked for, and gives w
   std::ofstream(files[1]) << "broken";
   const PictureFiles pictures(files, fit, {});
   CHECK(pictures.size() == 3);
-  CHECK(pictures(wanted) == expected);
+  CHECK((pictures(wanted) == expected));
   std::filesystem::remove(files[2]);
-  CHECK(pictures(wanted) == expected);  // read once
+  CHECK((pictures(wanted) == expected));  // read once
   const std::size_t broken[] = {0, 1}, beyond[] = {3};
   CHECK_THROWS_AS(pictures(broken), parse_error);
   CHECK_THROWS_WITH(pictures(broken), ContainsSubstring("1.png"));

@@ -8,6 +8,7 @@
 #include <string>
 #include <trimtab/io/onnx.hpp>
 
+#include "damage.hpp"
 #include "onnx_cases.hpp"
 #include "onnx_networks.hpp"
 
@@ -82,23 +83,7 @@ TEST_CASE("read_onnx: every variant survives changed, lost and doubled bytes", "
     CAPTURE(c.name);
     const std::string bytes = c.builder.bytes();
     for (int round = 0; round < 400; ++round) {
-      std::string damaged = bytes;
-      for (auto changes = 1 + generator() % 3; changes > 0; --changes) {
-        const std::size_t at = generator() % damaged.size();
-        const std::size_t length = 1 + generator() % 8;
-        switch (generator() % 3) {
-          case 0:
-            damaged[at] = static_cast<char>(generator());
-            break;
-          case 1:
-            damaged.erase(at, length);
-            break;
-          default:
-            damaged.insert(at, damaged.substr(at, length));
-        }
-        if (damaged.empty()) break;
-      }
-      REQUIRE(outcome(damaged) != Outcome::wrong);
+      REQUIRE(outcome(damaged_bytes(bytes, generator)) != Outcome::wrong);
     }
   }
 }

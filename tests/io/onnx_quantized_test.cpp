@@ -9,6 +9,7 @@
 #include <trimtab/net/passes.hpp>
 #include <vector>
 
+#include "damage.hpp"
 #include "onnx_builder.hpp"
 #include "onnx_networks.hpp"
 
@@ -120,21 +121,7 @@ TEST_CASE("read_quantized_onnx: changed, lost and doubled bytes give a network o
     for (const OnnxForm form : {OnnxForm::qdq, OnnxForm::qoperator}) {
       const std::string bytes = serialize_onnx(lower(test::quantized(test::small_network(), {WeightMode::vector, scheme})), form);
       for (std::size_t round = 0; round < 1500; ++round) {
-        std::string damaged = bytes;
-        for (auto changes = 1 + generator() % 3; changes > 0; --changes) {
-          const std::size_t at = generator() % damaged.size(), length = 1 + generator() % 8;
-          switch (generator() % 3) {
-            case 0:
-              damaged[at] = static_cast<char>(generator());
-              break;
-            case 1:
-              damaged.erase(at, length);
-              break;
-            default:
-              damaged.insert(at, damaged.substr(at, length));
-          }
-        }
-        if (!is_read(damaged)) ++refused;
+        if (!is_read(damaged_bytes(bytes, generator))) ++refused;
       }
     }
   CHECK(refused > 1000);

@@ -345,8 +345,8 @@ inline std::string serialize_onnx(const LoweredNetwork& network, OnnxForm form, 
 }
 
 /// Writes a quantized network as ONNX, opset 13 and IR version 7: float input `input` N C H W, float output `logits`, in between the
-/// bytes of Int8Network as uint8. Weights are uint8 too, their codes and zero points 128 higher: 8-bit products of both signs saturate in
-/// ONNX Runtime on CPUs without VNNI. Factors, scales and biases are folded; a node's clip is the range of its codes, behind a Clip where that
+/// bytes of Int8Network as uint8. Weights are uint8 too, their codes and zero points 128 higher: with int8 ones
+/// ONNX Runtime may saturate on CPUs without VNNI. Factors, scales and biases are folded; a node's clip is the range of its codes, behind a Clip where that
 /// is not 0 .. 255. The file is there whole or not at all. Throws io_error when it cannot be written, unsupported_error for an AveragePool with
 /// dilation or more than 2 GiB.
 inline void write_onnx(const LoweredNetwork& network, OnnxForm form, const std::filesystem::path& path,
