@@ -271,7 +271,7 @@ void check_summary(const Observer& fresh) {
   std::mt19937 random(3);
   std::normal_distribution<float> normal(0.5F, 2.0F);
   const auto batch = [&] {
-    xt::xtensor<float, 2> x = xt::xtensor<float, 2>::from_shape({3, 50});
+    std::vector<float> x(150);
     for (float& v : x) v = normal(random);
     return x;
   };
