@@ -34,7 +34,8 @@ TEST_CASE("mpirun quantize_onnx: 1 to 4 and 14 processes give the same state and
     for (const char* key : {"float_top1", "quantized_top1", "agreement", "logit_rmse", "int8_equals_fake_quant", "loss_before", "loss_after"})
       CHECK(json[key] == alone[key]);
     const std::string out = job.text("out");
-    CHECK(std::count(out.begin(), out.end(), '\n') == std::count(table.begin(), table.end(), '\n'));
+    const int line_of_the_exchange = processes > 1 ? 1 : 0;
+    CHECK(std::count(out.begin(), out.end(), '\n') == std::count(table.begin(), table.end(), '\n') + line_of_the_exchange);
     CHECK_THAT(job.text("err"), ContainsSubstring("float network          12 in"));  // the bar counts all pictures
   }
 }
@@ -51,7 +52,7 @@ TEST_CASE("mpirun quantize_onnx: a broken picture in any share, or no model, is 
   CHECK(job.run(" --model " + job.path("missing.onnx") + " --images x --calibrate x --weights vector --scheme symmetric", mpirun(3)) != 0);
   CHECK(messages("quantize_onnx: ").size() == 1);
   CHECK(job.run(" --no-such-option", mpirun(3)) != 0);
-  CHECK(messages("The following argument").size() + messages("--").size() <= 1);
+  CHECK(messages("Run with --help").size() == 1);
   for (const char* broken : {"p0.png", "p9.png"}) {
     std::filesystem::copy_file(job.path("pictures/" + std::string(broken)), job.path("kept"));
     std::ofstream(job.path("pictures/" + std::string(broken)), std::ios::trunc) << "no picture";

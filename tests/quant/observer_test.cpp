@@ -5,6 +5,7 @@
 #include <random>
 #include <span>
 #include <trimtab/core/adapt_eigen.hpp>
+#include <trimtab/core/adapt_xtensor.hpp>
 #include <trimtab/quant/observer.hpp>
 #include <vector>
 
@@ -271,7 +272,7 @@ void check_summary(const Observer& fresh) {
   std::mt19937 random(3);
   std::normal_distribution<float> normal(0.5F, 2.0F);
   const auto batch = [&] {
-    std::vector<float> x(150);
+    xt::xtensor<float, 2> x = xt::xtensor<float, 2>::from_shape({3, 50});
     for (float& v : x) v = normal(random);
     return x;
   };

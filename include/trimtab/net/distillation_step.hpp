@@ -36,7 +36,7 @@ class DistillationStep {
     const std::size_t n = x.dimension() == 0 ? 0 : x.shape(0), pieces = (n + piece_ - 1) / piece_;
     if (target.dimension() != 2 || target.shape(0) != n)
       throw shape_error(detail::message("DistillationStep: outputs of extents ", view(target).extent, " for ", n, " pictures"));
-    while (workers_.size() < std::min(pieces, static_cast<std::size_t>(threads())))
+    while (workers_.size() < static_cast<std::size_t>(threads()))  // any thread may take a piece, however few there are
       workers_.push_back(std::make_unique<FakeQuantExecutor>(executor().weights()));
     std::vector<float> rows(pieces * (factors_ + 1));
     parallel_for_workers(pieces, [&](std::size_t worker, std::size_t p) {
