@@ -10,6 +10,7 @@
 
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/net/fake_quant_executor.hpp>
+#include <trimtab/train/loss.hpp>
 
 namespace trimtab {
 
@@ -43,14 +44,9 @@ class DistillationStep {
       const Array part = piece_of(x, p), wanted = piece_of(target, p);
       const std::span<float> row = std::span(rows).subspan(p * (factors_ + 1), factors_ + 1);
       FakeQuantExecutor& executor = *workers_[worker];
-      Array grad = executor.forward(part);
-      detail::require_extents(view(grad).extent, view(wanted).extent, "DistillationStep: target");
-      double squares = 0;
-      for (std::size_t i = 0; i < grad.size(); ++i) {
-        grad.data()[i] -= wanted.data()[i];
-        squares += double(grad.data()[i]) * double(grad.data()[i]);
-      }
-      row.back() = static_cast<float>(squares);
+      const Array& y = executor.forward(part);
+      Array grad(y.shape(), 0.0F);
+      row.back() = static_cast<float>(squared_error(wanted, y, grad));
       executor.backward(grad, row.first(factors_), trained);
     });
     return rows;
