@@ -31,27 +31,40 @@ TRIMTAB_INLINE_AVX2 inline void unroll(const F& f) {
 struct CodeStage {
   __m256 limit;
   __m256i zero_point, lo, flip, order;
+  bool plain;
 };
 
 TRIMTAB_INLINE_AVX2 inline CodeStage code_stage(const Output& out) {
   const std::int32_t shift = out.is_signed ? 128 : 0;
   // packssdw and packuswb work within 128 bits: bytes of lane 0 are channels 0-3, 8-11 of two rows, of lane 1 the others.
   return {_mm256_set1_ps(static_cast<float>(out.hi - out.zero_point)),
-          _mm256_set1_epi16(static_cast<short>(out.zero_point + shift)), _mm256_set1_epi8(static_cast<char>(out.lo + shift)),
-          _mm256_set1_epi8(static_cast<char>(shift)), _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0)};
+          _mm256_set1_epi16(static_cast<short>(out.zero_point + shift)),
+          _mm256_set1_epi8(static_cast<char>(out.lo + shift)),
+          _mm256_set1_epi8(static_cast<char>(shift)),
+          _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0),
+          out.plain};
 }
 
 /// round(min(acc * m, hi - zero_point)). Only the upper end needs clamping as a float: below -2^31, and for NaN (minps returns
-/// its second operand), the conversion gives -2^31, which the saturating packs then bring to lo.
+/// its second operand), the conversion gives -2^31, which the saturating packs then bring to lo. Plain needs no clamping at all.
+template <bool Plain>
 TRIMTAB_INLINE_AVX2 inline __m256i to_steps(__m256i acc, __m256 multiplier, const CodeStage& s) {
-  return _mm256_cvtps_epi32(_mm256_min_ps(s.limit, _mm256_mul_ps(_mm256_cvtepi32_ps(acc), multiplier)));
+  const __m256 steps = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), multiplier);
+  return _mm256_cvtps_epi32(Plain ? steps : _mm256_min_ps(s.limit, steps));
 }
 
-/// 32 codes from four vectors, 16-byte lanes apart: lane l holds groups of 4 from lane l of v0, v1, v2, v3.
-TRIMTAB_INLINE_AVX2 inline __m256i to_codes(__m256i v0, __m256i v1, __m256i v2, __m256i v3, const CodeStage& s) {
-  const __m256i low = _mm256_adds_epi16(_mm256_packs_epi32(v0, v1), s.zero_point);
-  const __m256i high = _mm256_adds_epi16(_mm256_packs_epi32(v2, v3), s.zero_point);
+/// 32 codes from the accumulators of four vectors, 16-byte lanes apart: lane l holds groups of 4 from lane l of v0, v1, v2, v3.
+template <bool Plain>
+TRIMTAB_INLINE_AVX2 inline __m256i to_codes(const __m256i* acc, const __m256* multiplier, const CodeStage& s) {
+  __m256i low = _mm256_packs_epi32(to_steps<Plain>(acc[0], multiplier[0], s), to_steps<Plain>(acc[1], multiplier[1], s));
+  __m256i high = _mm256_packs_epi32(to_steps<Plain>(acc[2], multiplier[2], s), to_steps<Plain>(acc[3], multiplier[3], s));
+  if constexpr (Plain) return _mm256_xor_si256(_mm256_packus_epi16(low, high), s.flip);
+  low = _mm256_adds_epi16(low, s.zero_point);
+  high = _mm256_adds_epi16(high, s.zero_point);
   return _mm256_xor_si256(_mm256_max_epu8(_mm256_packus_epi16(low, high), s.lo), s.flip);
+}
+TRIMTAB_INLINE_AVX2 inline __m256i to_codes(const __m256i* acc, const __m256* multiplier, const CodeStage& s) {
+  return s.plain ? to_codes<true>(acc, multiplier, s) : to_codes<false>(acc, multiplier, s);
 }
 
 TRIMTAB_INLINE_AVX2 inline void store_bytes(std::uint8_t* y, __m128i codes, std::size_t width) {
@@ -71,13 +84,10 @@ TRIMTAB_INLINE_AVX2 inline void store_rows(const Output& out, const CodeStage& s
   const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(r) * out.row + static_cast<std::ptrdiff_t>(c);
   const __m256 m0 = _mm256_loadu_ps(out.multiplier + c), m1 = _mm256_loadu_ps(out.multiplier + c + 8);
   if (out.kind == OutputKind::codes) {
-    const __m256i v0 = to_steps(acc[0], m0, s), v1 = to_steps(acc[1], m1, s);
-    __m256i v2 = v0, v3 = v1;
-    if constexpr (Rows == 2) {
-      v2 = to_steps(acc[2], m0, s);
-      v3 = to_steps(acc[3], m1, s);
-    }
-    const __m256i codes = _mm256_permutevar8x32_epi32(to_codes(v0, v1, v2, v3, s), s.order);
+    constexpr std::size_t second = Rows == 2 ? 2 : 0;
+    const __m256i both[4] = {acc[0], acc[1], acc[second], acc[second + 1]};
+    const __m256 m[4] = {m0, m1, m0, m1};
+    const __m256i codes = _mm256_permutevar8x32_epi32(to_codes(both, m, s), s.order);
     std::uint8_t* y = static_cast<std::uint8_t*>(out.data) + at;
     store_bytes(y, _mm256_castsi256_si128(codes), width);
     if constexpr (Rows == 2) store_bytes(y + out.row, _mm256_extracti128_si256(codes, 1), width);
@@ -131,64 +141,88 @@ TRIMTAB_INLINE_AVX2 inline void finish_tile(const GemmTask& t, const CodeStage& 
   });
 }
 
-/// M rows by one block of 16 channels. Steps whose pairs of weights cannot saturate take vpmaddubsw, vpmaddwd by ones and an
-/// addition; they come first in t.order. The others split even and odd bytes into 16-bit halves and take vpmaddwd twice.
+/// Rows from r on, M at a time while they last, by one block of 16 channels in the complemented form, so that vpmaddubsw is
+/// exact: per step and row a broadcast of 4 activations, and for each 8 channels vpxor, vpmaddubsw, vpmaddwd by ones, vpaddd. 2 M
+/// accumulators, 4 vectors of weights and masks, ones and 2 temporaries: all 16 registers at M = 4. Returns the row after the
+/// last.
 template <std::size_t M>
-TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void gemm_tile(const GemmTask& t, const CodeStage& stage, std::size_t r,
-                                                             std::size_t c) {
-  const std::size_t depth = t.segments * t.steps;
-  __m256i acc[2 * M];
-  start_tile<M>(t, r, c, acc);
-  const std::int8_t* b = t.b + c * depth * 4;
-  const std::uint32_t* order = t.order + c / 16 * depth;
-  const std::uint8_t* a = t.a + static_cast<std::ptrdiff_t>(r) * t.a_row;
-  const std::size_t narrow = t.narrow[c / 16];
+TRIMTAB_TARGET_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask& task, const CodeStage& code_stage,
+                                                                    std::size_t r, std::size_t c) {
+  const GemmTask t = task;  // copies, since codes that are stored might be parts of what the references are to
+  const CodeStage stage = code_stage;
+  const auto* block = reinterpret_cast<const __m256i*>(t.complemented) + c / 16 * (2 + 4 * t.segments * t.steps);
   const __m256i ones = _mm256_set1_epi16(1);
-  for (std::size_t i = 0; i < narrow; ++i) {
-    const std::size_t k = order[i];
-    const auto* w = reinterpret_cast<const __m256i*>(b + 64 * k);
-    const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
-    const std::uint8_t* at = a + t.step_offset[k];
-    avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
-      std::int32_t four;
-      std::memcpy(&four, at + static_cast<std::ptrdiff_t>(m) * t.a_row, 4);
-      const __m256i x = _mm256_set1_epi32(four);
-      acc[2 * m] = _mm256_add_epi32(acc[2 * m], _mm256_madd_epi16(_mm256_maddubs_epi16(x, w0), ones));
-      acc[2 * m + 1] = _mm256_add_epi32(acc[2 * m + 1], _mm256_madd_epi16(_mm256_maddubs_epi16(x, w1), ones));
-    });
+  for (; r + M <= t.rows; r += M) {
+    const auto* w = block;
+    __m256i acc[2 * M];
+    start_tile<M>(t, r, c, acc);
+    avx2::unroll<2 * M>([&](auto i) TRIMTAB_INLINE_AVX2 { acc[i] = _mm256_add_epi32(acc[i], _mm256_load_si256(w + i % 2)); });
+    w += 2;
+    for (std::size_t s = 0; s < t.segments; ++s) {
+      const std::uint8_t* a = t.a + static_cast<std::ptrdiff_t>(r) * t.a_row + t.segment[s];
+      const std::uint8_t* a3 = a + 3 * t.a_row;
+      for (std::size_t k = 0; k < t.steps; ++k, w += 4, a += 4, a3 += 4) {
+        const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
+        const __m256i mask0 = _mm256_load_si256(w + 2), mask1 = _mm256_load_si256(w + 3);
+        avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
+          std::int32_t four;
+          std::memcpy(&four, (m < 3 ? a : a3) + static_cast<std::ptrdiff_t>(m % 3) * t.a_row, 4);
+          const __m256i x = _mm256_set1_epi32(four);
+          const __m256i pairs0 = _mm256_maddubs_epi16(_mm256_xor_si256(x, mask0), w0);
+          const __m256i pairs1 = _mm256_maddubs_epi16(_mm256_xor_si256(x, mask1), w1);
+          acc[2 * m] = _mm256_add_epi32(acc[2 * m], _mm256_madd_epi16(pairs0, ones));
+          acc[2 * m + 1] = _mm256_add_epi32(acc[2 * m + 1], _mm256_madd_epi16(pairs1, ones));
+        });
+      }
+    }
+    finish_tile<M>(t, stage, r, c, acc);
   }
+  return r;
+}
+
+/// The same in the common layout, even and odd bytes widened to 16 bits for vpmaddwd: for weights without a complemented form,
+/// and for single rows, where reading half as many weights counts for more.
+template <std::size_t M>
+TRIMTAB_TARGET_AVX2 __attribute__((noinline)) std::size_t widened_rows(const GemmTask& t, const CodeStage& stage, std::size_t r,
+                                                                       std::size_t c) {
   const __m256i even = _mm256_set1_epi16(0xFF);
-  for (std::size_t i = narrow; i < depth; ++i) {
-    const std::size_t k = order[i];
-    const auto* w = reinterpret_cast<const __m256i*>(b + 64 * k);
-    const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
-    const __m256i even0 = _mm256_srai_epi16(_mm256_slli_epi16(w0, 8), 8), odd0 = _mm256_srai_epi16(w0, 8);
-    const __m256i even1 = _mm256_srai_epi16(_mm256_slli_epi16(w1, 8), 8), odd1 = _mm256_srai_epi16(w1, 8);
-    const std::uint8_t* at = a + t.step_offset[k];
-    avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
-      std::int32_t four;
-      std::memcpy(&four, at + static_cast<std::ptrdiff_t>(m) * t.a_row, 4);
-      const __m256i x = _mm256_set1_epi32(four);
-      const __m256i x_even = _mm256_and_si256(x, even), x_odd = _mm256_srli_epi16(x, 8);
-      acc[2 * m] =
-          _mm256_add_epi32(acc[2 * m], _mm256_add_epi32(_mm256_madd_epi16(x_even, even0), _mm256_madd_epi16(x_odd, odd0)));
-      acc[2 * m + 1] =
-          _mm256_add_epi32(acc[2 * m + 1], _mm256_add_epi32(_mm256_madd_epi16(x_even, even1), _mm256_madd_epi16(x_odd, odd1)));
-    });
+  for (; r + M <= t.rows; r += M) {
+    __m256i acc[2 * M];
+    start_tile<M>(t, r, c, acc);
+    const auto* w = reinterpret_cast<const __m256i*>(t.b + c * t.segments * t.steps * 4);
+    for (std::size_t s = 0; s < t.segments; ++s) {
+      const std::uint8_t* a = t.a + static_cast<std::ptrdiff_t>(r) * t.a_row + t.segment[s];
+      for (std::size_t k = 0; k < t.steps; ++k, w += 2, a += 4) {
+        const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
+        const __m256i even0 = _mm256_srai_epi16(_mm256_slli_epi16(w0, 8), 8), odd0 = _mm256_srai_epi16(w0, 8);
+        const __m256i even1 = _mm256_srai_epi16(_mm256_slli_epi16(w1, 8), 8), odd1 = _mm256_srai_epi16(w1, 8);
+        avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
+          std::int32_t four;
+          std::memcpy(&four, a + static_cast<std::ptrdiff_t>(m) * t.a_row, 4);
+          const __m256i x = _mm256_set1_epi32(four);
+          const __m256i x_even = _mm256_and_si256(x, even), x_odd = _mm256_srli_epi16(x, 8);
+          acc[2 * m] =
+              _mm256_add_epi32(acc[2 * m], _mm256_add_epi32(_mm256_madd_epi16(x_even, even0), _mm256_madd_epi16(x_odd, odd0)));
+          acc[2 * m + 1] = _mm256_add_epi32(acc[2 * m + 1],
+                                            _mm256_add_epi32(_mm256_madd_epi16(x_even, even1), _mm256_madd_epi16(x_odd, odd1)));
+        });
+      }
+    }
+    finish_tile<M>(t, stage, r, c, acc);
   }
-  finish_tile<M>(t, stage, r, c, acc);
+  return r;
 }
 
 TRIMTAB_TARGET_AVX2 inline void gemm_u8s8(const GemmTask& t) {
   const CodeStage stage = code_stage(t.out);
   for (std::size_t c = 0; c < t.cols; c += block_channels) {
     std::size_t r = 0;
-    for (; r + 4 <= t.rows; r += 4) gemm_tile<4>(t, stage, r, c);
-    if (r + 2 <= t.rows) {
-      gemm_tile<2>(t, stage, r, c);
-      r += 2;
+    if (t.twin_minima[c / 16] == 0) {
+      r = gemm_rows<4>(t, stage, r, c);
+      r = gemm_rows<2>(t, stage, r, c);
     }
-    if (r < t.rows) gemm_tile<1>(t, stage, r, c);
+    r = widened_rows<2>(t, stage, r, c);
+    widened_rows<1>(t, stage, r, c);
   }
 }
 
@@ -253,9 +287,9 @@ TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void interleave_columns(const Dept
 TRIMTAB_INLINE_AVX2 inline void store_pixel(const Output& out, const CodeStage& s, const float* multiplier, std::ptrdiff_t at,
                                             std::size_t width, const __m256i* acc) {
   if (out.kind == OutputKind::codes) {
-    const __m256i codes =
-        to_codes(to_steps(acc[0], _mm256_loadu_ps(multiplier), s), to_steps(acc[1], _mm256_loadu_ps(multiplier + 8), s),
-                 to_steps(acc[2], _mm256_loadu_ps(multiplier + 16), s), to_steps(acc[3], _mm256_loadu_ps(multiplier + 24), s), s);
+    __m256 m[4];
+    avx2::unroll<4>([&](auto i) TRIMTAB_INLINE_AVX2 { m[i] = _mm256_loadu_ps(multiplier + 8 * i); });
+    const __m256i codes = to_codes(acc, m, s);
     std::uint8_t* y = static_cast<std::uint8_t*>(out.data) + at;
     if (width >= 32) {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), codes);
@@ -350,7 +384,8 @@ TRIMTAB_TARGET_AVX2 inline void depthwise_u8s16(const DepthwiseTask& t) {
 
 /// Products of 8 codes.
 TRIMTAB_INLINE_AVX2 inline __m256 add_products(const AddInput& in, std::size_t i) {
-  const __m128i codes = _mm_xor_si128(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(in.codes + i)), _mm_set1_epi8(static_cast<char>(in.flip)));
+  const __m128i codes =
+      _mm_xor_si128(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(in.codes + i)), _mm_set1_epi8(static_cast<char>(in.flip)));
   const __m256i shifted = _mm256_sub_epi32(_mm256_cvtepu8_epi32(codes), _mm256_set1_epi32(in.zero_point));
   __m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(shifted), _mm256_set1_ps(in.multiplier));
   __asm__("" : "+x"(product));  // else a build with FMA would make one of this and the sum
@@ -359,7 +394,8 @@ TRIMTAB_INLINE_AVX2 inline __m256 add_products(const AddInput& in, std::size_t i
 
 /// 8 pairs at a time; what is left over goes through a buffer of 8.
 TRIMTAB_TARGET_AVX2 inline void add(const AddTask& t) {
-  const __m256 lo = _mm256_set1_ps(static_cast<float>(t.lo - t.zero_point)), hi = _mm256_set1_ps(static_cast<float>(t.hi - t.zero_point));
+  const __m256 lo = _mm256_set1_ps(static_cast<float>(t.lo - t.zero_point)),
+               hi = _mm256_set1_ps(static_cast<float>(t.hi - t.zero_point));
   const __m256i zero_point = _mm256_set1_epi32(t.zero_point);
   const __m128i flip = _mm_set1_epi8(static_cast<char>(t.flip));
   std::size_t i = 0;

@@ -47,19 +47,18 @@ struct Output {
 /// rows x cols accumulators: acc[r][c] = bias[c] - zero_point[c] * row_sum[r] + sum_k a[r][k] * w[c][k].
 /// A row's activations are `segments` runs of 4 * `steps` bytes: run s of row r starts at a + r * a_row + segment[s].
 struct GemmTask {
-  const std::uint8_t* a;              ///< activations
-  std::ptrdiff_t a_row;               ///< bytes between rows
-  const std::ptrdiff_t* segment;      ///< where each run begins in a row
-  std::size_t segments, steps;        ///< runs in a row, steps of 4 bytes in a run
-  const std::int8_t* b;               ///< [cols / 16][segments * steps][16][4]
-  const std::uint32_t* order;         ///< [cols / 16][segments * steps]: numbers of the steps, those safe for vpmaddubsw first
-  const std::uint32_t* narrow;        ///< [cols / 16]: how many of them are safe
-  const std::ptrdiff_t* step_offset;  ///< [segments * steps]: where in a row the step's 4 bytes lie
-  std::size_t rows, cols;             ///< output pixels and channels
-  const std::int32_t* bias;           ///< padded to whole blocks
-  const std::int32_t* zero_point;     ///< of the weights, padded to whole blocks; null when all are 0
-  const std::int32_t* row_sum;        ///< of the activations, per row; null when zero_point is
-  Output out;                         ///< where the results go
+  const std::uint8_t* a;            ///< activations
+  std::ptrdiff_t a_row;             ///< bytes between rows
+  const std::ptrdiff_t* segment;    ///< where each run begins in a row
+  std::size_t segments, steps;      ///< runs in a row, steps of 4 bytes in a run
+  const std::int8_t* b;             ///< [cols / 16][segments * steps][16][4]
+  const std::byte* complemented;    ///< the same for vpmaddubsw, see PackedConv2d
+  const std::uint8_t* twin_minima;  ///< [cols / 16]: 1 where the block has no such form
+  std::size_t rows, cols;           ///< output pixels and channels
+  const std::int32_t* bias;         ///< padded to whole blocks
+  const std::int32_t* zero_point;   ///< of the weights, padded to whole blocks; null when all are 0
+  const std::int32_t* row_sum;      ///< of the activations, per row; null when zero_point is
+  Output out;                       ///< where the results go
 };
 
 /// `out_rows` x `out_w` x `channels` accumulators of a depthwise convolution:
@@ -96,7 +95,8 @@ struct AddInput {
   float multiplier;
 };
 
-/// steps = float(a - zero_point) * multiplier, each product rounded, plus the same of b, for `count` pairs; or the codes they give.
+/// steps = float(a - zero_point) * multiplier, each product rounded, plus the same of b, for `count` pairs; or the codes they
+/// give.
 struct AddTask {
   AddInput a, b;
   std::size_t count;
