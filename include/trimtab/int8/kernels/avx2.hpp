@@ -235,50 +235,28 @@ TRIMTAB_INLINE_AVX2 inline __m256i load_bytes(const std::uint8_t* x, std::size_t
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(all));
 }
 
-/// Interleaves four rows of one pixel: vector v holds, per channel, the four rows' bytes side by side.
-TRIMTAB_INLINE_AVX2 inline void interleave_rows(const std::uint8_t* const* x, std::size_t at, std::size_t width, __m256i flip,
-                                                __m256i* to) {
-  const __m256i x0 = _mm256_xor_si256(load_bytes(x[0] + at, width), flip),
-                x1 = _mm256_xor_si256(load_bytes(x[1] + at, width), flip);
-  const __m256i x2 = _mm256_xor_si256(load_bytes(x[2] + at, width), flip),
-                x3 = _mm256_xor_si256(load_bytes(x[3] + at, width), flip);
-  const __m256i low01 = _mm256_unpacklo_epi8(x0, x1), high01 = _mm256_unpackhi_epi8(x0, x1);
-  const __m256i low23 = _mm256_unpacklo_epi8(x2, x3), high23 = _mm256_unpackhi_epi8(x2, x3);
-  to[0] = _mm256_unpacklo_epi16(low01, low23);
-  to[1] = _mm256_unpackhi_epi16(low01, low23);
-  to[2] = _mm256_unpacklo_epi16(high01, high23);
-  to[3] = _mm256_unpackhi_epi16(high01, high23);
-}
-
-/// Interleaves what output columns first .. first + count - 1 of output rows p0 on need of 32 channels from c on: per column and
-/// quad of rows 4 vectors of bytes, or with `Halves` 8 vectors of 16-bit numbers, rows 0 and 2, then rows 1 and 3, of each.
-template <bool Halves>
-TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void interleave_columns(const DepthwiseTask& t, std::size_t c, std::size_t p0,
-                                                                      std::size_t window_rows, std::size_t first,
-                                                                      std::size_t count) {
-  const std::size_t quads = t.quad_count(), width = t.channels - c < 32 ? t.channels - c : 32;
+/// Interleaves what output columns first .. first + count - 1 of `rows` output rows from p0 on need of 32 channels from c on, in
+/// pairs of window rows: per column and pair 4 vectors of 16-bit numbers, the two rows of a channel side by side.
+TRIMTAB_TARGET_AVX2 inline void interleave_pairs(const DepthwiseTask& t, std::size_t c, std::size_t p0, std::size_t rows,
+                                                 std::size_t first, std::size_t count) {
+  const std::size_t window_rows = (rows - 1) * t.stride_h + t.kernel_h, pairs = (window_rows + 1) / 2;
+  const std::size_t width = t.channels - c < 32 ? t.channels - c : 32;
   const std::size_t columns = (count - 1) * t.stride_w + (t.kernel_w - 1) * t.dilation_w + 1;
-  const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip)), even = _mm256_set1_epi16(0xFF);
-  auto* interleaved = reinterpret_cast<__m256i*>(t.scratch);
-  for (std::size_t q = 0; q < quads; ++q) {
-    const std::uint8_t *rows[4], *padding[4];
-    for (std::size_t j = 0; j < 4; ++j) {  // rows that no window reaches have weight 0
-      rows[j] = t.row[p0 * t.stride_h + (4 * q + j < window_rows ? (4 * q + j) * t.dilation_h : 0)] + c;
-      padding[j] = t.padding + c;
-    }
-    for (std::size_t j = 0; j < columns; ++j) {
+  const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip)), zero = _mm256_setzero_si256();
+  for (std::size_t q = 0; q < pairs; ++q) {
+    const std::uint8_t* const* row = t.row + p0 * t.stride_h + 2 * q * t.dilation_h;
+    const std::uint8_t *x0 = row[0] + c, *x1 = row[2 * q + 1 < window_rows ? t.dilation_h : 0] + c;  // no row: weight 0
+    auto* to = reinterpret_cast<__m256i*>(t.scratch) + 4 * q;
+    for (std::size_t j = 0; j < columns; ++j, to += 4 * pairs) {
       const std::size_t iw = first * t.stride_w + j - t.pad_left;  // wraps left of the picture
-      __m256i v[4];
-      interleave_rows(iw < t.w ? rows : padding, iw < t.w ? iw * t.channels : 0, width, flip, v);
-      __m256i* to = interleaved + (Halves ? 8 : 4) * (j * quads + q);
-      avx2::unroll<4>([&](auto i) TRIMTAB_INLINE_AVX2 {
-        if constexpr (Halves) {
-          _mm256_store_si256(to + 2 * i, _mm256_and_si256(v[i], even));
-          _mm256_store_si256(to + 2 * i + 1, _mm256_srli_epi16(v[i], 8));
-        } else {
-          _mm256_store_si256(to + i, v[i]);
-        }
-      });
+      const bool inside = iw < t.w;
+      const __m256i a = _mm256_xor_si256(load_bytes(inside ? x0 + iw * t.channels : t.padding + c, width), flip);
+      const __m256i b = _mm256_xor_si256(load_bytes(inside ? x1 + iw * t.channels : t.padding + c, width), flip);
+      const __m256i low = _mm256_unpacklo_epi8(a, b), high = _mm256_unpackhi_epi8(a, b);
+      _mm256_store_si256(to, _mm256_unpacklo_epi8(low, zero));
+      _mm256_store_si256(to + 1, _mm256_unpackhi_epi8(low, zero));
+      _mm256_store_si256(to + 2, _mm256_unpacklo_epi8(high, zero));
+      _mm256_store_si256(to + 3, _mm256_unpackhi_epi8(high, zero));
     }
   }
 }
@@ -318,68 +296,73 @@ TRIMTAB_INLINE_AVX2 inline void store_pixel(const Output& out, const CodeStage& 
   }
 }
 
-/// P output rows of one pixel column by 32 channels: 4 P accumulators; 16-bit products of even and odd rows by vpmaddwd. The
-/// window of output row p starts p * stride_h rows down the quads.
-template <std::size_t P>
+/// Where a row of output pixels finds what it needs.
+struct DepthwiseRow {
+  const __m256i* x;          ///< first column's first pair
+  std::size_t pairs, pitch;  ///< pairs of rows under the window, vectors between columns
+  const __m256i* w;          ///< [KW][kernel_h / 2 + 1][4]
+  const float* multiplier;   ///< of the 32 channels
+  const std::int32_t* bias;  ///< of the 32 channels
+  std::ptrdiff_t at;         ///< where in the output the first pixel goes
+  std::size_t width;         ///< channels that exist
+};
+
+/// C neighbouring output pixels by 32 channels: a vector of weights serves C pixels, 4 C accumulators; 16-bit products of two
+/// rows by vpmaddwd.
+template <std::size_t C>
 TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void depthwise_tile(const DepthwiseTask& t, const CodeStage& stage,
-                                                                  const __m256i* x, const __m256i* w, std::size_t c,
-                                                                  std::size_t p0, std::size_t ow) {
-  __m256i acc[P][4];
+                                                                  const DepthwiseRow& row, std::size_t ow) {
+  __m256i acc[C][4];
   avx2::unroll<4>([&](auto v) TRIMTAB_INLINE_AVX2 {
-    const __m256i bias = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.bias + c + 8 * v));
-    avx2::unroll<P>([&](auto p) TRIMTAB_INLINE_AVX2 { acc[p][v] = bias; });
+    const __m256i bias = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row.bias + 8 * v));
+    avx2::unroll<C>([&](auto i) TRIMTAB_INLINE_AVX2 { acc[i][v] = bias; });
   });
-  const std::size_t quads = t.quad_count();
-  for (std::size_t kw = 0; kw < t.kernel_w; ++kw) {
-    const __m256i* at = x + kw * t.dilation_w * 8 * quads;
-    for (std::size_t q = 0; q < quads; ++q, at += 8, w += 8 * t.shifts) {
+  const std::size_t step = t.stride_w * row.pitch;
+  const __m256i *x = row.x + ow * step, *w = row.w;
+  for (std::size_t kw = 0; kw < t.kernel_w; ++kw, x += t.dilation_w * row.pitch, w += 4 * (t.kernel_h / 2 + 1))
+    for (std::size_t q = 0; q < row.pairs; ++q)
       avx2::unroll<4>([&](auto v) TRIMTAB_INLINE_AVX2 {
-        const __m256i even = _mm256_load_si256(at + 2 * v), odd = _mm256_load_si256(at + 2 * v + 1);
-        avx2::unroll<P>([&](auto p) TRIMTAB_INLINE_AVX2 {
-          const __m256i* weight = w + 8 * p * t.stride_h + 2 * v;
-          acc[p][v] = _mm256_add_epi32(acc[p][v], _mm256_madd_epi16(even, _mm256_load_si256(weight)));
-          acc[p][v] = _mm256_add_epi32(acc[p][v], _mm256_madd_epi16(odd, _mm256_load_si256(weight + 1)));
+        const __m256i weight = _mm256_load_si256(w + 4 * q + v);
+        avx2::unroll<C>([&](auto i) TRIMTAB_INLINE_AVX2 {
+          acc[i][v] = _mm256_add_epi32(acc[i][v], _mm256_madd_epi16(_mm256_load_si256(x + i * step + 4 * q + v), weight));
         });
       });
-    }
-  }
-  const std::size_t width = t.channels - c < 32 ? t.channels - c : 32;
-  avx2::unroll<P>([&](auto p) TRIMTAB_INLINE_AVX2 {
-    store_pixel(t.out, stage, t.out.multiplier + c, static_cast<std::ptrdiff_t>(((p0 + p) * t.out_w + ow) * t.channels + c),
-                width, acc[p]);
+  avx2::unroll<C>([&](auto i) TRIMTAB_INLINE_AVX2 {
+    store_pixel(t.out, stage, row.multiplier, row.at + static_cast<std::ptrdiff_t>((ow + i) * t.channels), row.width, acc[i]);
   });
 }
 
-/// P output rows from p0 on, 32 channels from c on.
-template <std::size_t P>
-TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void depthwise_pass(const DepthwiseTask& t, const CodeStage& stage, std::size_t c,
-                                                                  std::size_t p0) {
-  const std::size_t quads = t.quad_count();
-  const __m256i* w = static_cast<const __m256i*>(t.quads) + c / 32 * t.kernel_w * quads * t.shifts * 8;
-  for (std::size_t first = 0; first < t.out_w; first += depthwise_columns) {
-    const std::size_t count = t.out_w - first < depthwise_columns ? t.out_w - first : depthwise_columns;
-    interleave_columns<true>(t, c, p0, t.kernel_h + (P - 1) * t.stride_h, first, count);
-    for (std::size_t ow = 0; ow < count; ++ow)
-      depthwise_tile<P>(t, stage, reinterpret_cast<const __m256i*>(t.scratch) + 8 * quads * ow * t.stride_w, w, c, p0,
-                        first + ow);
-  }
-}
-
-/// Interleaves 4 rows of input, widens them to 16 bits, and lets the window slide down within them, so that a 3 x 3 window of
-/// stride 1 gives 2 output rows for one interleaving. Weights have 16 bits, so that their zero points are already taken off.
+/// Interleaves pairs of input rows, widened to 16 bits, once for all output rows of the band; a window starts at the first or the
+/// second row of a pair, and has weights for either. 16-bit weights have their zero points already taken off.
 TRIMTAB_TARGET_AVX2 inline void depthwise_u8s16(const DepthwiseTask& t) {
   const CodeStage stage = code_stage(t.out);
-  const std::size_t rows_at_once = t.dilation_h > 1 ? 1 : (t.shifts - 1) / t.stride_h + 1;
-  for (std::size_t p = 0; p < t.out_rows;) {
-    const std::size_t rows = rows_at_once >= 2 && t.out_rows - p >= 2 ? 2 : 1;
-    for (std::size_t c = 0; c < t.channels; c += 32) {
-      if (rows == 2)
-        depthwise_pass<2>(t, stage, c, p);
-      else
-        depthwise_pass<1>(t, stage, c, p);
-    }
-    p += rows;
-  }
+  const std::size_t at_once = t.dilation_h > 1 ? 1 : t.out_rows, weights = 4 * t.kernel_w * (t.kernel_h / 2 + 1);
+  const std::size_t columns = t.stride_w > 1 ? depthwise_columns / 2 : depthwise_columns;
+  const auto* x = reinterpret_cast<const __m256i*>(t.scratch);
+  for (std::size_t p0 = 0; p0 < t.out_rows; p0 += at_once)
+    for (std::size_t c = 0; c < t.channels; c += 32)
+      for (std::size_t first = 0; first < t.out_w; first += columns) {
+        const std::size_t count = t.out_w - first < columns ? t.out_w - first : columns;
+        interleave_pairs(t, c, p0, at_once, first, count);
+        for (std::size_t p = 0; p < at_once; ++p) {
+          const std::size_t top = p * t.stride_h, shift = top % 2;
+          DepthwiseRow row;
+          row.pitch = ((at_once - 1) * t.stride_h + t.kernel_h + 1) / 2 * 4;
+          row.x = x + top / 2 * 4;
+          row.pairs = (t.kernel_h + shift + 1) / 2;
+          row.w = static_cast<const __m256i*>(t.quads) + (c / 32 * 2 + shift) * weights;
+          row.multiplier = t.out.multiplier + c;
+          row.bias = t.bias + c;
+          row.at = static_cast<std::ptrdiff_t>(((p0 + p) * t.out_w + first) * t.channels + c);
+          row.width = t.channels - c < 32 ? t.channels - c : 32;
+          std::size_t ow = 0;
+          for (; ow + 3 <= count; ow += 3) depthwise_tile<3>(t, stage, row, ow);
+          if (ow + 2 <= count)
+            depthwise_tile<2>(t, stage, row, ow);
+          else if (ow < count)
+            depthwise_tile<1>(t, stage, row, ow);
+        }
+      }
 }
 
 /// Products of 8 codes.

@@ -78,7 +78,7 @@ struct DepthwiseTask {
   std::size_t out_rows, out_w, kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_left;
   std::size_t shifts;          ///< of the window within its quads of rows; see PackedDepthwise
   const std::int16_t* weight;  ///< less their zero points, [KH][KW][channels padded to whole blocks of 16]
-  const void* quads;           ///< the same for the kernel's vectors
+  const void* quads;           ///< the same for the kernel's vectors, in quads or pairs of rows
   const std::int32_t* bias;    ///< one per channel
   Output out;                  ///< pixels are rows
   std::byte* scratch;          ///< depthwise_scratch_bytes of it
@@ -126,11 +126,14 @@ inline std::size_t depthwise_runs(std::size_t left, std::size_t lanes) { return 
 /// Output columns that one pass of a depthwise kernel takes, so that its interleaved inputs stay in L1.
 inline constexpr std::size_t depthwise_columns = 28;
 
-/// Interleaved inputs of one pass: columns x quads x 4 vectors of up to 64 bytes, twice that for 16-bit halves of 32-byte
-/// vectors.
-inline std::size_t depthwise_scratch_bytes(std::size_t kernel_h, std::size_t kernel_w, std::size_t stride_w,
+/// Output rows of a task at most.
+inline constexpr std::size_t depthwise_band = 4;
+
+/// Interleaved inputs of one pass: columns x rows x 64 bytes, which are 64 channels, or 32 of 16 bits.
+inline std::size_t depthwise_scratch_bytes(std::size_t kernel_h, std::size_t kernel_w, std::size_t stride_h, std::size_t stride_w,
                                            std::size_t dilation_w) {
-  return ((depthwise_columns - 1) * stride_w + (kernel_w - 1) * dilation_w + 1) * ((kernel_h + 3) / 4) * 256;
+  const std::size_t rows = ((depthwise_band - 1) * stride_h + kernel_h + 3) / 4 * 4;
+  return ((depthwise_columns - 1) * stride_w + (kernel_w - 1) * dilation_w + 1) * rows * 64;
 }
 
 }  // namespace trimtab::int8
