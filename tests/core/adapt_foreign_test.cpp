@@ -24,9 +24,10 @@ namespace {
 template <class T, std::size_t Rank>
 struct Mdspan {
   using element_type = T;
+  using reference = T&;
   using index_type = int;
   static constexpr std::size_t rank() { return Rank; }
-  T* data_handle() const { return data; }
+  T* const& data_handle() const { return data; }
   int extent(std::size_t axis) const { return extents[axis]; }
   int stride(std::size_t axis) const { return strides[axis]; }
 
@@ -79,6 +80,11 @@ TEST_CASE("mdspan: extents, strides and elements are the span's", "[core]") {
   const std::mdspan real(data.data(), std::extents<std::size_t, 3, 4>());
   CHECK(view(real).extent == Extents{3, 4});
   CHECK(view(real).stride == Strides{4, 1});
+  const std::mdspan columns(data.data(), std::layout_left::mapping(std::dextents<int, 2>(3, 4)));
+  CHECK(view(columns).stride == Strides{1, 3});
+  const std::mdspan gaps(data.data(), std::layout_stride::mapping(std::extents(2, 2), std::array{6, 2}));
+  CHECK(view(gaps).extent == Extents{2, 2});
+  CHECK(view(gaps).stride == Strides{6, 2});
 #endif
 }
 

@@ -5,16 +5,16 @@
 #include <unsupported/Eigen/CXX11/Tensor>
 #include <vector>
 
-#if __has_include(<xtensor/xview.hpp>)
-#include <xtensor/xadapt.hpp>
-#include <xtensor/xmanipulation.hpp>
-#include <xtensor/xstrided_view.hpp>
-#include <xtensor/xview.hpp>
-#else  // xtensor 0.26 moved its headers
+#if __has_include(<xtensor/containers/xadapt.hpp>)  // since xtensor 0.26
 #include <xtensor/containers/xadapt.hpp>
 #include <xtensor/misc/xmanipulation.hpp>
 #include <xtensor/views/xstrided_view.hpp>
 #include <xtensor/views/xview.hpp>
+#else
+#include <xtensor/xadapt.hpp>
+#include <xtensor/xmanipulation.hpp>
+#include <xtensor/xstrided_view.hpp>
+#include <xtensor/xview.hpp>
 #endif
 
 using namespace trimtab;

@@ -10,9 +10,9 @@ namespace trimtab {
 
 /// A strided multidimensional span whose elements are reached through a plain pointer (the default accessor).
 template <class C>
-concept MdspanLike = requires(const C& c, std::size_t axis) {
+concept MdspanLike = std::same_as<typename C::reference, typename C::element_type&> && requires(const C& c, std::size_t axis) {
   { C::rank() } -> std::convertible_to<std::size_t>;
-  { c.data_handle() } -> std::same_as<typename C::element_type*>;
+  { c.data_handle() } -> std::convertible_to<typename C::element_type*>;
   { c.extent(axis) } -> std::convertible_to<typename C::index_type>;
   { c.stride(axis) } -> std::convertible_to<typename C::index_type>;
 };

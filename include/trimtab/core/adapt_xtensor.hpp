@@ -2,12 +2,12 @@
 /// \file
 /// xtensor's containers and strided views as trimtab tensors, without copies. Also the only place that includes xtensor.
 
-#if __has_include(<xtensor/xarray.hpp>)
-#include <xtensor/xarray.hpp>
-#include <xtensor/xtensor.hpp>
-#else  // xtensor 0.26 moved its headers
+#if __has_include(<xtensor/containers/xarray.hpp>)  // since xtensor 0.26
 #include <xtensor/containers/xarray.hpp>
 #include <xtensor/containers/xtensor.hpp>
+#else
+#include <xtensor/xarray.hpp>
+#include <xtensor/xtensor.hpp>
 #endif
 
 #include <trimtab/core/tensor_view.hpp>

@@ -168,10 +168,10 @@ class MovingAverageObserver {
   Range<Real> range() const {
     if (pictures_.empty()) detail::nothing_observed("MovingAverageObserver::range");
     double lo = 0, hi = 0, weight = 0;
-    for (const auto& e : pictures_) {
-      lo = momentum_ * lo + (1 - momentum_) * double{e.lo};
-      hi = momentum_ * hi + (1 - momentum_) * double{e.hi};
-      weight = momentum_ * weight + (1 - momentum_);
+    for (const auto& e : pictures_) {  // fused here, so that no compiler's choice to fuse can change a bit
+      lo = std::fma(momentum_, lo, (1 - momentum_) * double{e.lo});
+      hi = std::fma(momentum_, hi, (1 - momentum_) * double{e.hi});
+      weight = std::fma(momentum_, weight, 1 - momentum_);
     }
     return detail::Extremes<Real>{static_cast<Real>(lo / weight), static_cast<Real>(hi / weight)}.range();
   }

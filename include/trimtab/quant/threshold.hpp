@@ -190,7 +190,8 @@ class AdjustableRange {
   /// R = T_r - T_l of channel c, as calibrated.
   Real width(std::size_t c) const { return width_[c]; }
   /// Adjusted left limit and width of channel c (eq. 22, 23), before the zero point is rounded.
-  Real adjusted_left(std::size_t c) const { return left_[c] + shift_bounds_.clip(factors_[c]) * width_[c]; }
+  /// Fused: on some instruction sets and with some flags compilers fuse a sum of products anyway, and one bit decides a tie.
+  Real adjusted_left(std::size_t c) const { return std::fma(shift_bounds_.clip(factors_[c]), width_[c], left_[c]); }
   /// See adjusted_left.
   Real adjusted_width(std::size_t c) const { return width_bounds_.clip(factors_[channels() + c]) * width_[c]; }
 
@@ -215,8 +216,8 @@ class AdjustableRange {
     const double grad_left = zero_is_left || zero_is_right ? 0.0 : g.below + g.above;
     const double grad_width = g.residue / steps + (zero_is_right ? -g.below : g.above);
     const std::size_t shift = c, width = channels() + c;
-    if (shift_bounds_.clip(factors_[shift]) == factors_[shift]) grad_factors[shift] += static_cast<Real>(width_[c] * grad_left);
-    if (width_bounds_.clip(factors_[width]) == factors_[width]) grad_factors[width] += static_cast<Real>(width_[c] * grad_width);
+    if (shift_bounds_.clip(factors_[shift]) == factors_[shift]) grad_factors[shift] += static_cast<Real>(double(width_[c]) * grad_left);
+    if (width_bounds_.clip(factors_[width]) == factors_[width]) grad_factors[width] += static_cast<Real>(double(width_[c]) * grad_width);
   }
 
  private:
