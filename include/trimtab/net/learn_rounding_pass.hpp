@@ -178,11 +178,9 @@ std::vector<RoundedLayer> learn_rounding(QuantizedNetwork& q, const Network& tea
     std::fill(q.pointwise[id].bias.begin(), q.pointwise[id].bias.end(), 1.0F);
     std::vector<float> rows = detail::filter_rows(layer);
     const AnyQuantizer& quantizer = *q.weight[id];
-    LearnRoundingOptions own = options;
-    own.damping *= double(moments.inputs) / double(count);
     const RoundingReport report = learn_rounding(
         std::span<float>(rows), std::span<float>(layer.bias.data(), layer.bias.size()), moments,
-        [&](std::size_t row) { return quantizer.grid(quantizer.channels() == 1 ? 0 : row); }, own);
+        [&](std::size_t row) { return quantizer.grid(quantizer.channels() == 1 ? 0 : row); }, options);
     detail::set_filter_rows(rows, layer);
     student.refresh(id);
     done.push_back({id, q.network[id].name, report});
