@@ -157,8 +157,8 @@ struct OurLayer {
 
 /// Runs all sides in turn, `calls` times each a round, and reports.
 template <class Ours, class OneDnn, class Xnnpack>
-void compare(benchmark::State& state, double macs, double limit, int thread_count, const Ours& ours, const OneDnn& onednn,
-             const Xnnpack& xnnpack) {
+void compare(benchmark::State& state, double macs, double limit, int thread_count, const Ours& ours,
+             [[maybe_unused]] const OneDnn& onednn, [[maybe_unused]] const Xnnpack& xnnpack) {
   ours();
   const int calls = std::max(1, static_cast<int>(1e-4 / timing::seconds(thread_count, 3, ours)));
   std::vector<double> vs_onednn, vs_xnnpack;

@@ -102,7 +102,7 @@ TEST_CASE("models: weights depend on the seed alone and have He's variance", "[n
   CHECK(a != c);
   double sum = 0, squares = 0;
   for (const float w : a) {
-    sum += w;
+    sum += double(w);
     squares += double(w) * double(w);
   }
   const double n = static_cast<double>(a.size());

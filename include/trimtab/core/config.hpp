@@ -42,3 +42,18 @@
 #define TRIMTAB_LOOP_LAMBDA __attribute__((always_inline))
 #define TRIMTAB_NO_ALIAS _Pragma("GCC ivdep")
 #endif
+
+// A program of many files need not compile the kernels in each of them: with -DTRIMTAB_EXTERN_KERNELS they are declared only, and
+// the one file that includes trimtab/define_kernels.hpp defines them.
+#if defined(TRIMTAB_DEFINE_KERNELS)
+#define TRIMTAB_KERNELS_HERE 1
+#define TRIMTAB_KERNELS_INLINE
+#define TRIMTAB_KERNELS_TEMPLATE template
+#elif defined(TRIMTAB_EXTERN_KERNELS)
+#define TRIMTAB_KERNELS_HERE 0
+#define TRIMTAB_KERNELS_INLINE
+#define TRIMTAB_KERNELS_TEMPLATE extern template
+#else
+#define TRIMTAB_KERNELS_HERE 1
+#define TRIMTAB_KERNELS_INLINE inline
+#endif

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <trimtab/core/adapt_eigen.hpp>
+#include <trimtab/core/config.hpp>
 #include <trimtab/core/parallel.hpp>
 
 namespace trimtab::detail {
@@ -52,6 +53,15 @@ void add_product_tn(const Matrix<const Real>& a, const Matrix<const Real>& b, co
   const ScopedThreads one(1);  // Eigen would cut the work by their number, and the bits would depend on it
   eigen_map(c).noalias() += eigen_map(a).transpose() * eigen_map(b);
 }
+
+#ifdef TRIMTAB_KERNELS_TEMPLATE
+TRIMTAB_KERNELS_TEMPLATE void add_product(const Matrix<const float>&, const Matrix<const float>&, const Matrix<float>&);
+TRIMTAB_KERNELS_TEMPLATE void add_product_nt(const Matrix<const float>&, const Matrix<const float>&, const Matrix<float>&);
+TRIMTAB_KERNELS_TEMPLATE void add_product_tn(const Matrix<const float>&, const Matrix<const float>&, const Matrix<float>&);
+TRIMTAB_KERNELS_TEMPLATE void add_product(const Matrix<const double>&, const Matrix<const double>&, const Matrix<double>&);
+TRIMTAB_KERNELS_TEMPLATE void add_product_nt(const Matrix<const double>&, const Matrix<const double>&, const Matrix<double>&);
+TRIMTAB_KERNELS_TEMPLATE void add_product_tn(const Matrix<const double>&, const Matrix<const double>&, const Matrix<double>&);
+#endif
 
 /// Cuts `groups` results of rows x cols into tiles and calls body(group, row0, row1, col0, col1) for each, on several threads. A
 /// tile has 64 rows or more, since each packs the whole right-hand side anew; columns are cut only where rows alone give too few

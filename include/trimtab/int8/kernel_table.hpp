@@ -2,11 +2,15 @@
 /// \file
 /// The kernels of each instruction set, behind one table.
 
+#include <trimtab/core/config.hpp>
 #include <trimtab/int8/isa.hpp>
+#include <trimtab/int8/kernels/tasks.hpp>
+#if TRIMTAB_KERNELS_HERE
 #include <trimtab/int8/kernels/avx2.hpp>
 #include <trimtab/int8/kernels/avx512vnni.hpp>
 #include <trimtab/int8/kernels/avxvnni.hpp>
 #include <trimtab/int8/kernels/portable.hpp>
+#endif
 
 namespace trimtab::int8 {
 
@@ -29,7 +33,10 @@ struct KernelTable {
 };
 
 /// The table of an instruction set that is in available_isas().
-inline const KernelTable& kernels(Isa isa) {
+TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa);
+
+#if TRIMTAB_KERNELS_HERE
+TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa) {
   static constexpr DepthwiseKernel portable_depthwise{portable::depthwise_u8s16, 0, false};
   static constexpr KernelTable portable_table{Isa::portable,      portable::gemm_u8s8, portable_depthwise,
                                               portable_depthwise, portable::add,       portable::copy_flipped};
@@ -56,6 +63,7 @@ inline const KernelTable& kernels(Isa isa) {
   static_cast<void>(isa);
   return portable_table;
 }
+#endif
 
 /// The table in use; a driver reads it once per layer.
 inline const KernelTable& kernels() { return kernels(active_isa()); }

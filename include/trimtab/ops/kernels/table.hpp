@@ -2,10 +2,13 @@
 /// \file
 /// The float kernels of each instruction set, behind one table.
 
+#include <trimtab/core/config.hpp>
 #include <trimtab/core/isa.hpp>
+#include <trimtab/ops/kernels/tasks.hpp>
+#if TRIMTAB_KERNELS_HERE
 #include <trimtab/ops/kernels/avx2.hpp>
 #include <trimtab/ops/kernels/avx512.hpp>
-#include <trimtab/ops/kernels/tasks.hpp>
+#endif
 
 namespace trimtab::kernels {
 
@@ -19,7 +22,10 @@ struct KernelTable {
 };
 
 /// The table of an instruction set that is in available_isas(); null where Eigen and plain loops stand in.
-inline const KernelTable* table(Isa isa) {
+TRIMTAB_KERNELS_INLINE const KernelTable* table(Isa isa);
+
+#if TRIMTAB_KERNELS_HERE
+TRIMTAB_KERNELS_INLINE const KernelTable* table(Isa isa) {
 #if TRIMTAB_X86_KERNELS
   static constexpr KernelTable avx2_table{avx2::gemm_strip, avx2::gemm_panel, avx2::gemm,
                                           avx2::pack_rows,  avx2::depthwise,  avx2::depthwise_weight};
@@ -38,5 +44,6 @@ inline const KernelTable* table(Isa isa) {
   static_cast<void>(isa);
   return nullptr;
 }
+#endif
 
 }  // namespace trimtab::kernels

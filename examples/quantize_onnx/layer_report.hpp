@@ -1,0 +1,18 @@
+#pragma once
+// The answer to "which layer lost the accuracy?": a table, CSV or JSON, and an HTML page.
+
+#include <string>
+#include <trimtab/io/html_report.hpp>
+#include <trimtab/net/analyze.hpp>
+
+#include "arguments.hpp"
+
+namespace quantize_onnx {
+
+/// The layer of that name. Throws value_error when there is none with weights.
+trimtab::NodeId layer_named(const trimtab::Network& network, const std::string& name);
+
+/// Prints the worst quantizers and writes the files that the options ask for. The page lacks its analysis and layer.
+void report_layers(const LayerReportOptions& o, trimtab::ReportInput page, const trimtab::Analysis& analysis, bool quiet);
+
+}  // namespace quantize_onnx

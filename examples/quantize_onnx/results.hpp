@@ -1,0 +1,49 @@
+#pragma once
+// What a run found, as a table and as JSON.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <trimtab/io/html_report.hpp>
+#include <trimtab/net/evaluate.hpp>
+#include <trimtab/net/fine_tune.hpp>
+#include <vector>
+
+#include "arguments.hpp"
+
+namespace quantize_onnx {
+
+/// The quantized network beside the float one.
+struct Outcome {
+  trimtab::Fidelity fidelity;
+  std::optional<double> top1;
+  std::optional<bool> equal;  // int8 and training executor, where both ran
+};
+
+/// What training did.
+struct Trained {
+  trimtab::FineTuneReport report;
+  std::size_t steps = 0;  // done here
+  double exchange_ms = 0, exchange_bytes = 0;  // of a step between processes: waiting for the others included; what a process received
+};
+
+struct Results {
+  std::size_t processes = 1, calibrated_on = 0, evaluated_on = 0;  // the latter: pictures
+  std::vector<std::string> transforms;
+  std::optional<double> float_top1, int8_ms;
+  Outcome before, after;           // training and rounding
+  std::optional<Trained> training;
+  double seconds_calibrate = 0, seconds_round = 0;
+
+  bool codes_equal() const { return *before.equal && *after.equal; }
+};
+
+void print(const Arguments& a, const Results& r);
+/// The last line of what is printed, after reports.
+void print_memory();
+/// Writes --json.
+void write_json(const Arguments& a, const Results& r);
+/// The page of --report, but for the networks.
+trimtab::ReportInput report_page(const Arguments& a, const Results& r);
+
+}  // namespace quantize_onnx

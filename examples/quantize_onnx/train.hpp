@@ -1,0 +1,62 @@
+#pragma once
+// Training of the factors, in a run that may be stopped and continued.
+
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <string>
+#include <trimtab/io/file_bytes.hpp>
+#include <trimtab/io/fine_tune_state.hpp>
+#include <trimtab/io/images.hpp>
+#include <trimtab/io/progress_bar.hpp>
+#include <trimtab/net/fine_tune.hpp>
+#include <vector>
+
+#include "arguments.hpp"
+#include "results.hpp"
+#include "world.hpp"
+
+namespace quantize_onnx {
+
+using namespace trimtab;
+
+/// The state file's bytes, as the first process sees it; nothing when there is none.
+inline std::optional<std::string> saved_state(const std::string& path, const World& world) {
+  std::vector<char> bytes;
+  if (world.rank() == 0 && std::filesystem::exists(path)) {
+    const std::vector<unsigned char> file = detail::read_bytes(path, std::numeric_limits<int>::max(), "--state");
+    bytes.push_back('\0');  // says that there is a file, even an empty one
+    bytes.insert(bytes.end(), file.begin(), file.end());
+  }
+  bytes = world.gather(std::move(bytes));
+  return bytes.empty() ? std::nullopt : std::optional<std::string>(std::in_place, bytes.begin() + 1, bytes.end());
+}
+
+/// Trains from the start, or from where the state file stands.
+inline Trained train(QuantizedNetwork& q, const Array& targets, const PictureFiles& pictures, const Arguments& a, const World& world) {
+  const RunDescription description = describe_run(q, targets, a.fine_tune);
+  const std::optional<std::string> saved = a.state.empty() ? std::nullopt : saved_state(a.state, world);
+  FineTuning run = saved ? FineTuning(q, targets, a.fine_tune, parse_fine_tune_state(*saved, description, a.state))
+                         : FineTuning(q, targets, a.fine_tune);
+  if (!a.quiet && run.steps_done() > 0)
+    std::fprintf(stderr, "note: %s continues after step %zu of %zu\n", a.state.c_str(), run.steps_done(), run.steps());
+  ProgressBar bar("train thresholds", a.quiet);
+  Trained result;
+  const Traffic before = world.traffic();
+  while (!run.done()) {
+    run.step(pictures, world);
+    if (!a.state.empty() && world.rank() == 0 && (run.done() || run.steps_done() % a.state_every == 0))
+      write_fine_tune_state(a.state, description, run.state());
+    bar.show(run.steps_done(), run.steps());
+    ++result.steps;
+  }
+  if (result.steps > 0) {
+    result.exchange_ms = 1e3 * (world.traffic().seconds - before.seconds) / double(result.steps);
+    result.exchange_bytes = double(world.traffic().bytes - before.bytes) / double(result.steps);
+  }
+  result.report = run.finish(pictures, world);
+  return result;
+}
+
+}  // namespace quantize_onnx

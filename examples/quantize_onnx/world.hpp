@@ -1,0 +1,18 @@
+#pragma once
+// The processes that share a run: `mpirun -n 4 quantize_onnx ...`, or just one.
+
+#ifdef TRIMTAB_MPI
+#include <trimtab/mpi/world.hpp>
+#else
+#include <trimtab/core/communicator.hpp>
+#endif
+
+namespace quantize_onnx {
+
+#ifdef TRIMTAB_MPI
+using World = trimtab::mpi::World;
+#else
+using World = trimtab::SingleProcess;
+#endif
+
+}  // namespace quantize_onnx
