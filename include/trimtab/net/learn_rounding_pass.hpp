@@ -137,7 +137,7 @@ void set_filter_rows(const std::vector<float>& rows, L& layer) {
 /// Layer by layer, every earlier one done, puts the weights of `q` on their grids and sets its biases so that the layer's outputs
 /// in the quantized network as deployed come near those of the float network `teacher` (the one that `q` was made of) on the
 /// first `count` pictures: see transform/learn_rounding.hpp. Point-wise factors become part of the weights and are 1 afterwards.
-/// All pictures go through the network together, node by node, and what no later node reads is freed at once: about 20 MB a
+/// All pictures go through the network together, node by node, and what no later node reads is freed at once: 20 to 36 MB a
 /// picture for a MobileNet at 224 x 224. Throws value_error when count is 0, shape_error when the networks differ.
 template <PictureSource Pictures>
 std::vector<RoundedLayer> learn_rounding(QuantizedNetwork& q, const Network& teacher, const Pictures& pictures, std::size_t count,

@@ -50,11 +50,9 @@ inline Recipe fast_recipe(WeightMode weights) {
 }
 
 /// The fast recipe, then learned rounding. No training: at 8 bits, thresholds trained before the rounding have measured no better.
-/// The coarser grids of scalar weights leave more to make up for, so their weights are held less.
 inline Recipe best_recipe(WeightMode weights) {
   Recipe r = fast_recipe(weights);
   r.learn_rounding = true;
-  if (weights == WeightMode::scalar) r.rounding.damping = 0.004;
   return r;
 }
 
