@@ -104,8 +104,8 @@ std::vector<Shape> shapes() {
 peers::Layer make_layer(const WindowGeometry& g) {
   std::mt19937 random(3);
   peers::Layer l{g, {}, {}, {}};
-  // Bell-shaped, the largest weight near 127. At this spread 48 % of the AVX2 kernel's steps are wide ones (docs/kernels.md), as are
-  // those of the real MobileNet-v2 with per-channel thresholds.
+  // Bell-shaped, the largest weight near 127. At this spread vpmaddubsw could saturate in 48 % of the steps (docs/kernels.md), as in
+  // the real MobileNet-v2 with per-channel thresholds.
   std::normal_distribution<float> bell(0.0F, 39.0F);
   l.weight.resize(g.out_c * g.kernel_h * g.kernel_w * g.group_in());
   for (auto& w : l.weight) w = static_cast<std::int8_t>(std::clamp(bell(random), -127.0F, 127.0F));

@@ -22,11 +22,11 @@ set title "MobileNet-v2 in 8 bits, top-1 %"
 set xrange [-0.5:1.5]
 set yrange [0:110]
 set ytics 0,20,100
-set key top center horizontal maxcols 3 samplen 0.8 width -4
+set key top center horizontal maxcols 3 samplen 0.8 width 0
 set boxwidth 0.23
 plot "accuracy.csv" using (\$0 - 0.26):2 with boxes title "float" linecolor rgb "#b8b8b8", \
      "" using (\$0):3:xtic(1) with boxes title "calibrated" linecolor rgb "#dd9566", \
-     "" using (\$0 + 0.26):4 with boxes title "--recipe fast" linecolor rgb "#2f6db5", \
+     "" using (\$0 + 0.26):4 with boxes title "--recipe best" linecolor rgb "#2f6db5", \
      "" using (\$0 - 0.26):2:(sprintf("%.1f", \$2)) with labels offset 0,0.6 notitle, \
      "" using (\$0):3:(sprintf("%.1f", \$3)) with labels offset 0,0.6 notitle, \
      "" using (\$0 + 0.26):4:(sprintf("%.1f", \$4)) with labels offset 0,0.6 notitle

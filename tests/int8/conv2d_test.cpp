@@ -132,6 +132,21 @@ TEST_CASE("Depthwise convolutions equal loops in 64-bit integers on every ISA, f
   })));
 }
 
+TEST_CASE("Pairs of weights on both sides of where vpmaddubsw saturates give exact sums on every ISA", "[int8]") {
+  const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
+  CAPTURE(int8::name(isa));
+  // 64 + 64 is the last sum that fits, 127 + 127 the largest, -128 twice has no complement: that block of 16 filters is widened.
+  const std::vector<std::int8_t> ends{-128, -127, -65, -64, -1, 0, 1, 63, 64, 65, 127};
+  const std::vector<std::uint8_t> codes{0, 1, 127, 128, 254, 255};
+  Case c{"pairs", 1, codes.size(), codes.size(), 8, ends.size() * ends.size(), 1, 1};
+  naive::Data<std::uint8_t> d{};
+  for (const std::uint8_t x0 : codes)
+    for (const std::uint8_t x1 : codes) d.x.insert(d.x.end(), {x0, x1, x1, x0, 255, 255, 0, 255});
+  for (const std::int8_t w0 : ends)
+    for (const std::int8_t w1 : ends) d.weight.insert(d.weight.end(), {w0, w1, w0, w1, w1, w0, 127, w1});
+  CHECK((run<std::int32_t>(c, d, isa, 1) == naive::conv2d(c, d)));
+}
+
 TEST_CASE("linear equals loops in 64-bit integers", "[int8]") {
   const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
   const int8::ScopedIsa scope(isa);

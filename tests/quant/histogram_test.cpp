@@ -12,7 +12,7 @@ TEST_CASE("Histogram: every value lies between the ends of its bin, bins rise wi
   for (int i = 0; i < 20000; ++i) {
     const float x = std::exp2(exponent(rng));
     const std::size_t k = Histogram::bin_of(x) - Histogram::zero_bin;
-    right = right && Histogram::near_end(k) <= double{x} && double{x} < Histogram::far_end(k) &&
+    right = right && Histogram::near_end(k) <= double(x) && double(x) < Histogram::far_end(k) &&
             Histogram::far_end(k) <= Histogram::near_end(k) * (1 + 1.0 / 256) && Histogram::bin_of(-x) == Histogram::zero_bin - k;
   }
   CHECK(right);

@@ -36,7 +36,7 @@ O observed(O o, const std::vector<float>& x, std::size_t size, std::size_t batch
 
 double squared_error(const std::vector<float>& x, const Affine<float>& grid) {
   double sum = 0;
-  for (const float v : x) sum += std::pow(double{v} - double{grid.fake_quantize(v)}, 2);
+  for (const float v : x) sum += std::pow(double(v) - double(grid.fake_quantize(v)), 2);
   return sum;
 }
 

@@ -50,24 +50,19 @@ class Conv2dRun {
 
   void run(std::span<const std::int32_t> bias, Workspace& workspace) {
     if (pixels_ == 0 || g_.out_c == 0) return;
-    const std::size_t steps = w_.segments() * w_.steps(), channels = w_.groups() * width_;
+    const std::size_t channels = w_.groups() * width_;
     const std::size_t workers = static_cast<std::size_t>(threads());
     workspace.begin(3 * channels * 4 + workers * (scratch_ + sums_ * 4) +
-                    2 * round_up(steps * sizeof(std::ptrdiff_t), cache_line));
+                    round_up(w_.segments() * sizeof(std::ptrdiff_t), cache_line));
     folded_ = workspace.take<std::int32_t>(channels);
     multiplier_ = workspace.take<float>(channels);
     zero_point_ = workspace.take<std::int32_t>(channels);
     auto* scratch = workspace.take<std::uint8_t>(workers * scratch_);
     auto* sums = workspace.take<std::int32_t>(workers * sums_);
     segment_ = workspace.take<std::ptrdiff_t>(w_.segments());
-    step_offset_ = workspace.take<std::ptrdiff_t>(steps);
     prepare_channels(bias);
     const std::size_t segment_bytes = source_ == Source::band ? g_.options.dilation_h * band_row_ : w_.steps() * 4;
-    for (std::size_t s = 0; s < w_.segments(); ++s) {
-      segment_[s] = static_cast<std::ptrdiff_t>(s * segment_bytes);
-      for (std::size_t k = 0; k < w_.steps(); ++k)
-        step_offset_[s * w_.steps() + k] = segment_[s] + static_cast<std::ptrdiff_t>(4 * k);
-    }
+    for (std::size_t s = 0; s < w_.segments(); ++s) segment_[s] = static_cast<std::ptrdiff_t>(s * segment_bytes);
     const std::size_t column_pieces = div_up(w_.blocks(), block_columns_);
     parallel_for_workers(pieces_ * w_.groups() * column_pieces, [&](std::size_t worker, std::size_t i) {
       const std::size_t column = i % column_pieces * block_columns_, group = i / column_pieces % w_.groups(),
@@ -129,9 +124,8 @@ class Conv2dRun {
     t.segments = w_.segments();
     t.steps = w_.steps();
     t.b = w_.block(group, column);
-    t.order = w_.order(group, column);
-    t.narrow = w_.narrow(group, column);
-    t.step_offset = step_offset_;
+    t.complemented = w_.complemented(group, column);
+    t.twin_minima = w_.twin_minima(group, column);
     t.rows = rows;
     t.cols = std::min(columns * block_channels, w_.group_out() - channel);
     t.bias = folded_ + at;
@@ -220,7 +214,7 @@ class Conv2dRun {
   std::size_t scratch_ = 0, sums_ = 0;  // per worker: bytes of copied activations, row sums
   std::int32_t *folded_ = nullptr, *zero_point_ = nullptr;
   float* multiplier_ = nullptr;
-  std::ptrdiff_t *segment_ = nullptr, *step_offset_ = nullptr;
+  std::ptrdiff_t* segment_ = nullptr;
 };
 
 }  // namespace trimtab::int8::detail

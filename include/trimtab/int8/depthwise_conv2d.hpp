@@ -17,8 +17,10 @@ namespace trimtab::int8 {
 /// For vectors: input rows go in quads, four bytes side by side per channel, so the window's rows do too. Q = ceil(KH / 4) quads
 /// have room for S = 4 Q - KH + 1 positions of the window; shift s puts its row kh into place kh + s, and zeros elsewhere, so
 /// that one quad of input rows serves several output rows. Layout [C / block][KW][Q][S][4 vectors][block / 4 channels][4 rows],
-/// channels in lane order (see DepthwiseTask), once for blocks of 64 channels and once for 32; as int16 halves [rows 0, 2][rows
-/// 1, 3] for 32.
+/// channels in lane order (see DepthwiseTask), once for blocks of 64 channels and once for 32.
+///
+/// As int16, for blocks of 32: in pairs of rows, in which the window stands at the first row or the second. Layout
+/// [C / 32][2 shifts][KW][KH / 2 + 1 pairs][4 vectors][8 channels][2 rows].
 class PackedDepthwise {
  public:
   std::size_t channels() const { return channels_; }  ///< C
@@ -36,9 +38,9 @@ class PackedDepthwise {
   bool has_zero_points() const { return has_zero_points_; }                                    ///< weights need 9 bits and a sign
   std::size_t quad_count() const { return detail::div_up(kernel_h_, 4); }                      ///< Q
   std::size_t shifts() const { return 4 * quad_count() - kernel_h_ + 1; }                      ///< S
-  /// What the kernel of vectors of `lanes` lanes reads: bytes, or int16 halves.
-  const std::byte* quads(std::size_t lanes, bool halves) const {
-    return lanes == 4 ? quads64_.data() : halves ? halves32_.data() : quads32_.data();
+  /// What the kernel of vectors of `lanes` lanes reads: quads of bytes, or pairs of int16.
+  const std::byte* quads(std::size_t lanes, bool pairs) const {
+    return lanes == 4 ? quads64_.data() : pairs ? pairs32_.data() : quads32_.data();
   }
 
   /// Packs `weight`, KH KW C, anew into the memory already held. See pack_depthwise_conv2d.
@@ -50,10 +52,13 @@ class PackedDepthwise {
   template <class Put>
   void for_each_place(std::size_t lanes, const Put& put) const;
 
+  /// Fills in the pairs from the natural order.
+  void pack_pairs();
+
   std::size_t channels_ = 0, kernel_h_ = 1, kernel_w_ = 1;
   bool has_zero_points_ = false;
   std::vector<std::int16_t> weight_;
-  detail::AlignedBytes quads64_, quads32_, halves32_;
+  detail::AlignedBytes quads64_, quads32_, pairs32_;
   std::vector<std::int32_t> weight_sum_, bias_limit_;
 };
 
@@ -88,21 +93,36 @@ inline void PackedDepthwise::assign(const std::int8_t* weight, std::size_t kerne
   const std::size_t places = kernel_w * quad_count() * shifts() * 4, blocks64 = detail::round_up(channels, 64);
   quads64_.reserve(places * blocks64);
   quads32_.reserve(places * blocks64);
-  halves32_.reserve(2 * places * blocks64);
   auto* q64 = reinterpret_cast<std::int8_t*>(quads64_.data());
   auto* q32 = reinterpret_cast<std::int8_t*>(quads32_.data());
-  auto* h32 = reinterpret_cast<std::int16_t*>(halves32_.data());
   std::fill_n(q64, places * blocks64, std::int8_t{0});
   std::fill_n(q32, places * blocks64, std::int8_t{0});
-  std::fill_n(h32, places * blocks64, std::int16_t{0});
-  if (!has_zero_points_)
+  if (!has_zero_points_) {
     for_each_place(4, [&](std::size_t vector, std::size_t element, std::size_t row, std::int16_t w) {
       q64[vector * 64 + 4 * element + row] = static_cast<std::int8_t>(w);
     });
-  for_each_place(2, [&](std::size_t vector, std::size_t element, std::size_t row, std::int16_t w) {
-    if (!has_zero_points_) q32[vector * 32 + 4 * element + row] = static_cast<std::int8_t>(w);
-    h32[(2 * vector + row % 2) * 16 + 2 * element + row / 2] = w;
-  });
+    for_each_place(2, [&](std::size_t vector, std::size_t element, std::size_t row, std::int16_t w) {
+      q32[vector * 32 + 4 * element + row] = static_cast<std::int8_t>(w);
+    });
+  }
+  pack_pairs();
+}
+
+inline void PackedDepthwise::pack_pairs() {
+  const std::size_t pairs = kernel_h_ / 2 + 1, count = detail::div_up(channels_, 32) * 2 * kernel_w_ * pairs * 64;
+  pairs32_.reserve(count * sizeof(std::int16_t));
+  auto* to = reinterpret_cast<std::int16_t*>(pairs32_.data());
+  std::fill_n(to, count, std::int16_t{0});
+  for (std::size_t c = 0; c < channels_; ++c) {
+    const std::size_t v = c % 16 / 4, element = c % 32 / 16 * 4 + c % 4;  // as in for_each_place
+    for (std::size_t shift = 0; shift < 2; ++shift)
+      for (std::size_t kw = 0; kw < kernel_w_; ++kw)
+        for (std::size_t kh = 0; kh < kernel_h_; ++kh) {
+          const std::size_t place = kh + shift;
+          to[((((c / 32 * 2 + shift) * kernel_w_ + kw) * pairs + place / 2) * 4 + v) * 16 + 2 * element + place % 2] =
+              weight_[(kh * kernel_w_ + kw) * padded_channels() + c];
+        }
+  }
 }
 
 template <class Put>
@@ -158,12 +178,12 @@ inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::
   const KernelTable& table = kernels();
   const DepthwiseKernel& kernel = w.has_zero_points() ? table.depthwise_u8s16 : table.depthwise_u8s8;
   const WindowOptions& o = g.options;
-  constexpr std::size_t band = 4;
+  constexpr std::size_t band = depthwise_band;
   const std::size_t padded = round_up(g.c, 64), bands = div_up(g.out_h, band);
   const std::size_t band_rows = (band - 1) * o.stride_h + (g.kernel_h - 1) * o.dilation_h + 1;
   const std::size_t workers = static_cast<std::size_t>(threads()), pointers = round_up(band_rows, 8);
   const std::size_t scratch_bytes =
-      round_up(depthwise_scratch_bytes(g.kernel_h, g.kernel_w, o.stride_w, o.dilation_w), cache_line);
+      round_up(depthwise_scratch_bytes(g.kernel_h, g.kernel_w, o.stride_h, o.stride_w, o.dilation_w), cache_line);
   workspace.begin(4 * round_up(padded * 4, cache_line) + workers * (pointers * sizeof(void*) + scratch_bytes) +
                   round_up(g.w * g.c, cache_line));
   auto* natural_bias = workspace.take<std::int32_t>(padded);
@@ -211,7 +231,7 @@ inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::
     t.pad_left = o.padding.left;
     t.shifts = w.shifts();
     t.weight = w.weight();
-    t.quads = w.quads(kernel.lanes, kernel.halves);
+    t.quads = w.quads(kernel.lanes, kernel.pairs);
     t.scratch = scratch + worker * scratch_bytes;
     t.bias = folded;
     t.out = y.tile((n * g.out_h + first) * g.out_w, g.c, 0, multiplier);

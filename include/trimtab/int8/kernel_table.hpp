@@ -15,11 +15,11 @@
 namespace trimtab::int8 {
 
 /// A depthwise kernel; the 16-byte lanes of its vectors, 0 where it takes channels in natural order; and whether it takes its
-/// weights as 16-bit halves.
+/// weights as 16-bit pairs of rows.
 struct DepthwiseKernel {
   void (*run)(const DepthwiseTask&);  ///< the kernel
   std::size_t lanes;                  ///< 16-byte lanes of its vectors, or 0
-  bool halves;                        ///< weights as 16-bit halves
+  bool pairs;                         ///< weights as 16-bit pairs of rows
 };
 
 /// What an instruction set provides. depthwise_u8s16 is for weights less zero points, which need 9 bits and a sign.
@@ -38,15 +38,17 @@ TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa);
 #if TRIMTAB_KERNELS_HERE
 TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa) {
   static constexpr DepthwiseKernel portable_depthwise{portable::depthwise_u8s16, 0, false};
-  static constexpr KernelTable portable_table{Isa::portable, portable::gemm_u8s8, portable_depthwise, portable_depthwise,
-                                              portable::add, portable::copy_flipped};
+  static constexpr KernelTable portable_table{Isa::portable,      portable::gemm_u8s8, portable_depthwise,
+                                              portable_depthwise, portable::add,       portable::copy_flipped};
 #if TRIMTAB_X86_KERNELS
   static constexpr DepthwiseKernel avx2_depthwise{avx2::depthwise_u8s16, 2, true};
-  static constexpr KernelTable avx2_table{Isa::avx2, avx2::gemm_u8s8, avx2_depthwise, avx2_depthwise, avx2::add, avx2::copy_flipped};
-  static constexpr KernelTable avxvnni_table{
-      Isa::avxvnni, avxvnni::gemm_u8s8, {avxvnni::depthwise_u8s8, 2, false}, avx2_depthwise, avx2::add, avx2::copy_flipped};
+  static constexpr KernelTable avx2_table{Isa::avx2,      avx2::gemm_u8s8, avx2_depthwise,
+                                          avx2_depthwise, avx2::add,       avx2::copy_flipped};
+  static constexpr KernelTable avxvnni_table{Isa::avxvnni,   avxvnni::gemm_u8s8, {avxvnni::depthwise_u8s8, 2, false},
+                                             avx2_depthwise, avx2::add,          avx2::copy_flipped};
   static constexpr KernelTable avx512vnni_table{
-      Isa::avx512vnni, avx512vnni::gemm_u8s8, {avx512vnni::depthwise_u8s8, 4, false}, avx2_depthwise, avx2::add, avx2::copy_flipped};
+      Isa::avx512vnni, avx512vnni::gemm_u8s8, {avx512vnni::depthwise_u8s8, 4, false}, avx2_depthwise,
+      avx2::add,       avx2::copy_flipped};
   switch (isa) {
     case Isa::avx2:
       return avx2_table;

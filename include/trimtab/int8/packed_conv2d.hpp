@@ -2,8 +2,10 @@
 /// \file
 /// Convolution weights in the order in which the kernels eat them, one layout for all instruction sets.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <span>
 #include <trimtab/core/conv_geometry.hpp>
@@ -35,12 +37,6 @@ class PackedConv2d {
   /// The largest |bias| of output channel o with which no sum leaves int32: 2^31 - 1 - 255 * sum |w - zero_point|. A
   /// larger bias counts as this one.
   std::int32_t bias_limit(std::size_t o) const { return bias_limit_[o]; }
-  /// Share of the 4 x 16 groups of weights with a pair for which 255 |w0 + w1| passes 16 bits, so that AVX2 widens them first.
-  double wide_share() const {
-    std::size_t narrow = 0;
-    for (const std::uint32_t n : narrow_) narrow += n;
-    return order_.empty() ? 0 : 1 - static_cast<double>(narrow) / static_cast<double>(order_.size());
-  }
 
   // The layout, for drivers.
   std::size_t group_out() const { return out_channels_ / groups_; }  ///< output channels per group
@@ -55,12 +51,14 @@ class PackedConv2d {
     return reinterpret_cast<const std::int8_t*>(memory_.data()) +
            (group * blocks() + b) * segments() * steps() * 4 * block_channels;
   }
-  /// Per block, the numbers of the steps, those without such a pair first; and how many those are.
-  const std::uint32_t* order(std::size_t group, std::size_t b) const {
-    return order_.data() + (group * blocks() + b) * segments() * steps();
+  /// The same block for vpmaddubsw, which saturates where 255 |w0 + w1| of a pair of neighbours passes 16 bits. There one of the
+  /// two activations is taken as 255 - x: x w = 255 w - (255 - x) w, which leaves weights of opposite signs. [16] int32, the sums
+  /// of 255 w; then [segments * steps] of 64 bytes of weights, negated where complemented, and 64 of what x is xor'ed with.
+  const std::byte* complemented(std::size_t group, std::size_t b) const {
+    return complemented_.data() + (group * blocks() + b) * complemented_bytes(segments() * steps());
   }
-  /// How many of order() need no widening.
-  const std::uint32_t* narrow(std::size_t group, std::size_t b) const { return narrow_.data() + group * blocks() + b; }
+  /// Per block, 1 where a pair is -128 twice: +128 is no weight, so that block has no complemented form.
+  const std::uint8_t* twin_minima(std::size_t group, std::size_t b) const { return twin_minima_.data() + group * blocks() + b; }
   /// sum (w - zero_point) per output channel.
   const std::int32_t* shifted_sums() const { return shifted_sum_.data(); }
   const std::int32_t* bias_limits() const { return bias_limit_.data(); }                             ///< of all channels
@@ -71,9 +69,14 @@ class PackedConv2d {
               std::size_t group_in, std::size_t groups, std::span<const std::int32_t> zero_point);
 
  private:
+  static std::size_t complemented_bytes(std::size_t depth_steps) { return (4 + 8 * depth_steps) * block_channels; }
+
   std::size_t out_channels_ = 0, kernel_h_ = 1, kernel_w_ = 1, group_in_ = 0, groups_ = 1;
-  detail::AlignedBytes memory_;
-  std::vector<std::uint32_t> order_, narrow_;
+  /// Fills in block gb of the complemented form.
+  void complement(std::size_t gb);
+
+  detail::AlignedBytes memory_, complemented_;
+  std::vector<std::uint8_t> twin_minima_;
   std::vector<std::int32_t> shifted_sum_, zero_point_, bias_limit_;
 };
 
@@ -98,8 +101,8 @@ inline void PackedConv2d::assign(const std::int8_t* weight, std::size_t out_chan
   out_channels_ = out_channels, kernel_h_ = kernel_h, kernel_w_ = kernel_w, group_in_ = group_in, groups_ = groups;
   const std::size_t run = segment_bytes(), depth_steps = segments() * steps(), block_bytes = depth_steps * 4 * block_channels;
   memory_.reserve(groups * blocks() * block_bytes);
-  order_.resize(groups * blocks() * depth_steps);
-  narrow_.resize(groups * blocks());
+  complemented_.reserve(groups * blocks() * complemented_bytes(depth_steps));
+  twin_minima_.resize(groups * blocks());
   shifted_sum_.resize(out_channels);
   bias_limit_.resize(out_channels);
   zero_point_.clear();
@@ -126,23 +129,32 @@ inline void PackedConv2d::assign(const std::int8_t* weight, std::size_t out_chan
         if (i < run) std::memcpy(to, from + i, run - i);
       }
     }
-    // 255 * |w0 + w1| <= 32767 while |w0 + w1| <= 128 (255 * 128 = 32640; at -129 and 129 the sum leaves int16).
-    std::uint32_t* order = order_.data() + gb * depth_steps;
-    std::uint32_t narrow = 0, wide = 0;
-    for (std::uint32_t i = 0; i < depth_steps; ++i) {
-      const std::int8_t* w = packed + i * 4 * block_channels;
-      int beyond = 0;
-      for (std::size_t pair = 0; pair < 2 * block_channels; ++pair) {
-        const int both = w[2 * pair] + w[2 * pair + 1];
-        beyond |= static_cast<int>(both > 128) | static_cast<int>(both < -128);
-      }
-      if (beyond == 0)
-        order[narrow++] = i;
-      else
-        order[depth_steps - ++wide] = i;
-    }
-    narrow_[gb] = narrow;
+    complement(gb);
   });
+}
+
+inline void PackedConv2d::complement(std::size_t gb) {
+  const std::size_t depth_steps = segments() * steps();
+  const auto* w = reinterpret_cast<const std::int8_t*>(memory_.data()) + gb * depth_steps * 4 * block_channels;
+  std::byte* to = complemented_.data() + gb * complemented_bytes(depth_steps);
+  auto* sum = reinterpret_cast<std::int32_t*>(to);
+  auto* step = reinterpret_cast<std::int8_t*>(to + sizeof(std::int32_t) * block_channels);
+  std::fill_n(sum, block_channels, 0);
+  twin_minima_[gb] = 0;
+  for (std::size_t s = 0; s < depth_steps; ++s, w += 4 * block_channels, step += 8 * block_channels) {
+    std::int8_t* mask = step + 4 * block_channels;
+    std::memcpy(step, w, 4 * block_channels);
+    std::memset(mask, 0, 4 * block_channels);
+    for (std::size_t i = 0; i < 4 * block_channels; i += 2) {
+      // 255 * 128 = 32640 is the last multiple within 16 bits.
+      if (std::abs(w[i] + w[i + 1]) <= 128) continue;
+      const std::size_t at = w[i] == -128 ? i + 1 : i;
+      if (w[at] == -128) twin_minima_[gb] = 1;
+      step[at] = static_cast<std::int8_t>(-w[at]);
+      mask[at] = -1;
+      sum[i / 4] += 255 * w[at];
+    }
+  }
 }
 
 /// Packs `weight` into `packed`, reusing its memory: for training, where weights change from step to step.

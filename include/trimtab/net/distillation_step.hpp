@@ -56,7 +56,7 @@ class DistillationStep {
   static double combine(std::span<const float> rows, std::size_t pictures, std::span<float> grad_factors) {
     const std::size_t factors = grad_factors.size();
     std::vector<double> sum(factors + 1);
-    for (std::size_t i = 0; i < rows.size(); ++i) sum[i % (factors + 1)] += double{rows[i]};
+    for (std::size_t i = 0; i < rows.size(); ++i) sum[i % (factors + 1)] += double(rows[i]);
     const double n = static_cast<double>(pictures), loss = std::sqrt(sum[factors] / n);
     for (std::size_t i = 0; i < factors; ++i) grad_factors[i] = loss == 0 ? 0.0F : static_cast<float>(sum[i] / (n * loss));
     return loss;

@@ -34,7 +34,7 @@ class Histogram {
   }
   /// The ends of the magnitudes in the bin that is k > 0 bins away from zero's.
   static double near_end(std::size_t k) {
-    return double{std::bit_cast<float>(smallest + (static_cast<std::uint32_t>(k - 1) << shift))};
+    return double(std::bit_cast<float>(smallest + (static_cast<std::uint32_t>(k - 1) << shift)));
   }
   static double far_end(std::size_t k) { return near_end(k + 1); }  ///< away from 0
 
@@ -45,7 +45,7 @@ class Histogram {
     const auto v = view(x);
     const auto seen = detail::channel_extremes(v, no_axis, what)[0];
     if (seen.empty()) return;
-    ends_ += {double{seen.lo}, double{seen.hi}};
+    ends_ += {double(seen.lo), double(seen.hi)};
     add_counts(v.data, v.size());
   }
 

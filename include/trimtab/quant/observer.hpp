@@ -48,7 +48,7 @@ constexpr void require_type() {
 template <class Real>
 std::vector<double> to_numbers(const std::vector<Extremes<Real>>& list) {
   std::vector<double> numbers;
-  for (const Extremes<Real>& e : list) numbers.insert(numbers.end(), {double{e.lo}, double{e.hi}});
+  for (const Extremes<Real>& e : list) numbers.insert(numbers.end(), {double(e.lo), double(e.hi)});
   return numbers;
 }
 template <class Real>
@@ -169,8 +169,8 @@ class MovingAverageObserver {
     if (pictures_.empty()) detail::nothing_observed("MovingAverageObserver::range");
     double lo = 0, hi = 0, weight = 0;
     for (const auto& e : pictures_) {  // fused here, so that no compiler's choice to fuse can change a bit
-      lo = std::fma(momentum_, lo, (1 - momentum_) * double{e.lo});
-      hi = std::fma(momentum_, hi, (1 - momentum_) * double{e.hi});
+      lo = std::fma(momentum_, lo, (1 - momentum_) * double(e.lo));
+      hi = std::fma(momentum_, hi, (1 - momentum_) * double(e.hi));
       weight = std::fma(momentum_, weight, 1 - momentum_);
     }
     return detail::Extremes<Real>{static_cast<Real>(lo / weight), static_cast<Real>(hi / weight)}.range();

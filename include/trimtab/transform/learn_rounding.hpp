@@ -37,10 +37,9 @@ struct OutputMoments {
 
 /// How learn_rounding searches.
 struct LearnRoundingOptions {
-  /// How strongly the weights are held where they are, as a share of the mean variance of the layer's inputs. Keeps directions
-  /// of which the examples say nothing from being fit to noise. Over a whole network this is for as many inputs as there are
-  /// pictures, and grows in proportion to the inputs: the noise of a fit does.
-  double damping = 0.1;
+  /// How strongly the weights are held where they are, as a share of the variance of all inputs of the layer together. Keeps
+  /// directions of which the examples say nothing, or where later layers will not see the difference, from being fit.
+  double damping = 0.01;
   /// 1: the outputs are to be the float network's, so that the layer makes up for what its inputs have lost already; 0: what the
   /// float weights would make of these inputs. Anything between mixes the two targets.
   double compensation = 1;
@@ -124,7 +123,7 @@ struct CentredGroup {
 }  // namespace detail
 
 /// Replaces a layer's weights by the points of their grids, and its biases by the values, with which the mean of
-///   |q x + b - y|^2 + damping * mean variance of x * |q - w|^2
+///   |q x + b - y|^2 + lambda * |q - w|^2,  lambda = damping * (sum of the variances of x)
 /// is (locally) least: for each output channel round_by_descent on
 ///   H = cov(x, x) + lambda,  c = compensation * cov(y, x) + (1 - compensation) * cov(x, x) w + lambda w,  b = E[y] - q E[x].
 /// rows: groups * outputs rows of `inputs` float weights w; bias: one number a row, or none (then y's mean is not kept either,
@@ -147,7 +146,7 @@ RoundingReport learn_rounding(std::span<Real> rows, std::span<Real> bias, const 
   for (std::size_t g = 0; g < moments.groups; ++g) {
     const detail::CentredGroup centred(moments, g);
     double lambda = 0;
-    for (std::size_t i = 0; i < k; ++i) lambda += options.damping * centred.cov[i * k + i] / double(k);
+    for (std::size_t i = 0; i < k; ++i) lambda += options.damping * centred.cov[i * k + i];
     std::vector<double> h = centred.cov;
     for (std::size_t i = 0; i < k; ++i) h[i * k + i] += lambda;
     parallel_for(moments.outputs, [&](std::size_t o) {

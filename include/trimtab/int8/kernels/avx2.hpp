@@ -31,27 +31,40 @@ TRIMTAB_INLINE_AVX2 inline void unroll(const F& f) {
 struct CodeStage {
   __m256 limit;
   __m256i zero_point, lo, flip, order;
+  bool plain;
 };
 
 TRIMTAB_INLINE_AVX2 inline CodeStage code_stage(const Output& out) {
   const std::int32_t shift = out.is_signed ? 128 : 0;
   // packssdw and packuswb work within 128 bits: bytes of lane 0 are channels 0-3, 8-11 of two rows, of lane 1 the others.
   return {_mm256_set1_ps(static_cast<float>(out.hi - out.zero_point)),
-          _mm256_set1_epi16(static_cast<short>(out.zero_point + shift)), _mm256_set1_epi8(static_cast<char>(out.lo + shift)),
-          _mm256_set1_epi8(static_cast<char>(shift)), _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0)};
+          _mm256_set1_epi16(static_cast<short>(out.zero_point + shift)),
+          _mm256_set1_epi8(static_cast<char>(out.lo + shift)),
+          _mm256_set1_epi8(static_cast<char>(shift)),
+          _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0),
+          out.plain};
 }
 
 /// round(min(acc * m, hi - zero_point)). Only the upper end needs clamping as a float: below -2^31, and for NaN (minps returns
-/// its second operand), the conversion gives -2^31, which the saturating packs then bring to lo.
+/// its second operand), the conversion gives -2^31, which the saturating packs then bring to lo. Plain needs no clamping at all.
+template <bool Plain>
 TRIMTAB_INLINE_AVX2 inline __m256i to_steps(__m256i acc, __m256 multiplier, const CodeStage& s) {
-  return _mm256_cvtps_epi32(_mm256_min_ps(s.limit, _mm256_mul_ps(_mm256_cvtepi32_ps(acc), multiplier)));
+  const __m256 steps = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), multiplier);
+  return _mm256_cvtps_epi32(Plain ? steps : _mm256_min_ps(s.limit, steps));
 }
 
-/// 32 codes from four vectors, 16-byte lanes apart: lane l holds groups of 4 from lane l of v0, v1, v2, v3.
-TRIMTAB_INLINE_AVX2 inline __m256i to_codes(__m256i v0, __m256i v1, __m256i v2, __m256i v3, const CodeStage& s) {
-  const __m256i low = _mm256_adds_epi16(_mm256_packs_epi32(v0, v1), s.zero_point);
-  const __m256i high = _mm256_adds_epi16(_mm256_packs_epi32(v2, v3), s.zero_point);
+/// 32 codes from the accumulators of four vectors, 16-byte lanes apart: lane l holds groups of 4 from lane l of v0, v1, v2, v3.
+template <bool Plain>
+TRIMTAB_INLINE_AVX2 inline __m256i to_codes(const __m256i* acc, const __m256* multiplier, const CodeStage& s) {
+  __m256i low = _mm256_packs_epi32(to_steps<Plain>(acc[0], multiplier[0], s), to_steps<Plain>(acc[1], multiplier[1], s));
+  __m256i high = _mm256_packs_epi32(to_steps<Plain>(acc[2], multiplier[2], s), to_steps<Plain>(acc[3], multiplier[3], s));
+  if constexpr (Plain) return _mm256_xor_si256(_mm256_packus_epi16(low, high), s.flip);
+  low = _mm256_adds_epi16(low, s.zero_point);
+  high = _mm256_adds_epi16(high, s.zero_point);
   return _mm256_xor_si256(_mm256_max_epu8(_mm256_packus_epi16(low, high), s.lo), s.flip);
+}
+TRIMTAB_INLINE_AVX2 inline __m256i to_codes(const __m256i* acc, const __m256* multiplier, const CodeStage& s) {
+  return s.plain ? to_codes<true>(acc, multiplier, s) : to_codes<false>(acc, multiplier, s);
 }
 
 TRIMTAB_INLINE_AVX2 inline void store_bytes(std::uint8_t* y, __m128i codes, std::size_t width) {
@@ -64,25 +77,31 @@ TRIMTAB_INLINE_AVX2 inline void store_bytes(std::uint8_t* y, __m128i codes, std:
   }
 }
 
-/// Stores Rows rows, 2 or 1, of one block of which the first `width` channels exist: acc[2 * row + half].
+/// Stores the codes of Rows rows, 2 or 1, of one block of which the first `width` channels exist: acc[2 * row + half].
+template <std::size_t Rows>
+TRIMTAB_INLINE_AVX2 inline void store_codes(const Output& out, const CodeStage& s, std::size_t r, std::size_t c,
+                                            std::size_t width, const __m256i* acc) {
+  constexpr std::size_t second = Rows == 2 ? 2 : 0;
+  const __m256 m0 = _mm256_loadu_ps(out.multiplier + c), m1 = _mm256_loadu_ps(out.multiplier + c + 8);
+  const __m256i both[4] = {acc[0], acc[1], acc[second], acc[second + 1]};
+  const __m256 m[4] = {m0, m1, m0, m1};
+  const __m256i codes = _mm256_permutevar8x32_epi32(to_codes(both, m, s), s.order);
+  std::uint8_t* y =
+      static_cast<std::uint8_t*>(out.data) + static_cast<std::ptrdiff_t>(r) * out.row + static_cast<std::ptrdiff_t>(c);
+  store_bytes(y, _mm256_castsi256_si128(codes), width);
+  if constexpr (Rows == 2) store_bytes(y + out.row, _mm256_extracti128_si256(codes, 1), width);
+}
+
+/// The same for any output.
 template <std::size_t Rows>
 TRIMTAB_INLINE_AVX2 inline void store_rows(const Output& out, const CodeStage& s, std::size_t r, std::size_t c, std::size_t width,
                                            const __m256i* acc) {
-  const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(r) * out.row + static_cast<std::ptrdiff_t>(c);
-  const __m256 m0 = _mm256_loadu_ps(out.multiplier + c), m1 = _mm256_loadu_ps(out.multiplier + c + 8);
   if (out.kind == OutputKind::codes) {
-    const __m256i v0 = to_steps(acc[0], m0, s), v1 = to_steps(acc[1], m1, s);
-    __m256i v2 = v0, v3 = v1;
-    if constexpr (Rows == 2) {
-      v2 = to_steps(acc[2], m0, s);
-      v3 = to_steps(acc[3], m1, s);
-    }
-    const __m256i codes = _mm256_permutevar8x32_epi32(to_codes(v0, v1, v2, v3, s), s.order);
-    std::uint8_t* y = static_cast<std::uint8_t*>(out.data) + at;
-    store_bytes(y, _mm256_castsi256_si128(codes), width);
-    if constexpr (Rows == 2) store_bytes(y + out.row, _mm256_extracti128_si256(codes, 1), width);
+    store_codes<Rows>(out, s, r, c, width, acc);
     return;
   }
+  const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(r) * out.row + static_cast<std::ptrdiff_t>(c);
+  const __m256 m0 = _mm256_loadu_ps(out.multiplier + c), m1 = _mm256_loadu_ps(out.multiplier + c + 8);
   avx2::unroll<Rows>([&](auto row) TRIMTAB_INLINE_AVX2 {
     __m256i low = acc[2 * row], high = acc[2 * row + 1];
     if (out.kind == OutputKind::floats) {
@@ -102,15 +121,17 @@ TRIMTAB_INLINE_AVX2 inline void store_rows(const Output& out, const CodeStage& s
   });
 }
 
-/// Accumulators of rows r .. r + M - 1 before any product.
 template <std::size_t M>
-TRIMTAB_INLINE_AVX2 inline void start_tile(const GemmTask& t, std::size_t r, std::size_t c, __m256i* acc) {
-  const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.bias + c));
-  const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.bias + c + 8));
+TRIMTAB_INLINE_AVX2 inline void start_tile(__m256i low, __m256i high, __m256i* acc) {
   avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
     acc[2 * m] = low;
     acc[2 * m + 1] = high;
   });
+}
+
+/// What weights' zero points add to rows r .. r + M - 1.
+template <std::size_t M>
+TRIMTAB_INLINE_AVX2 inline void subtract_row_sums(const GemmTask& t, std::size_t r, std::size_t c, __m256i* acc) {
   if (t.zero_point == nullptr) return;
   const __m256i z0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.zero_point + c));
   const __m256i z1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.zero_point + c + 8));
@@ -119,6 +140,14 @@ TRIMTAB_INLINE_AVX2 inline void start_tile(const GemmTask& t, std::size_t r, std
     acc[2 * m] = _mm256_sub_epi32(acc[2 * m], _mm256_mullo_epi32(sum, z0));
     acc[2 * m + 1] = _mm256_sub_epi32(acc[2 * m + 1], _mm256_mullo_epi32(sum, z1));
   });
+}
+
+/// Accumulators of rows r .. r + M - 1 before any product.
+template <std::size_t M>
+TRIMTAB_INLINE_AVX2 inline void start_tile(const GemmTask& t, std::size_t r, std::size_t c, __m256i* acc) {
+  start_tile<M>(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.bias + c)),
+                _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.bias + c + 8)), acc);
+  subtract_row_sums<M>(t, r, c, acc);
 }
 
 template <std::size_t M>
@@ -131,64 +160,101 @@ TRIMTAB_INLINE_AVX2 inline void finish_tile(const GemmTask& t, const CodeStage& 
   });
 }
 
-/// M rows by one block of 16 channels. Steps whose pairs of weights cannot saturate take vpmaddubsw, vpmaddwd by ones and an
-/// addition; they come first in t.order. The others split even and odd bytes into 16-bit halves and take vpmaddwd twice.
-template <std::size_t M>
-TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void gemm_tile(const GemmTask& t, const CodeStage& stage, std::size_t r,
-                                                             std::size_t c) {
-  const std::size_t depth = t.segments * t.steps;
-  __m256i acc[2 * M];
-  start_tile<M>(t, r, c, acc);
-  const std::int8_t* b = t.b + c * depth * 4;
-  const std::uint32_t* order = t.order + c / 16 * depth;
-  const std::uint8_t* a = t.a + static_cast<std::ptrdiff_t>(r) * t.a_row;
-  const std::size_t narrow = t.narrow[c / 16];
+/// Rows from r on, M at a time while they last, by one block of 16 channels in the complemented form, so that vpmaddubsw is
+/// exact: per step and row a broadcast of 4 activations, and for each 8 channels vpxor, vpmaddubsw, vpmaddwd by ones, vpaddd. 2 M
+/// accumulators, 4 vectors of weights and masks, ones and 2 temporaries: 15 of 16 registers at M = 4. Returns the row after the
+/// last.
+///
+/// Common: 16 channels of codes, weights without zero points; with less to decide between tiles, layers of 16 to 24 inputs are
+/// 5 to 8 % faster. Halves = 1: no more than 8 channels, the others are left out.
+template <std::size_t M, std::size_t Halves, bool Common>
+TRIMTAB_TARGET_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask& task, const CodeStage& code_stage,
+                                                                    std::size_t r, std::size_t c) {
+  const GemmTask t = task;  // copies, since codes that are stored might be parts of what the references are to
+  const CodeStage stage = code_stage;
+  const auto* block = reinterpret_cast<const __m256i*>(t.complemented) + c / 16 * (2 + 4 * t.segments * t.steps);
+  const auto* bias = reinterpret_cast<const __m256i*>(t.bias + c);
   const __m256i ones = _mm256_set1_epi16(1);
-  for (std::size_t i = 0; i < narrow; ++i) {
-    const std::size_t k = order[i];
-    const auto* w = reinterpret_cast<const __m256i*>(b + 64 * k);
-    const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
-    const std::uint8_t* at = a + t.step_offset[k];
-    avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
-      std::int32_t four;
-      std::memcpy(&four, at + static_cast<std::ptrdiff_t>(m) * t.a_row, 4);
-      const __m256i x = _mm256_set1_epi32(four);
-      acc[2 * m] = _mm256_add_epi32(acc[2 * m], _mm256_madd_epi16(_mm256_maddubs_epi16(x, w0), ones));
-      acc[2 * m + 1] = _mm256_add_epi32(acc[2 * m + 1], _mm256_madd_epi16(_mm256_maddubs_epi16(x, w1), ones));
-    });
+  const __m256i start[2] = {_mm256_add_epi32(_mm256_loadu_si256(bias), _mm256_load_si256(block)),
+                            _mm256_add_epi32(_mm256_loadu_si256(bias + 1), _mm256_load_si256(block + 1))};
+  for (; r + M <= t.rows; r += M) {
+    const auto* w = block + 2;
+    __m256i acc[2 * M];
+    start_tile<M>(start[0], start[1], acc);
+    if constexpr (!Common) subtract_row_sums<M>(t, r, c, acc);
+    for (std::size_t s = 0; s < t.segments; ++s) {
+      const std::uint8_t* a = t.a + static_cast<std::ptrdiff_t>(r) * t.a_row + t.segment[s];
+      const std::uint8_t* a3 = a + 3 * t.a_row;
+      for (std::size_t k = 0; k < t.steps; ++k, w += 4, a += 4, a3 += 4) {
+        const __m256i weight[2] = {_mm256_load_si256(w), _mm256_load_si256(w + 1)};
+        const __m256i mask[2] = {_mm256_load_si256(w + 2), _mm256_load_si256(w + 3)};
+        avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
+          std::int32_t four;
+          std::memcpy(&four, (m < 3 ? a : a3) + static_cast<std::ptrdiff_t>(m % 3) * t.a_row, 4);
+          const __m256i x = _mm256_set1_epi32(four);
+          avx2::unroll<Halves>([&](auto half) TRIMTAB_INLINE_AVX2 {
+            const __m256i pairs = _mm256_maddubs_epi16(_mm256_xor_si256(x, mask[half]), weight[half]);
+            acc[2 * m + half] = _mm256_add_epi32(acc[2 * m + half], _mm256_madd_epi16(pairs, ones));
+          });
+        });
+      }
+    }
+    if constexpr (Common)
+      avx2::unroll<M / 2>([&](auto pair)
+                              TRIMTAB_INLINE_AVX2 { store_codes<2>(t.out, stage, r + 2 * pair, c, 16, acc + 4 * pair); });
+    else
+      finish_tile<M>(t, stage, r, c, acc);
   }
+  return r;
+}
+
+/// The same in the common layout, even and odd bytes widened to 16 bits for vpmaddwd: for weights without a complemented form,
+/// and for single rows, where reading half as many weights counts for more.
+template <std::size_t M>
+TRIMTAB_TARGET_AVX2 __attribute__((noinline)) std::size_t widened_rows(const GemmTask& t, const CodeStage& stage, std::size_t r,
+                                                                       std::size_t c) {
   const __m256i even = _mm256_set1_epi16(0xFF);
-  for (std::size_t i = narrow; i < depth; ++i) {
-    const std::size_t k = order[i];
-    const auto* w = reinterpret_cast<const __m256i*>(b + 64 * k);
-    const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
-    const __m256i even0 = _mm256_srai_epi16(_mm256_slli_epi16(w0, 8), 8), odd0 = _mm256_srai_epi16(w0, 8);
-    const __m256i even1 = _mm256_srai_epi16(_mm256_slli_epi16(w1, 8), 8), odd1 = _mm256_srai_epi16(w1, 8);
-    const std::uint8_t* at = a + t.step_offset[k];
-    avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
-      std::int32_t four;
-      std::memcpy(&four, at + static_cast<std::ptrdiff_t>(m) * t.a_row, 4);
-      const __m256i x = _mm256_set1_epi32(four);
-      const __m256i x_even = _mm256_and_si256(x, even), x_odd = _mm256_srli_epi16(x, 8);
-      acc[2 * m] =
-          _mm256_add_epi32(acc[2 * m], _mm256_add_epi32(_mm256_madd_epi16(x_even, even0), _mm256_madd_epi16(x_odd, odd0)));
-      acc[2 * m + 1] =
-          _mm256_add_epi32(acc[2 * m + 1], _mm256_add_epi32(_mm256_madd_epi16(x_even, even1), _mm256_madd_epi16(x_odd, odd1)));
-    });
+  for (; r + M <= t.rows; r += M) {
+    __m256i acc[2 * M];
+    start_tile<M>(t, r, c, acc);
+    const auto* w = reinterpret_cast<const __m256i*>(t.b + c * t.segments * t.steps * 4);
+    for (std::size_t s = 0; s < t.segments; ++s) {
+      const std::uint8_t* a = t.a + static_cast<std::ptrdiff_t>(r) * t.a_row + t.segment[s];
+      for (std::size_t k = 0; k < t.steps; ++k, w += 2, a += 4) {
+        const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
+        const __m256i even0 = _mm256_srai_epi16(_mm256_slli_epi16(w0, 8), 8), odd0 = _mm256_srai_epi16(w0, 8);
+        const __m256i even1 = _mm256_srai_epi16(_mm256_slli_epi16(w1, 8), 8), odd1 = _mm256_srai_epi16(w1, 8);
+        avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
+          std::int32_t four;
+          std::memcpy(&four, a + static_cast<std::ptrdiff_t>(m) * t.a_row, 4);
+          const __m256i x = _mm256_set1_epi32(four);
+          const __m256i x_even = _mm256_and_si256(x, even), x_odd = _mm256_srli_epi16(x, 8);
+          acc[2 * m] =
+              _mm256_add_epi32(acc[2 * m], _mm256_add_epi32(_mm256_madd_epi16(x_even, even0), _mm256_madd_epi16(x_odd, odd0)));
+          acc[2 * m + 1] = _mm256_add_epi32(acc[2 * m + 1],
+                                            _mm256_add_epi32(_mm256_madd_epi16(x_even, even1), _mm256_madd_epi16(x_odd, odd1)));
+        });
+      }
+    }
+    finish_tile<M>(t, stage, r, c, acc);
   }
-  finish_tile<M>(t, stage, r, c, acc);
+  return r;
 }
 
 TRIMTAB_TARGET_AVX2 inline void gemm_u8s8(const GemmTask& t) {
   const CodeStage stage = code_stage(t.out);
   for (std::size_t c = 0; c < t.cols; c += block_channels) {
     std::size_t r = 0;
-    for (; r + 4 <= t.rows; r += 4) gemm_tile<4>(t, stage, r, c);
-    if (r + 2 <= t.rows) {
-      gemm_tile<2>(t, stage, r, c);
-      r += 2;
+    if (t.twin_minima[c / 16] == 0) {
+      if (t.cols - c <= 8)
+        r = gemm_rows<4, 1, false>(t, stage, r, c);
+      else if (t.out.kind == OutputKind::codes && t.zero_point == nullptr && t.cols - c >= 16)
+        r = gemm_rows<4, 2, true>(t, stage, r, c);
+      r = gemm_rows<4, 2, false>(t, stage, r, c);
+      r = gemm_rows<2, 2, false>(t, stage, r, c);
     }
-    if (r < t.rows) gemm_tile<1>(t, stage, r, c);
+    r = widened_rows<2>(t, stage, r, c);
+    widened_rows<1>(t, stage, r, c);
   }
 }
 
@@ -201,50 +267,28 @@ TRIMTAB_INLINE_AVX2 inline __m256i load_bytes(const std::uint8_t* x, std::size_t
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(all));
 }
 
-/// Interleaves four rows of one pixel: vector v holds, per channel, the four rows' bytes side by side.
-TRIMTAB_INLINE_AVX2 inline void interleave_rows(const std::uint8_t* const* x, std::size_t at, std::size_t width, __m256i flip,
-                                                __m256i* to) {
-  const __m256i x0 = _mm256_xor_si256(load_bytes(x[0] + at, width), flip),
-                x1 = _mm256_xor_si256(load_bytes(x[1] + at, width), flip);
-  const __m256i x2 = _mm256_xor_si256(load_bytes(x[2] + at, width), flip),
-                x3 = _mm256_xor_si256(load_bytes(x[3] + at, width), flip);
-  const __m256i low01 = _mm256_unpacklo_epi8(x0, x1), high01 = _mm256_unpackhi_epi8(x0, x1);
-  const __m256i low23 = _mm256_unpacklo_epi8(x2, x3), high23 = _mm256_unpackhi_epi8(x2, x3);
-  to[0] = _mm256_unpacklo_epi16(low01, low23);
-  to[1] = _mm256_unpackhi_epi16(low01, low23);
-  to[2] = _mm256_unpacklo_epi16(high01, high23);
-  to[3] = _mm256_unpackhi_epi16(high01, high23);
-}
-
-/// Interleaves what output columns first .. first + count - 1 of output rows p0 on need of 32 channels from c on: per column and
-/// quad of rows 4 vectors of bytes, or with `Halves` 8 vectors of 16-bit numbers, rows 0 and 2, then rows 1 and 3, of each.
-template <bool Halves>
-TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void interleave_columns(const DepthwiseTask& t, std::size_t c, std::size_t p0,
-                                                                      std::size_t window_rows, std::size_t first,
-                                                                      std::size_t count) {
-  const std::size_t quads = t.quad_count(), width = t.channels - c < 32 ? t.channels - c : 32;
+/// Interleaves what output columns first .. first + count - 1 of `rows` output rows from p0 on need of 32 channels from c on, in
+/// pairs of window rows: per column and pair 4 vectors of 16-bit numbers, the two rows of a channel side by side.
+TRIMTAB_TARGET_AVX2 inline void interleave_pairs(const DepthwiseTask& t, std::size_t c, std::size_t p0, std::size_t rows,
+                                                 std::size_t first, std::size_t count) {
+  const std::size_t window_rows = (rows - 1) * t.stride_h + t.kernel_h, pairs = (window_rows + 1) / 2;
+  const std::size_t width = t.channels - c < 32 ? t.channels - c : 32;
   const std::size_t columns = (count - 1) * t.stride_w + (t.kernel_w - 1) * t.dilation_w + 1;
-  const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip)), even = _mm256_set1_epi16(0xFF);
-  auto* interleaved = reinterpret_cast<__m256i*>(t.scratch);
-  for (std::size_t q = 0; q < quads; ++q) {
-    const std::uint8_t *rows[4], *padding[4];
-    for (std::size_t j = 0; j < 4; ++j) {  // rows that no window reaches have weight 0
-      rows[j] = t.row[p0 * t.stride_h + (4 * q + j < window_rows ? (4 * q + j) * t.dilation_h : 0)] + c;
-      padding[j] = t.padding + c;
-    }
-    for (std::size_t j = 0; j < columns; ++j) {
+  const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip)), zero = _mm256_setzero_si256();
+  for (std::size_t q = 0; q < pairs; ++q) {
+    const std::uint8_t* const* row = t.row + p0 * t.stride_h + 2 * q * t.dilation_h;
+    const std::uint8_t *x0 = row[0] + c, *x1 = row[2 * q + 1 < window_rows ? t.dilation_h : 0] + c;  // no row: weight 0
+    auto* to = reinterpret_cast<__m256i*>(t.scratch) + 4 * q;
+    for (std::size_t j = 0; j < columns; ++j, to += 4 * pairs) {
       const std::size_t iw = first * t.stride_w + j - t.pad_left;  // wraps left of the picture
-      __m256i v[4];
-      interleave_rows(iw < t.w ? rows : padding, iw < t.w ? iw * t.channels : 0, width, flip, v);
-      __m256i* to = interleaved + (Halves ? 8 : 4) * (j * quads + q);
-      avx2::unroll<4>([&](auto i) TRIMTAB_INLINE_AVX2 {
-        if constexpr (Halves) {
-          _mm256_store_si256(to + 2 * i, _mm256_and_si256(v[i], even));
-          _mm256_store_si256(to + 2 * i + 1, _mm256_srli_epi16(v[i], 8));
-        } else {
-          _mm256_store_si256(to + i, v[i]);
-        }
-      });
+      const bool inside = iw < t.w;
+      const __m256i a = _mm256_xor_si256(load_bytes(inside ? x0 + iw * t.channels : t.padding + c, width), flip);
+      const __m256i b = _mm256_xor_si256(load_bytes(inside ? x1 + iw * t.channels : t.padding + c, width), flip);
+      const __m256i low = _mm256_unpacklo_epi8(a, b), high = _mm256_unpackhi_epi8(a, b);
+      _mm256_store_si256(to, _mm256_unpacklo_epi8(low, zero));
+      _mm256_store_si256(to + 1, _mm256_unpackhi_epi8(low, zero));
+      _mm256_store_si256(to + 2, _mm256_unpacklo_epi8(high, zero));
+      _mm256_store_si256(to + 3, _mm256_unpackhi_epi8(high, zero));
     }
   }
 }
@@ -253,9 +297,9 @@ TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void interleave_columns(const Dept
 TRIMTAB_INLINE_AVX2 inline void store_pixel(const Output& out, const CodeStage& s, const float* multiplier, std::ptrdiff_t at,
                                             std::size_t width, const __m256i* acc) {
   if (out.kind == OutputKind::codes) {
-    const __m256i codes =
-        to_codes(to_steps(acc[0], _mm256_loadu_ps(multiplier), s), to_steps(acc[1], _mm256_loadu_ps(multiplier + 8), s),
-                 to_steps(acc[2], _mm256_loadu_ps(multiplier + 16), s), to_steps(acc[3], _mm256_loadu_ps(multiplier + 24), s), s);
+    __m256 m[4];
+    avx2::unroll<4>([&](auto i) TRIMTAB_INLINE_AVX2 { m[i] = _mm256_loadu_ps(multiplier + 8 * i); });
+    const __m256i codes = to_codes(acc, m, s);
     std::uint8_t* y = static_cast<std::uint8_t*>(out.data) + at;
     if (width >= 32) {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), codes);
@@ -284,73 +328,79 @@ TRIMTAB_INLINE_AVX2 inline void store_pixel(const Output& out, const CodeStage& 
   }
 }
 
-/// P output rows of one pixel column by 32 channels: 4 P accumulators; 16-bit products of even and odd rows by vpmaddwd. The
-/// window of output row p starts p * stride_h rows down the quads.
-template <std::size_t P>
+/// Where a row of output pixels finds what it needs.
+struct DepthwiseRow {
+  const __m256i* x;          ///< first column's first pair
+  std::size_t pairs, pitch;  ///< pairs of rows under the window, vectors between columns
+  const __m256i* w;          ///< [KW][kernel_h / 2 + 1][4]
+  const float* multiplier;   ///< of the 32 channels
+  const std::int32_t* bias;  ///< of the 32 channels
+  std::ptrdiff_t at;         ///< where in the output the first pixel goes
+  std::size_t width;         ///< channels that exist
+};
+
+/// C neighbouring output pixels by 32 channels: a vector of weights serves C pixels, 4 C accumulators; 16-bit products of two
+/// rows by vpmaddwd.
+template <std::size_t C>
 TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void depthwise_tile(const DepthwiseTask& t, const CodeStage& stage,
-                                                                  const __m256i* x, const __m256i* w, std::size_t c,
-                                                                  std::size_t p0, std::size_t ow) {
-  __m256i acc[P][4];
+                                                                  const DepthwiseRow& row, std::size_t ow) {
+  __m256i acc[C][4];
   avx2::unroll<4>([&](auto v) TRIMTAB_INLINE_AVX2 {
-    const __m256i bias = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.bias + c + 8 * v));
-    avx2::unroll<P>([&](auto p) TRIMTAB_INLINE_AVX2 { acc[p][v] = bias; });
+    const __m256i bias = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row.bias + 8 * v));
+    avx2::unroll<C>([&](auto i) TRIMTAB_INLINE_AVX2 { acc[i][v] = bias; });
   });
-  const std::size_t quads = t.quad_count();
-  for (std::size_t kw = 0; kw < t.kernel_w; ++kw) {
-    const __m256i* at = x + kw * t.dilation_w * 8 * quads;
-    for (std::size_t q = 0; q < quads; ++q, at += 8, w += 8 * t.shifts) {
+  const std::size_t step = t.stride_w * row.pitch;
+  const __m256i *x = row.x + ow * step, *w = row.w;
+  for (std::size_t kw = 0; kw < t.kernel_w; ++kw, x += t.dilation_w * row.pitch, w += 4 * (t.kernel_h / 2 + 1))
+    for (std::size_t q = 0; q < row.pairs; ++q)
       avx2::unroll<4>([&](auto v) TRIMTAB_INLINE_AVX2 {
-        const __m256i even = _mm256_load_si256(at + 2 * v), odd = _mm256_load_si256(at + 2 * v + 1);
-        avx2::unroll<P>([&](auto p) TRIMTAB_INLINE_AVX2 {
-          const __m256i* weight = w + 8 * p * t.stride_h + 2 * v;
-          acc[p][v] = _mm256_add_epi32(acc[p][v], _mm256_madd_epi16(even, _mm256_load_si256(weight)));
-          acc[p][v] = _mm256_add_epi32(acc[p][v], _mm256_madd_epi16(odd, _mm256_load_si256(weight + 1)));
+        const __m256i weight = _mm256_load_si256(w + 4 * q + v);
+        avx2::unroll<C>([&](auto i) TRIMTAB_INLINE_AVX2 {
+          acc[i][v] = _mm256_add_epi32(acc[i][v], _mm256_madd_epi16(_mm256_load_si256(x + i * step + 4 * q + v), weight));
         });
       });
-    }
-  }
-  const std::size_t width = t.channels - c < 32 ? t.channels - c : 32;
-  avx2::unroll<P>([&](auto p) TRIMTAB_INLINE_AVX2 {
-    store_pixel(t.out, stage, t.out.multiplier + c, static_cast<std::ptrdiff_t>(((p0 + p) * t.out_w + ow) * t.channels + c),
-                width, acc[p]);
+  avx2::unroll<C>([&](auto i) TRIMTAB_INLINE_AVX2 {
+    store_pixel(t.out, stage, row.multiplier, row.at + static_cast<std::ptrdiff_t>((ow + i) * t.channels), row.width, acc[i]);
   });
 }
 
-/// P output rows from p0 on, 32 channels from c on.
-template <std::size_t P>
-TRIMTAB_TARGET_AVX2 __attribute__((noinline)) void depthwise_pass(const DepthwiseTask& t, const CodeStage& stage, std::size_t c,
-                                                                  std::size_t p0) {
-  const std::size_t quads = t.quad_count();
-  const __m256i* w = static_cast<const __m256i*>(t.quads) + c / 32 * t.kernel_w * quads * t.shifts * 8;
-  for (std::size_t first = 0; first < t.out_w; first += depthwise_columns) {
-    const std::size_t count = t.out_w - first < depthwise_columns ? t.out_w - first : depthwise_columns;
-    interleave_columns<true>(t, c, p0, t.kernel_h + (P - 1) * t.stride_h, first, count);
-    for (std::size_t ow = 0; ow < count; ++ow)
-      depthwise_tile<P>(t, stage, reinterpret_cast<const __m256i*>(t.scratch) + 8 * quads * ow * t.stride_w, w, c, p0,
-                        first + ow);
-  }
-}
-
-/// Interleaves 4 rows of input, widens them to 16 bits, and lets the window slide down within them, so that a 3 x 3 window of
-/// stride 1 gives 2 output rows for one interleaving. Weights have 16 bits, so that their zero points are already taken off.
+/// Interleaves pairs of input rows, widened to 16 bits, once for all output rows of the band; a window starts at the first or the
+/// second row of a pair, and has weights for either. 16-bit weights have their zero points already taken off.
 TRIMTAB_TARGET_AVX2 inline void depthwise_u8s16(const DepthwiseTask& t) {
   const CodeStage stage = code_stage(t.out);
-  const std::size_t rows_at_once = t.dilation_h > 1 ? 1 : (t.shifts - 1) / t.stride_h + 1;
-  for (std::size_t p = 0; p < t.out_rows;) {
-    const std::size_t rows = rows_at_once >= 2 && t.out_rows - p >= 2 ? 2 : 1;
-    for (std::size_t c = 0; c < t.channels; c += 32) {
-      if (rows == 2)
-        depthwise_pass<2>(t, stage, c, p);
-      else
-        depthwise_pass<1>(t, stage, c, p);
-    }
-    p += rows;
-  }
+  const std::size_t at_once = t.dilation_h > 1 ? 1 : t.out_rows, weights = 4 * t.kernel_w * (t.kernel_h / 2 + 1);
+  const std::size_t columns = t.stride_w > 1 ? depthwise_columns / 2 : depthwise_columns;
+  const auto* x = reinterpret_cast<const __m256i*>(t.scratch);
+  for (std::size_t p0 = 0; p0 < t.out_rows; p0 += at_once)
+    for (std::size_t c = 0; c < t.channels; c += 32)
+      for (std::size_t first = 0; first < t.out_w; first += columns) {
+        const std::size_t count = t.out_w - first < columns ? t.out_w - first : columns;
+        interleave_pairs(t, c, p0, at_once, first, count);
+        for (std::size_t p = 0; p < at_once; ++p) {
+          const std::size_t top = p * t.stride_h, shift = top % 2;
+          DepthwiseRow row;
+          row.pitch = ((at_once - 1) * t.stride_h + t.kernel_h + 1) / 2 * 4;
+          row.x = x + top / 2 * 4;
+          row.pairs = (t.kernel_h + shift + 1) / 2;
+          row.w = static_cast<const __m256i*>(t.quads) + (c / 32 * 2 + shift) * weights;
+          row.multiplier = t.out.multiplier + c;
+          row.bias = t.bias + c;
+          row.at = static_cast<std::ptrdiff_t>(((p0 + p) * t.out_w + first) * t.channels + c);
+          row.width = t.channels - c < 32 ? t.channels - c : 32;
+          std::size_t ow = 0;
+          for (; ow + 3 <= count; ow += 3) depthwise_tile<3>(t, stage, row, ow);
+          if (ow + 2 <= count)
+            depthwise_tile<2>(t, stage, row, ow);
+          else if (ow < count)
+            depthwise_tile<1>(t, stage, row, ow);
+        }
+      }
 }
 
 /// Products of 8 codes.
 TRIMTAB_INLINE_AVX2 inline __m256 add_products(const AddInput& in, std::size_t i) {
-  const __m128i codes = _mm_xor_si128(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(in.codes + i)), _mm_set1_epi8(static_cast<char>(in.flip)));
+  const __m128i codes =
+      _mm_xor_si128(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(in.codes + i)), _mm_set1_epi8(static_cast<char>(in.flip)));
   const __m256i shifted = _mm256_sub_epi32(_mm256_cvtepu8_epi32(codes), _mm256_set1_epi32(in.zero_point));
   __m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(shifted), _mm256_set1_ps(in.multiplier));
   __asm__("" : "+x"(product));  // else a build with FMA would make one of this and the sum
@@ -359,7 +409,8 @@ TRIMTAB_INLINE_AVX2 inline __m256 add_products(const AddInput& in, std::size_t i
 
 /// 8 pairs at a time; what is left over goes through a buffer of 8.
 TRIMTAB_TARGET_AVX2 inline void add(const AddTask& t) {
-  const __m256 lo = _mm256_set1_ps(static_cast<float>(t.lo - t.zero_point)), hi = _mm256_set1_ps(static_cast<float>(t.hi - t.zero_point));
+  const __m256 lo = _mm256_set1_ps(static_cast<float>(t.lo - t.zero_point)),
+               hi = _mm256_set1_ps(static_cast<float>(t.hi - t.zero_point));
   const __m256i zero_point = _mm256_set1_epi32(t.zero_point);
   const __m128i flip = _mm_set1_epi8(static_cast<char>(t.flip));
   std::size_t i = 0;

@@ -75,6 +75,42 @@ TRIMTAB_TARGET_AVXVNNI inline void gemm_u8s8(const GemmTask& t) {
   }
 }
 
+/// Interleaves four rows of one pixel: vector v holds, per channel, the four rows' bytes side by side.
+TRIMTAB_INLINE_AVXVNNI inline void interleave_rows(const std::uint8_t* const* x, std::size_t at, std::size_t width, __m256i flip,
+                                                   __m256i* to) {
+  const __m256i x0 = _mm256_xor_si256(avx2::load_bytes(x[0] + at, width), flip),
+                x1 = _mm256_xor_si256(avx2::load_bytes(x[1] + at, width), flip);
+  const __m256i x2 = _mm256_xor_si256(avx2::load_bytes(x[2] + at, width), flip),
+                x3 = _mm256_xor_si256(avx2::load_bytes(x[3] + at, width), flip);
+  const __m256i low01 = _mm256_unpacklo_epi8(x0, x1), high01 = _mm256_unpackhi_epi8(x0, x1);
+  const __m256i low23 = _mm256_unpacklo_epi8(x2, x3), high23 = _mm256_unpackhi_epi8(x2, x3);
+  to[0] = _mm256_unpacklo_epi16(low01, low23);
+  to[1] = _mm256_unpackhi_epi16(low01, low23);
+  to[2] = _mm256_unpacklo_epi16(high01, high23);
+  to[3] = _mm256_unpackhi_epi16(high01, high23);
+}
+
+/// Interleaves what output columns first .. first + count - 1 of output rows p0 on need of 32 channels from c on: per column and
+/// quad of rows 4 vectors.
+TRIMTAB_TARGET_AVXVNNI inline void interleave_columns(const DepthwiseTask& t, std::size_t c, std::size_t p0,
+                                                      std::size_t window_rows, std::size_t first, std::size_t count) {
+  const std::size_t quads = t.quad_count(), width = t.channels - c < 32 ? t.channels - c : 32;
+  const std::size_t columns = (count - 1) * t.stride_w + (t.kernel_w - 1) * t.dilation_w + 1;
+  const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip));
+  auto* interleaved = reinterpret_cast<__m256i*>(t.scratch);
+  for (std::size_t q = 0; q < quads; ++q) {
+    const std::uint8_t *rows[4], *padding[4];
+    for (std::size_t j = 0; j < 4; ++j) {  // rows that no window reaches have weight 0
+      rows[j] = t.row[p0 * t.stride_h + (4 * q + j < window_rows ? (4 * q + j) * t.dilation_h : 0)] + c;
+      padding[j] = t.padding + c;
+    }
+    for (std::size_t j = 0; j < columns; ++j) {
+      const std::size_t iw = first * t.stride_w + j - t.pad_left;  // wraps left of the picture
+      interleave_rows(iw < t.w ? rows : padding, iw < t.w ? iw * t.channels : 0, width, flip, interleaved + 4 * (j * quads + q));
+    }
+  }
+}
+
 /// P output rows of one pixel column by 32 channels: 4 P accumulators; per quad of rows and window column 4 (P + 1) loads for 4 P
 /// vpdpbusd. The window of output row p starts p * stride_h rows down the quads.
 template <std::size_t P>
@@ -113,7 +149,7 @@ TRIMTAB_TARGET_AVXVNNI __attribute__((noinline)) void depthwise_pass(const Depth
   const __m256i* w = static_cast<const __m256i*>(t.quads) + c / 32 * t.kernel_w * quads * t.shifts * 4;
   for (std::size_t first = 0; first < t.out_w; first += depthwise_columns) {
     const std::size_t count = t.out_w - first < depthwise_columns ? t.out_w - first : depthwise_columns;
-    avx2::interleave_columns<false>(t, c, p0, t.kernel_h + (P - 1) * t.stride_h, first, count);
+    interleave_columns(t, c, p0, t.kernel_h + (P - 1) * t.stride_h, first, count);
     for (std::size_t ow = 0; ow < count; ++ow)
       avxvnni::depthwise_tile<P>(t, stage, reinterpret_cast<const __m256i*>(t.scratch) + 4 * quads * ow * t.stride_w, w, c, p0,
                                  first + ow);

@@ -47,19 +47,18 @@ struct Output {
 /// rows x cols accumulators: acc[r][c] = bias[c] - zero_point[c] * row_sum[r] + sum_k a[r][k] * w[c][k].
 /// A row's activations are `segments` runs of 4 * `steps` bytes: run s of row r starts at a + r * a_row + segment[s].
 struct GemmTask {
-  const std::uint8_t* a;              ///< activations
-  std::ptrdiff_t a_row;               ///< bytes between rows
-  const std::ptrdiff_t* segment;      ///< where each run begins in a row
-  std::size_t segments, steps;        ///< runs in a row, steps of 4 bytes in a run
-  const std::int8_t* b;               ///< [cols / 16][segments * steps][16][4]
-  const std::uint32_t* order;         ///< [cols / 16][segments * steps]: numbers of the steps, those safe for vpmaddubsw first
-  const std::uint32_t* narrow;        ///< [cols / 16]: how many of them are safe
-  const std::ptrdiff_t* step_offset;  ///< [segments * steps]: where in a row the step's 4 bytes lie
-  std::size_t rows, cols;             ///< output pixels and channels
-  const std::int32_t* bias;           ///< padded to whole blocks
-  const std::int32_t* zero_point;     ///< of the weights, padded to whole blocks; null when all are 0
-  const std::int32_t* row_sum;        ///< of the activations, per row; null when zero_point is
-  Output out;                         ///< where the results go
+  const std::uint8_t* a;            ///< activations
+  std::ptrdiff_t a_row;             ///< bytes between rows
+  const std::ptrdiff_t* segment;    ///< where each run begins in a row
+  std::size_t segments, steps;      ///< runs in a row, steps of 4 bytes in a run
+  const std::int8_t* b;             ///< [cols / 16][segments * steps][16][4]
+  const std::byte* complemented;    ///< the same for vpmaddubsw, see PackedConv2d
+  const std::uint8_t* twin_minima;  ///< [cols / 16]: 1 where the block has no such form
+  std::size_t rows, cols;           ///< output pixels and channels
+  const std::int32_t* bias;         ///< padded to whole blocks
+  const std::int32_t* zero_point;   ///< of the weights, padded to whole blocks; null when all are 0
+  const std::int32_t* row_sum;      ///< of the activations, per row; null when zero_point is
+  Output out;                       ///< where the results go
 };
 
 /// `out_rows` x `out_w` x `channels` accumulators of a depthwise convolution:
@@ -79,7 +78,7 @@ struct DepthwiseTask {
   std::size_t out_rows, out_w, kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_left;
   std::size_t shifts;          ///< of the window within its quads of rows; see PackedDepthwise
   const std::int16_t* weight;  ///< less their zero points, [KH][KW][channels padded to whole blocks of 16]
-  const void* quads;           ///< the same for the kernel's vectors
+  const void* quads;           ///< the same for the kernel's vectors, in quads or pairs of rows
   const std::int32_t* bias;    ///< one per channel
   Output out;                  ///< pixels are rows
   std::byte* scratch;          ///< depthwise_scratch_bytes of it
@@ -96,7 +95,8 @@ struct AddInput {
   float multiplier;
 };
 
-/// steps = float(a - zero_point) * multiplier, each product rounded, plus the same of b, for `count` pairs; or the codes they give.
+/// steps = float(a - zero_point) * multiplier, each product rounded, plus the same of b, for `count` pairs; or the codes they
+/// give.
 struct AddTask {
   AddInput a, b;
   std::size_t count;
@@ -126,11 +126,14 @@ inline std::size_t depthwise_runs(std::size_t left, std::size_t lanes) { return 
 /// Output columns that one pass of a depthwise kernel takes, so that its interleaved inputs stay in L1.
 inline constexpr std::size_t depthwise_columns = 28;
 
-/// Interleaved inputs of one pass: columns x quads x 4 vectors of up to 64 bytes, twice that for 16-bit halves of 32-byte
-/// vectors.
-inline std::size_t depthwise_scratch_bytes(std::size_t kernel_h, std::size_t kernel_w, std::size_t stride_w,
+/// Output rows of a task at most.
+inline constexpr std::size_t depthwise_band = 4;
+
+/// Interleaved inputs of one pass: columns x rows x 64 bytes, which are 64 channels, or 32 of 16 bits.
+inline std::size_t depthwise_scratch_bytes(std::size_t kernel_h, std::size_t kernel_w, std::size_t stride_h, std::size_t stride_w,
                                            std::size_t dilation_w) {
-  return ((depthwise_columns - 1) * stride_w + (kernel_w - 1) * dilation_w + 1) * ((kernel_h + 3) / 4) * 256;
+  const std::size_t rows = ((depthwise_band - 1) * stride_h + kernel_h + 3) / 4 * 4;
+  return ((depthwise_columns - 1) * stride_w + (kernel_w - 1) * dilation_w + 1) * rows * 64;
 }
 
 }  // namespace trimtab::int8
