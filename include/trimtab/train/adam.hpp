@@ -52,7 +52,7 @@ class Adam {
     const double t = static_cast<double>(steps);
     const double correct1 = 1 - std::pow(options_.beta1, t), correct2 = 1 - std::pow(options_.beta2, t);
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      const double g = gradients[i];
+      const double g = double(gradients[i]);
       mean[i] = options_.beta1 * mean[i] + (1 - options_.beta1) * g;
       variance[i] = options_.beta2 * variance[i] + (1 - options_.beta2) * g * g;
       parameters[i] -= static_cast<Real>(rate * (mean[i] / correct1) / (std::sqrt(variance[i] / correct2) + options_.epsilon));
