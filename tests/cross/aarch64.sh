@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the tests of core, quant and int8 for 64-bit ARM and runs them in QEMU's user mode: the portable kernels on another
-# architecture. Debian: g++-aarch64-linux-gnu qemu-user. tests/cross/aarch64.sh [FOLDER]
+# architecture, which has FMA to begin with. Then compares the bits of grids and codes with this machine's.
+# Debian: g++-aarch64-linux-gnu qemu-user. tests/cross/aarch64.sh [FOLDER]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=${1:-$root/build/aarch64}
@@ -28,3 +29,13 @@ for floor in core quant int8; do
   echo "$floor on $(aarch64-linux-gnu-g++ -dumpmachine):"
   qemu-aarch64 "$work/test_$floor" "~[long]~[real]"
 done
+
+codes() {  # codes PROGRAM COMPILER FLAG...: compiles what compile.flags compares
+  local program=$1
+  shift
+  "$@" -DTRIMTAB_PART=codes "-DTRIMTAB_PARTS(P)=P(codes)" -DTRIMTAB_PORTABLE_ONLY "$root"/tests/compile/flags_{part,main}.cpp -o "$program"
+}
+codes "$work/codes_arm" aarch64-linux-gnu-g++ "${flags[@]}" -static
+codes "$work/codes_here" g++ "${flags[@]}"
+qemu-aarch64 "$work/codes_arm" | tee "$work/codes_arm.txt"
+"$work/codes_here" | diff "$work/codes_arm.txt" - && echo "the same bits on $(g++ -dumpmachine)"

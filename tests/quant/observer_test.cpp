@@ -220,7 +220,7 @@ TEST_CASE("PercentileObserver: leaves out what it may and no more", "[quant]") {
   }
   CHECK_THROWS_AS(PercentileObserver<float>(50), value_error);
   CHECK_THROWS_AS(PercentileObserver<float>(100.1), value_error);
-  CHECK_THROWS_AS(PercentileObserver<float>(quiet_nan), value_error);
+  CHECK_THROWS_AS(PercentileObserver<float>(double(quiet_nan)), value_error);
 }
 
 TEST_CASE("MseObserver: within 2 percent of the least squared error that any candidate has on the data itself", "[quant]") {
