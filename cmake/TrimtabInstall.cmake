@@ -13,7 +13,7 @@ configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/trimtabConfig.cmake.in"
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/trimtabConfigVersion.cmake"
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES "${PROJECT_BINARY_DIR}/trimtabConfig.cmake" "${PROJECT_BINARY_DIR}/trimtabConfigVersion.cmake"
-  DESTINATION "${TRIMTAB_CMAKE_FOLDER}")
+  "${CMAKE_CURRENT_LIST_DIR}/TrimtabKernels.cmake" DESTINATION "${TRIMTAB_CMAKE_FOLDER}")
 
 configure_file("${CMAKE_CURRENT_LIST_DIR}/trimtab.pc.in" "${PROJECT_BINARY_DIR}/trimtab.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/trimtab.pc" DESTINATION "${TRIMTAB_PKGCONFIG_FOLDER}")

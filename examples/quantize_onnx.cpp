@@ -1,5 +1,5 @@
-// From a float ONNX classifier and a folder of unlabelled pictures to an int8 network, with its accuracy. The steps in a row; what
-// each of them does is in the folder quantize_onnx/.
+// From a float ONNX classifier and a folder of unlabelled pictures to an int8 network, with its accuracy. The steps in a row;
+// what each of them does is in the folder quantize_onnx/.
 
 #include <chrono>
 #include <cstdio>

@@ -15,11 +15,16 @@ void describe_recipe(CLI::App& app, Arguments& a) {
       ->check(CLI::IsMember({"paper", "fast", "best"}));
   app.add_flag("--rescale-dws,!--no-rescale-dws", a.rescale_dws,
                "Even out the channels between depthwise and other convolutions, ReLU6 kept (paper 3.3)");
-  app.add_flag("--equalize,!--no-equalize", a.equalize, "Equalize the channels of pairs of layers (Nagel et al., ICCV 2019), ReLU6 kept");
-  app.add_flag("--mse-ranges,!--no-mse-ranges", a.mse_ranges, "Activations: ranges of least squared error, not the largest values seen");
-  app.add_flag("--correct-bias,!--no-correct-bias", a.correct_bias, "Take the shift of every channel's mean back (Nagel et al., ICCV 2019)");
-  app.add_flag("--learn-rounding,!--no-learn-rounding", a.learn_rounding, "Choose the codes of weights by what the layers put out");
-  app.add_flag("--pointwise,!--no-pointwise", a.fine_tune.trained.pointwise, "Train a factor in [0.75, 1.25] on every weight and bias");
+  app.add_flag("--equalize,!--no-equalize", a.equalize,
+               "Equalize the channels of pairs of layers (Nagel et al., ICCV 2019), ReLU6 kept");
+  app.add_flag("--mse-ranges,!--no-mse-ranges", a.mse_ranges,
+               "Activations: ranges of least squared error, not the largest values seen");
+  app.add_flag("--correct-bias,!--no-correct-bias", a.correct_bias,
+               "Take the shift of every channel's mean back (Nagel et al., ICCV 2019)");
+  app.add_flag("--learn-rounding,!--no-learn-rounding", a.learn_rounding,
+               "Choose the codes of weights by what the layers put out");
+  app.add_flag("--pointwise,!--no-pointwise", a.fine_tune.trained.pointwise,
+               "Train a factor in [0.75, 1.25] on every weight and bias");
   app.add_option_function<std::string>(
          "--train-thresholds",
          [&a](const std::string& which) {
@@ -46,7 +51,8 @@ void describe(CLI::App& app, Arguments& a) {
   describe_recipe(app, a);
   app.add_option("--model", a.model, "Float network, ONNX")->required();
   app.add_option("--images", a.images, "Folder of pictures (JPEG, PNG) to evaluate on")->required();
-  app.add_option("--labels", a.labels, "CSV `file,class_index`: only these pictures of --images are evaluated, and top-1 is reported");
+  app.add_option("--labels", a.labels,
+                 "CSV `file,class_index`: only these pictures of --images are evaluated, and top-1 is reported");
   app.add_option("--calibrate", a.calibrate, "Folder of unlabelled pictures to calibrate on")->required();
   app.add_option("--calibrate-count", a.calibrate_count, "How many of them, drawn with --seed")->capture_default_str();
   app.add_option("--train", a.train, "Folder of unlabelled pictures to train the thresholds on; no training without it");
@@ -54,24 +60,29 @@ void describe(CLI::App& app, Arguments& a) {
   app.add_option("--epochs", a.fine_tune.epochs, "Passes over the training pictures")->capture_default_str();
   app.add_option("--batch", a.fine_tune.batch, "Pictures in a training step")->capture_default_str();
   app.add_option("--learning-rate", a.fine_tune.learning_rate, "Peak of the cosine schedule")->capture_default_str();
-  app.add_option("--restarts", a.fine_tune.restarts, "Periods of the schedule; the optimizer forgets its state between them")->capture_default_str();
-  app.add_option("--pointwise-rate", a.fine_tune.pointwise_rate, "Peak of the schedule for point-wise factors")->capture_default_str();
+  app.add_option("--restarts", a.fine_tune.restarts, "Periods of the schedule; the optimizer forgets its state between them")
+      ->capture_default_str();
+  app.add_option("--pointwise-rate", a.fine_tune.pointwise_rate, "Peak of the schedule for point-wise factors")
+      ->capture_default_str();
   app.add_option("--seed", a.fine_tune.seed, "Of the choice and order of pictures")->capture_default_str();
   app.add_option("--state", a.state, "Save the training run in this file, and continue from it when it is there");
   app.add_option("--state-every", a.state_every, "Steps between two savings")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--weights", a.quantization.weights, "scalar: one threshold a tensor; vector: one a filter")
       ->required()
-      ->transform(CLI::CheckedTransformer(std::map<std::string, WeightMode>{{"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}}));
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, WeightMode>{{"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}}));
   app.add_option("--scheme", a.quantization.scheme, "symmetric or asymmetric thresholds")
       ->required()
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Scheme>{{"symmetric", Scheme::symmetric}, {"asymmetric", Scheme::asymmetric}}));
   app.add_option("--bits", a.quantization.weight_bits, "Bits of weights and activations, 2 to 8")->capture_default_str();
-  app.add_option("--requantize", a.quantization.requantizer, "Accumulators to codes: float multiplies float32 numbers, fixed-point is TFLite's integers")
+  app.add_option("--requantize", a.quantization.requantizer,
+                 "Accumulators to codes: float multiplies float32 numbers, fixed-point is TFLite's integers")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Requantizer>{{"float", Requantizer::float32}, {"fixed-point", Requantizer::fixed_point}}))
       ->default_str("float");
-  app.add_option("--execute", a.execute, "What evaluates the quantized network: the training executor, the deployed one, or both, compared")
+  app.add_option("--execute", a.execute,
+                 "What evaluates the quantized network: the training executor, the deployed one, or both, compared")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Execute>{{"fake", Execute::fake}, {"int8", Execute::int8}, {"both", Execute::both}}))
       ->default_str("both");
@@ -81,8 +92,10 @@ void describe(CLI::App& app, Arguments& a) {
   app.add_option("--json", a.json, "Write the results to this file");
   describe_report(app, a.report);
   app.add_option("--out", a.out, "Write the quantized network to this file: .onnx or .tflite");
-  app.add_option("--format", a.format, "Form of an ONNX file: float operators between quantizers, or integer operators, whose codes are equal")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, OnnxForm>{{"qdq", OnnxForm::qdq}, {"qoperator", OnnxForm::qoperator}}))
+  app.add_option("--format", a.format,
+                 "Form of an ONNX file: float operators between quantizers, or integer operators, whose codes are equal")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, OnnxForm>{{"qdq", OnnxForm::qdq}, {"qoperator", OnnxForm::qoperator}}))
       ->default_str("qoperator");
   app.add_flag("--quiet", a.quiet, "No progress bars and no table");
 }

@@ -34,7 +34,8 @@ struct Arguments : trimtab::Recipe {
   const char* scheme_name() const { return quantization.scheme == trimtab::Scheme::symmetric ? "symmetric" : "asymmetric"; }
 };
 
-/// Reads the command line. The number to exit with where that is all, after help or a complaint, which are printed unless `silent`.
+/// Reads the command line. The number to exit with where that is all, after help or a complaint, which are printed unless
+/// `silent`.
 std::optional<int> parse(int argc, char** argv, bool silent, Arguments& arguments);
 
 }  // namespace quantize_onnx

@@ -21,12 +21,12 @@ namespace quantize_onnx {
 using namespace trimtab;
 
 struct Evaluation {
-  Array logits;      // of the int8 network where it ran, else of the training executor
+  Array logits;               // of the int8 network where it ran, else of the training executor
   std::optional<bool> equal;  // every final code of every picture, where both ran
 };
 
 inline Evaluation run_quantized(const QuantizedNetwork& q, Execute execute, const PictureFiles& pictures, std::size_t classes,
-                         const Progress& progress, const World& world) {
+                                const Progress& progress, const World& world) {
   std::vector<float> logits;
   std::vector<char> equal{1};
   std::optional<FakeQuantExecutor> trained;
@@ -69,7 +69,8 @@ inline double milliseconds_per_image(const QuantizedNetwork& q, const PictureFil
 }
 
 /// Errors and sensitivities of all quantizers, on --report-pictures of the pictures, spread evenly.
-inline Analysis analyze_layers(const Arguments& a, const Network& reference, const QuantizedNetwork& q, const PictureFiles& pictures) {
+inline Analysis analyze_layers(const Arguments& a, const Network& reference, const QuantizedNetwork& q,
+                               const PictureFiles& pictures) {
   const std::size_t available = pictures.size(), count = std::min(a.report.pictures, available);
   const auto spread = [&](std::span<const std::size_t> indices) {
     std::vector<std::size_t> some;

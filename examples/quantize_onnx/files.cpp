@@ -31,7 +31,8 @@ Model read_model(const Arguments& a) {
     throw value_error("the model says nothing of its preprocessing; give --preprocess MEAN,SCALE");
   model.preprocess = a.preprocess.empty() ? parse_preprocessing(told->second) : parse_mean_scale(a.preprocess);
   const Extents input = model.network[model.network.input()].extent;
-  if (input.size() != 3 || input[2] != 3) throw unsupported_error(detail::message("the network's input is ", input, ", not a picture H W 3"));
+  if (input.size() != 3 || input[2] != 3)
+    throw unsupported_error(detail::message("the network's input is ", input, ", not a picture H W 3"));
   model.fit = fit_to(input[0], input[1]);
   return model;
 }
@@ -55,7 +56,8 @@ EvaluationFiles evaluation_files(const Arguments& a, std::size_t classes) {
     std::erase_if(chosen.files, [&](const std::filesystem::path& file) { return !labels.contains(file.filename().string()); });
   }
   if (a.limit > 0 && chosen.files.size() > a.limit) chosen.files.resize(a.limit);
-  if (chosen.files.empty()) throw value_error(detail::message("no pictures", a.labels.empty() ? "" : " with a label", " in ", a.images));
+  if (chosen.files.empty())
+    throw value_error(detail::message("no pictures", a.labels.empty() ? "" : " with a label", " in ", a.images));
   if (!labels.empty())
     for (const std::filesystem::path& file : chosen.files)
       chosen.labels.push_back(detail::label_of(file.filename().string(), labels, classes));
@@ -65,7 +67,8 @@ EvaluationFiles evaluation_files(const Arguments& a, std::size_t classes) {
 void require_format(const std::string& path, Requantizer requantizer) {
   const std::string ending = std::filesystem::path(path).extension().string();
   if (ending == ".onnx" && requantizer == Requantizer::float32) return;
-  if (ending == ".onnx") throw unsupported_error("--out: ONNX requantizes in float; --requantize fixed-point goes into .tflite files");
+  if (ending == ".onnx")
+    throw unsupported_error("--out: ONNX requantizes in float; --requantize fixed-point goes into .tflite files");
 #ifdef TRIMTAB_WITH_TFLITE
   if (ending == ".tflite") return;
 #endif

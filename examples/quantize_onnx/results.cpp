@@ -50,19 +50,20 @@ const char* second_row(const Arguments& a, const Results& r) {
 
 void print_training(const Results& r) {
   const FineTuneReport& t = r.training->report;
-  std::printf("  %zu factors trained in %.1f s, %.1f pictures/s; RMSE on the training pictures %.3f -> %.3f\n", t.trained_parameters, t.seconds,
-              t.pictures_per_second, t.loss_before, t.loss_after);
+  std::printf("  %zu factors trained in %.1f s, %.1f pictures/s; RMSE on the training pictures %.3f -> %.3f\n",
+              t.trained_parameters, t.seconds, t.pictures_per_second, t.loss_before, t.loss_after);
   if (r.processes > 1 && r.training->steps > 0)
     std::printf("  %zu processes; of a step's %.1f ms, exchange took %.2f ms and brought each process %.1f KB\n", r.processes,
                 1e3 * t.seconds / double(r.training->steps), r.training->exchange_ms, r.training->exchange_bytes / 1e3);
-  if (!t.kept) std::printf("  training raised that RMSE and was undone; try --rescale-dws, --weights vector or a lower --learning-rate\n");
+  if (!t.kept)
+    std::printf("  training raised that RMSE and was undone; try --rescale-dws, --weights vector or a lower --learning-rate\n");
 }
 
 }  // namespace
 
 void print(const Arguments& a, const Results& r) {
-  std::printf("\n%s, %s %s thresholds, %d bits, %zu pictures\n", a.model.c_str(), a.weights_name(), a.scheme_name(), a.quantization.weight_bits,
-              r.evaluated_on);
+  std::printf("\n%s, %s %s thresholds, %d bits, %zu pictures\n", a.model.c_str(), a.weights_name(), a.scheme_name(),
+              a.quantization.weight_bits, r.evaluated_on);
   std::printf("  transforms:");
   for (const std::string& t : r.transforms) std::printf(" %s;", t.c_str());
   std::printf("\n  %-22s %8s %12s %12s %10s\n", "", "top-1 %", "agreement %", "logit RMSE", "SQNR dB");
@@ -82,9 +83,10 @@ void print_memory() { std::printf("  peak memory %.0f MB\n", peak_memory_megabyt
 
 ReportInput report_page(const Arguments& a, const Results& r) {
   ReportInput page;
-  page.title = detail::message(std::filesystem::path(a.model).filename().string(), ", ", a.weights_name(), ' ', a.scheme_name(), ", ",
-                               a.quantization.weight_bits, " bits");
-  page.facts = {{"evaluated on", detail::message(r.evaluated_on, " pictures")}, {"calibrated on", detail::message(r.calibrated_on, " pictures")}};
+  page.title = detail::message(std::filesystem::path(a.model).filename().string(), ", ", a.weights_name(), ' ', a.scheme_name(),
+                               ", ", a.quantization.weight_bits, " bits");
+  page.facts = {{"evaluated on", detail::message(r.evaluated_on, " pictures")},
+                {"calibrated on", detail::message(r.calibrated_on, " pictures")}};
   for (const std::string& t : r.transforms) page.facts.emplace_back("transform", t);
   page.outcomes = {{"float", r.float_top1, std::nullopt}, {"quantized", r.before.top1, r.before.fidelity}};
   if (const char* second = second_row(a, r)) page.outcomes.push_back({second, r.after.top1, r.after.fidelity});
@@ -101,8 +103,12 @@ void write_json(const Arguments& a, const Results& r) {
   const bool trained = r.training.has_value();
   const Trained training = r.training.value_or(Trained{});
   const FineTuneReport& t = training.report;
-  Json out{{"model", a.model}, {"weights", a.weights_name()}, {"scheme", a.scheme_name()}, {"bits", a.quantization.weight_bits},
-           {"requantize", a.quantization.requantizer == Requantizer::fixed_point ? "fixed-point" : "float"}, {"images", r.evaluated_on},
+  Json out{{"model", a.model},
+           {"weights", a.weights_name()},
+           {"scheme", a.scheme_name()},
+           {"bits", a.quantization.weight_bits},
+           {"requantize", a.quantization.requantizer == Requantizer::fixed_point ? "fixed-point" : "float"},
+           {"images", r.evaluated_on},
            {"float_top1", or_null(r.float_top1)}};
   out.update(outcome_json(r.after));
   out["untrained"] = outcome_json(r.before);

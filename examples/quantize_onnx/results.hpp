@@ -24,14 +24,15 @@ struct Outcome {
 struct Trained {
   trimtab::FineTuneReport report;
   std::size_t steps = 0;  // done here
-  double exchange_ms = 0, exchange_bytes = 0;  // of a step between processes: waiting for the others included; what a process received
+  double exchange_ms = 0,
+         exchange_bytes = 0;  // of a step between processes: waiting for the others included; what a process received
 };
 
 struct Results {
   std::size_t processes = 1, calibrated_on = 0, evaluated_on = 0;  // the latter: pictures
   std::vector<std::string> transforms;
   std::optional<double> float_top1, int8_ms;
-  Outcome before, after;           // training and rounding
+  Outcome before, after;  // training and rounding
   std::optional<Trained> training;
   double seconds_calibrate = 0, seconds_round = 0;
 

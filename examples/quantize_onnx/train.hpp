@@ -34,7 +34,8 @@ inline std::optional<std::string> saved_state(const std::string& path, const Wor
 }
 
 /// Trains from the start, or from where the state file stands.
-inline Trained train(QuantizedNetwork& q, const Array& targets, const PictureFiles& pictures, const Arguments& a, const World& world) {
+inline Trained train(QuantizedNetwork& q, const Array& targets, const PictureFiles& pictures, const Arguments& a,
+                     const World& world) {
   const RunDescription description = describe_run(q, targets, a.fine_tune);
   const std::optional<std::string> saved = a.state.empty() ? std::nullopt : saved_state(a.state, world);
   FineTuning run = saved ? FineTuning(q, targets, a.fine_tune, parse_fine_tune_state(*saved, description, a.state))

@@ -75,9 +75,9 @@ TEST_CASE("html_report: well-formed, self-contained, without NaN, every tensor i
   for (const Node& node : made.network.nodes())
     if (trimtab::detail::rounds_output(node)) CHECK_THAT(html, ContainsSubstring("<td>" + node.name + "</td>"));
   CHECK_THAT(html, ContainsSubstring("<h1>small &amp; &lt;simple&gt;</h1>"));
-  CHECK_THAT(html, ContainsSubstring("<h2>Training</h2>"));
   const bool drawn = gnuplot_svg("plot x", 100, 100).has_value();
-  CHECK((html.find("<h2>Layer dw</h2>") != std::string::npos) == drawn);  // a section of figures alone
+  for (const char* section : {"<h2>Layer dw</h2>", "<h2>Training</h2>"})  // of figures alone
+    CHECK((html.find(section) != std::string::npos) == drawn);
   CHECK((html.find("gnuplot was not found") == std::string::npos) == drawn);
   CHECK((html.find("data:image/svg+xml") != std::string::npos) == drawn);
   if (drawn) CHECK(std::count(html.begin(), html.end(), '%') > 1000);  // all six figures hold something
