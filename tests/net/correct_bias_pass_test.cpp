@@ -9,11 +9,15 @@ namespace {
 
 constexpr std::size_t count = 24;
 
-QuantizedNetwork coarse(const Network& n) {
+QuantizationOptions coarse_options() {
   QuantizationOptions o;
   o.weights = WeightMode::scalar;
   o.weight_bits = 4;
-  return quantize(n, calibrate(n, test::DrawnPictures{&n, 0.5F}, count, MinMaxObserver<float>()), o);
+  return o;
+}
+
+QuantizedNetwork coarse(const Network& n) {
+  return quantize(n, calibrate(n, test::DrawnPictures{&n, 0.5F}, count, MinMaxObserver<float>()), coarse_options());
 }
 
 NodeId find(const Network& n, const std::string& name) {
@@ -68,19 +72,21 @@ TEST_CASE("correct_bias on a network: the means of a first layer without borders
   CHECK(mean_error(q, n, "second") < 0.5 * second);
 }
 
-TEST_CASE("correct_bias_by_outputs: every layer's means are the float network's", "[net]") {
+TEST_CASE("reestimate_batch_norm on a network: every layer's means are the float network's", "[net]") {
   const Network n = test::small_network();
-  QuantizedNetwork q = coarse(n);
-  const double before = mean_error(q, n, "logits");
-  QuantizedNetwork analytic = q;
+  const QuantizedNetwork before = coarse(n);
+  QuantizedNetwork analytic = before;
   correct_bias(analytic, test::DrawnPictures{&n, 0.5F}, count);
-  correct_bias_by_outputs(q, n, test::DrawnPictures{&n, 0.5F}, count);
-  for (const char* name : {"stem", "dw", "project", "side", "grouped", "logits"}) {
-    CAPTURE(name);
-    CHECK(mean_error(q, n, name) < bias_step(q, name) + 1e-6);
+  CHECK(mean_error(before, n, "logits") > 1e-2);
+  CHECK(mean_error(analytic, n, "logits") < mean_error(before, n, "logits"));
+  for (const bool variances : {false, true}) {
+    QuantizedNetwork q = before;
+    reestimate_batch_norm(q, n, test::DrawnPictures{&n, 0.5F}, count, coarse_options(), variances);
+    for (const char* name : {"stem", "dw", "project", "side", "grouped", "logits"}) {
+      CAPTURE(name, variances);
+      CHECK(mean_error(q, n, name) < bias_step(q, name) + 1e-6);
+    }
   }
-  CHECK(mean_error(analytic, n, "logits") < before);
-  CHECK(before > 1e-2);
 }
 
 TEST_CASE("bias correction on a network: the same bits on any number of threads", "[net]") {
@@ -105,6 +111,6 @@ TEST_CASE("bias correction on a network: needs pictures and the same network", "
   const Network n = test::small_network();
   QuantizedNetwork q = coarse(n);
   CHECK_THROWS_AS(correct_bias(q, test::DrawnPictures{&n, 0.5F}, 0), value_error);
-  CHECK_THROWS_AS(correct_bias_by_outputs(q, n, test::DrawnPictures{&n, 0.5F}, 0), value_error);
-  CHECK_THROWS_AS(correct_bias_by_outputs(q, Network(), test::DrawnPictures{&n, 0.5F}, 4), shape_error);
+  CHECK_THROWS_AS(reestimate_batch_norm(q, n, test::DrawnPictures{&n, 0.5F}, 0, coarse_options()), value_error);
+  CHECK_THROWS_AS(reestimate_batch_norm(q, Network(), test::DrawnPictures{&n, 0.5F}, 4, coarse_options()), shape_error);
 }

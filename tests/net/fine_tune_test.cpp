@@ -113,3 +113,19 @@ TEST_CASE("calibrate: the progress of several processes counts the pictures of a
   });
   CHECK(progress == std::vector(3, std::vector<std::size_t>{r.count}));  // shares of 7, 7 and 8: one batch
 }
+
+TEST_CASE("DistillationStep: smooth_l1 of small differences is half the mean square, and has its gradient", "[net]") {
+  const SmallRun r;
+  const QuantizedNetwork q = r.quantized();
+  const std::vector<std::size_t> all = detail::first_indices(SmallRun::count);
+  const Array x = r.source()(all);
+  // Targets near the network's own outputs: some differences to learn from, none beyond 1.
+  FakeQuantExecutor executor(q);
+  Array target = executor.forward(x);
+  for (std::size_t i = 0; i < target.size(); ++i) target.data()[i] += 0.1F * static_cast<float>(int(i % 5) - 2);
+  std::vector<float> square(factor_count(q)), smooth(factor_count(q));
+  const double rmse = DistillationStep(q, 3)(x, target, square);
+  const double loss = DistillationStep(q, 3, DistillationLoss::smooth_l1)(x, target, smooth);
+  CHECK(loss == Approx(rmse * rmse / 2));
+  for (std::size_t i = 0; i < square.size(); ++i) CHECK(double(smooth[i]) == Approx(double(square[i]) * rmse).epsilon(1e-5).margin(1e-7));
+}

@@ -96,3 +96,13 @@ TEST_CASE("squared_error: parts of a batch give its RMSE and its gradient", "[tr
   for (std::size_t i = 0; i < 6; ++i) CHECK(parts[i] / (3 * h) == Approx(whole[i]));
   CHECK_THROWS_AS(squared_error(rows(teacher, 0, 3), rows(student, 0, 2), TensorView<double>(parts.data(), {3, 2})), shape_error);
 }
+
+TEST_CASE("smooth_l1: a parabola up to 1, a slope of 1 beyond", "[train]") {
+  const std::vector<double> teacher{0, 0, 0, 0, 0, 0}, student{0.5, -0.5, 1, -1, 3, -3};
+  const TensorView<const double> t(teacher.data(), {2, 3}), s(student.data(), {2, 3});
+  std::vector<double> grad(6, 1.0);
+  CHECK(smooth_l1(t, s, TensorView<double>(grad.data(), {2, 3})) == 2 * (0.125 + 0.5 + 2.5));
+  CHECK(grad == std::vector<double>{1.5, 0.5, 2, 0, 2, 0});
+  CHECK_THROWS_WITH(smooth_l1(t, TensorView<const double>(student.data(), {3, 2}), TensorView<double>(grad.data(), {2, 3})),
+                    "smooth_l1: student: expected extents [2, 3], got [3, 2]");
+}

@@ -9,15 +9,16 @@
 using namespace trimtab;
 using Threshold = AdjustableThreshold<double>;
 
-TEST_CASE("power_of_two_threshold: rounds up to a power of two", "[transform]") {
-  CHECK(power_of_two_threshold(0.3) == 0.5);
-  CHECK(power_of_two_threshold(0.5) == 0.5);
-  CHECK(power_of_two_threshold(std::nextafter(0.5, 1.0)) == 1.0);
-  CHECK(power_of_two_threshold(1.0F) == 1.0F);
-  CHECK(power_of_two_threshold(5.9F) == 8.0F);
-  CHECK(power_of_two_threshold(0x1p-30) == 0x1p-30);
+TEST_CASE("power_of_two_threshold: the next scale that is a power of two", "[transform]") {
+  CHECK(power_of_two_threshold(0.3, 1) == 0.5);
+  CHECK(power_of_two_threshold(0.5, 1) == 0.5);
+  CHECK(power_of_two_threshold(std::nextafter(0.5, 1.0), 1) == 1.0);
+  CHECK(power_of_two_threshold(1.2F, 127) == 127.0F / 64);
+  CHECK(power_of_two_threshold(127.0F, 127) == 127.0F);
+  CHECK(power_of_two_threshold(6.0F, 255) == 255.0F / 32);
+  CHECK(power_of_two_threshold(0x1p-30, 127) == 127 * 0x1p-36);
   const double wrong = GENERATE(0.0, -1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN());
-  CHECK_THROWS_AS(power_of_two_threshold(wrong), quantization_range_error);
+  CHECK_THROWS_AS(power_of_two_threshold(wrong, 127), quantization_range_error);
 }
 
 TEST_CASE("search_threshold: finds the grid that the weights lie on", "[transform]") {

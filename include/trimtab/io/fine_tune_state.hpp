@@ -86,7 +86,7 @@ inline std::string fingerprint(const QuantizedNetwork& q) {
 /// network's outputs, in which the pictures show, too. Does not depend on the factors that training moves.
 inline RunDescription describe_run(const QuantizedNetwork& q, const Array& teacher, const FineTuneOptions& options) {
   // Taken apart by name, so that an option that is added to the struct cannot be left out here.
-  const auto& [epochs, batch, micro_batch, learning_rate, pointwise_rate, restarts, warmup, seed, trained, adam] = options;
+  const auto& [epochs, batch, micro_batch, learning_rate, pointwise_rate, restarts, warmup, seed, trained, loss, adam] = options;
   const auto& [activations, weights, pointwise] = trained;
   const auto& [beta1, beta2, epsilon] = adam;
   using detail::digits;
@@ -101,6 +101,7 @@ inline RunDescription describe_run(const QuantizedNetwork& q, const Array& teach
           {"trains activations", activations ? "yes" : "no"},
           {"trains weights", weights ? "yes" : "no"},
           {"trains pointwise", pointwise ? "yes" : "no"},
+          {"loss", loss == DistillationLoss::rmse ? "rmse" : "smooth_l1"},
           {"adam beta1", digits(beta1)},
           {"adam beta2", digits(beta2)},
           {"adam epsilon", digits(epsilon)},

@@ -14,25 +14,32 @@
 
 namespace trimtab {
 
+/// What is made small.
+enum class DistillationLoss {
+  rmse,      ///< paper eq. (25)
+  smooth_l1  ///< train/loss.hpp, a mean over the pictures: what the paper's authors train with in their program
+};
+
 /// The RMSE of paper eq. (25) between a quantized network's outputs y and given ones t over a batch of N pictures, and its gradient for
 /// all factors:
 ///   H = sqrt(sum over n of |y[n] - t[n]|^2 / N),    dH/dy = (y - t) / (N H)
 /// A backward is linear in dloss/dy, so that each piece of the batch goes forward and backward by itself with y - t, and the one number
 /// that needs the whole batch, 1 / (N H), multiplies the sum over the pieces. Pieces run on several threads, or several processes; their
-/// sums are taken in the order of the pieces.
+/// sums are taken in the order of the pieces. With smooth_l1, likewise, H is a mean of sums over the pictures, and needs no such number.
 class DistillationStep {
  public:
   /// `q` must outlive this object, and may change its factors between calls of executor().refresh(). A piece has `piece` pictures, 1 or
   /// more: few, so that their activations stay in the cache.
-  explicit DistillationStep(const QuantizedNetwork& q, std::size_t piece = 2) : piece_(piece), factors_(factor_count(q)) {
+  explicit DistillationStep(const QuantizedNetwork& q, std::size_t piece = 2, DistillationLoss loss = DistillationLoss::rmse)
+      : piece_(piece), factors_(factor_count(q)), loss_(loss) {
     workers_.push_back(std::make_unique<FakeQuantExecutor>(q));
   }
 
   /// The executor of the first worker, whose weights all share.
   FakeQuantExecutor& executor() { return *workers_[0]; }
 
-  /// For each piece of x (N H W C), in their order: the gradient of half its sum of squared errors by every factor, in the order of
-  /// factor_blocks, then that sum. target: N C. Throws shape_error when they do not fit the network or one another.
+  /// For each piece of x (N H W C), in their order: the gradient of half its sum of squared errors, or of its sum of smooth_l1, by every
+  /// factor, in the order of factor_blocks, then that sum. target: N C. Throws shape_error when they do not fit the network or one another.
   std::vector<float> rows(const Array& x, const Array& target, TrainedSet trained = {}) {
     const std::size_t n = x.dimension() == 0 ? 0 : x.shape(0), pieces = (n + piece_ - 1) / piece_;
     if (target.dimension() != 2 || target.shape(0) != n)
@@ -46,19 +53,20 @@ class DistillationStep {
       FakeQuantExecutor& executor = *workers_[worker];
       const Array& y = executor.forward(part);
       Array grad(y.shape(), 0.0F);
-      row.back() = static_cast<float>(squared_error(wanted, y, grad));
+      row.back() = static_cast<float>(loss_ == DistillationLoss::rmse ? squared_error(wanted, y, grad) : smooth_l1(wanted, y, grad));
       executor.backward(grad, row.first(factors_), trained);
     });
     return rows;
   }
 
   /// H and, into `grad_factors`, dH/dfactor (0 where H is 0) from the rows of all pieces of a batch of `pictures`.
-  static double combine(std::span<const float> rows, std::size_t pictures, std::span<float> grad_factors) {
+  double combine(std::span<const float> rows, std::size_t pictures, std::span<float> grad_factors) const {
     const std::size_t factors = grad_factors.size();
     std::vector<double> sum(factors + 1);
     for (std::size_t i = 0; i < rows.size(); ++i) sum[i % (factors + 1)] += double(rows[i]);
-    const double n = static_cast<double>(pictures), loss = std::sqrt(sum[factors] / n);
-    for (std::size_t i = 0; i < factors; ++i) grad_factors[i] = loss == 0 ? 0.0F : static_cast<float>(sum[i] / (n * loss));
+    const double n = static_cast<double>(pictures), mean = sum[factors] / n;
+    const double loss = loss_ == DistillationLoss::rmse ? std::sqrt(mean) : mean, part = loss_ == DistillationLoss::rmse ? n * loss : n;
+    for (std::size_t i = 0; i < factors; ++i) grad_factors[i] = loss == 0 ? 0.0F : static_cast<float>(sum[i] / part);
     return loss;
   }
 
@@ -79,6 +87,7 @@ class DistillationStep {
   }
 
   std::size_t piece_, factors_;
+  DistillationLoss loss_;
   std::vector<std::unique_ptr<FakeQuantExecutor>> workers_;  // one a thread
 };
 

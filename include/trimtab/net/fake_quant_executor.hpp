@@ -108,15 +108,20 @@ class FakeQuantExecutor {
 
   /// Runs x (N H W C) and returns the dequantized output, N C. Throws shape_error when x does not fit the network.
   const Array& forward(const Array& x) {
-    Extents expected{x.dimension() == 0 ? 0 : x.shape(0)};
-    for (const std::size_t e : network()[network().input()].extent) expected.push_back(e);
-    detail::require_extents(view(x).extent, expected, "FakeQuantExecutor::forward: x");
-    batch_ = x.shape(0);
-    for (NodeId id = 0; id < network().size(); ++id) run_node(id, x);
+    forward_up_to(network().size() - 1, x);
     const NodeId out = network().output();
     detail::resize_for(network()[out], batch_, output_);
     bytes_to_reals(nodes_[out].bytes.data(), nodes_[out].bytes.size(), grid(out), output_.data());
     return output_;
+  }
+
+  /// The nodes 0 .. last of forward alone, for whoever wants steps(last).
+  void forward_up_to(NodeId last, const Array& x) {
+    Extents expected{x.dimension() == 0 ? 0 : x.shape(0)};
+    for (const std::size_t e : network()[network().input()].extent) expected.push_back(e);
+    detail::require_extents(view(x).extent, expected, "FakeQuantExecutor::forward: x");
+    batch_ = x.shape(0);
+    for (NodeId id = 0; id <= last; ++id) run_node(id, x);
   }
 
   /// One node of forward, for passes that take many pictures through a network node by node: its inputs have been run on the same

@@ -32,6 +32,7 @@ struct FineTuneOptions {
   std::size_t warmup = 8;           ///< steps of linear warm-up in each period
   std::uint64_t seed = 1;           ///< of the order of the pictures
   TrainedSet trained = {};  ///< which factors
+  DistillationLoss loss = DistillationLoss::rmse;  ///< what the steps make small; reports give the RMSE whichever it is
   AdamOptions adam = {};  ///< the optimizer's
 };
 
@@ -39,7 +40,7 @@ struct FineTuneOptions {
 struct FineTuneReport {
   std::size_t trained_parameters = 0;  ///< number of factors
   double loss_before = 0, loss_after = 0;  ///< RMSE (eq. 25) over all training pictures
-  std::vector<double> loss;                ///< of each step's batch
+  std::vector<double> loss;                ///< of each step's batch, as FineTuneOptions::loss says
   std::vector<double> learning_rate;       ///< of each step, of the thresholds' factors
   double seconds = 0;                      ///< of the steps done here alone, teacher and measurement excluded
   double pictures_per_second = 0;  ///< seconds as a rate
@@ -128,7 +129,7 @@ class FineTuning {
         batch_(std::min(options.batch, count_)),
         steps_per_epoch_(count_ / batch_),  // what is left over comes up in another epoch's order
         schedule_(1.0, period(), std::min(options.warmup, period() - 1)),
-        distill_(q, options.micro_batch),
+        distill_(q, options.micro_batch, options.loss),
         thresholds_(factor_count(q, {true, true, false})),
         adam_(thresholds_, options.adam),
         pointwise_adam_(factor_count(q) - thresholds_, options.adam),
@@ -177,7 +178,7 @@ class FineTuning {
       rows = distill_.rows(pictures(some), detail::gather_rows(*teacher_, some), options_.trained);
     }
     std::vector<float> grad(state_.factors.size());
-    const double loss = DistillationStep::combine(world.gather(std::move(rows)), batch_, grad);
+    const double loss = distill_.combine(world.gather(std::move(rows)), batch_, grad);
     for (std::size_t i = 0; i < grad.size(); ++i)
       if (!std::isfinite(grad[i])) throw value_error(detail::message("fine_tune: step ", steps_done(), ": gradient ", i, " is ", grad[i]));
     update(grad);

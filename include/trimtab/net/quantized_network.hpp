@@ -15,6 +15,7 @@
 #include <trimtab/quant/fixed_point.hpp>
 #include <trimtab/quant/threshold.hpp>
 #include <trimtab/transform/quantize_bias.hpp>
+#include <trimtab/transform/search_threshold.hpp>
 
 namespace trimtab {
 
@@ -75,6 +76,9 @@ struct QuantizationOptions {
   /// fixed_point makes every operator TFLite's: integers only, average pools on their input's grid, and signed activations that use their
   /// lowest code, -128 of 8 bits, too (docs/tflite.md).
   Requantizer requantizer = Requantizer::float32;
+  /// Symmetric thresholds are raised until every scale is a power of two (power_of_two_threshold), for machines that shift. Factors that
+  /// training moves leave it.
+  bool power_of_two = false;
 };
 
 /// One factor for each weight and each bias of a layer (paper 4.2), clipped to [0.75, 1.25]: small changes that move single values to a
@@ -134,10 +138,17 @@ inline std::vector<bool> non_negative_nodes(const Network& network) {
   return result;
 }
 
+/// A symmetric quantizer with such thresholds.
+inline AnyQuantizer threshold_quantizer(CodeRange codes, std::vector<float> thresholds, Granularity granularity, const QuantizationOptions& o) {
+  if (o.power_of_two)
+    for (float& t : thresholds) t = power_of_two_threshold(t < float(min_threshold) ? 1.0F : t, codes.qmax);
+  return AdjustableThreshold<float>(codes, std::move(thresholds), granularity, o.alpha);
+}
+
 inline AnyQuantizer activation_quantizer(const Range<float>& range, bool non_negative, const QuantizationOptions& o) {
   if (o.scheme == Scheme::symmetric) {
     const CodeRange of_signed = o.requantizer == Requantizer::fixed_point ? full_signed_codes(o.activation_bits) : signed_codes(o.activation_bits);
-    return AdjustableThreshold<float>(non_negative ? unsigned_codes(o.activation_bits) : of_signed, {range.threshold()}, per_tensor, o.alpha);
+    return threshold_quantizer(non_negative ? unsigned_codes(o.activation_bits) : of_signed, {range.threshold()}, per_tensor, o);
   }
   using R = AdjustableRange<float>;
   return R(unsigned_codes(o.activation_bits), {range}, per_tensor,
@@ -177,17 +188,20 @@ AnyQuantizer weight_quantizer(const L& layer, float scale_x, const QuantizationO
   if (!symmetric) return AdjustableRange<float>(codes, ranges, granularity, AdjustableRange<float>::default_shift_bounds, o.alpha);
   std::vector<float> thresholds;
   for (const Range<float>& r : ranges) thresholds.push_back(r.threshold());
-  return AdjustableThreshold<float>(codes, std::move(thresholds), granularity, o.alpha);
+  return threshold_quantizer(codes, std::move(thresholds), granularity, o);
 }
 
 }  // namespace detail
 
 /// Puts quantizers on a float network. `network`: folded and fused (fold_batch_norm, fuse_clips); `ranges`: of each of its nodes, from
-/// calibrate. Throws value_error when their number differs; unsupported_error for a batch norm that is still there;
+/// calibrate. Throws value_error when their number differs, or for asymmetric
+/// thresholds whose scales are to be powers of two; unsupported_error for a batch norm that is still there;
 /// quantization_range_error for ranges or weights that are not finite.
 inline QuantizedNetwork quantize(Network network, std::span<const Range<float>> ranges, const QuantizationOptions& options) {
   if (ranges.size() != network.size())
     throw value_error(detail::message("quantize: ", ranges.size(), " ranges for ", network.size(), " nodes"));
+  if (options.power_of_two && options.scheme == Scheme::asymmetric)
+    throw value_error("quantize: power_of_two is for symmetric thresholds");
   QuantizedNetwork q;
   q.weight.resize(network.size());
   q.output.resize(network.size());
@@ -216,6 +230,18 @@ inline QuantizedNetwork quantize(Network network, std::span<const Range<float>> 
     });
   q.network = std::move(network);
   return q;
+}
+
+/// Moves the symmetric thresholds of all weights to where their rounding and clipping cost the least squared error (search_threshold).
+inline void search_weight_thresholds(QuantizedNetwork& q) {
+  for (NodeId id = 0; id < q.network.size(); ++id)
+    detail::with_weights(q.network[id].op, [&](const auto& layer) {
+      if (const auto* found = std::get_if<AdjustableThreshold<float>>(&q.weight[id]->get())) {
+        AdjustableThreshold<float> threshold = *found;
+        search_threshold(layer.weight, threshold);
+        q.weight[id] = threshold;
+      }
+    });
 }
 
 /// Gives every weight and bias a factor of 1, to be trained.

@@ -6,8 +6,10 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/parallel.hpp>
+#include <utility>
 
 namespace trimtab {
 
@@ -84,23 +86,42 @@ double rmse_loss(const T& teacher, const S& student, GS&& grad_student) {
   return loss;
 }
 
+namespace detail {
+
+/// Over all pairs of numbers: the sum of what term(d) returns for d = student - teacher, a loss and its slope; grad += slopes.
+template <Tensor T, Tensor S, Tensor GS, class Term>
+double add_differences(const T& teacher, const S& student, GS&& grad_student, const std::string& what, const Term& term) {
+  using Real = shared_real<const T, const S, GS>;
+  const auto tv = dense_view(teacher, 2, (what + ": teacher").c_str());
+  const auto sv = dense_view(student, 2, (what + ": student").c_str());
+  const auto gv = dense_view(grad_student, 2, (what + ": grad_student").c_str());
+  require_extents(sv.extent, tv.extent, (what + ": student").c_str());
+  require_extents(gv.extent, tv.extent, (what + ": grad_student").c_str());
+  double sum = 0;
+  for (std::size_t i = 0; i < sv.size(); ++i) {
+    const auto [loss, slope] = term(double(sv.data[i]) - double(tv.data[i]));
+    sum += loss;
+    gv.data[i] += static_cast<Real>(slope);
+  }
+  return sum;
+}
+
+}  // namespace detail
+
 /// What a part of a batch adds to the same loss: returns the sum of (student - teacher)^2 and adds student - teacher to grad_student, so
 /// that parts can be run one by one. Over all parts of a batch of N, H = sqrt(sum / N), and the gradients are those of H times N * H.
 template <Tensor T, Tensor S, Tensor GS>
 double squared_error(const T& teacher, const S& student, GS&& grad_student) {
-  using Real = detail::shared_real<const T, const S, GS>;
-  const auto tv = detail::dense_view(teacher, 2, "squared_error: teacher");
-  const auto sv = detail::dense_view(student, 2, "squared_error: student");
-  const auto gv = detail::dense_view(grad_student, 2, "squared_error: grad_student");
-  detail::require_extents(sv.extent, tv.extent, "squared_error: student");
-  detail::require_extents(gv.extent, tv.extent, "squared_error: grad_student");
-  double sum = 0;
-  for (std::size_t i = 0; i < sv.size(); ++i) {
-    const double d = static_cast<double>(sv.data[i]) - static_cast<double>(tv.data[i]);
-    sum += d * d;
-    gv.data[i] += static_cast<Real>(d);
-  }
-  return sum;
+  return detail::add_differences(teacher, student, grad_student, "squared_error", [](double d) { return std::pair(d * d, d); });
+}
+
+/// The sum of d^2 / 2 where |d| < 1 and |d| - 1/2 beyond, d = student - teacher (Girshick, "Fast R-CNN", ICCV 2015, eq. 3), and
+/// grad_student += its gradient: d, clipped to [-1, 1]. No picture far off outweighs the others. Extents N C; throws as above.
+template <Tensor T, Tensor S, Tensor GS>
+double smooth_l1(const T& teacher, const S& student, GS&& grad_student) {
+  return detail::add_differences(teacher, student, grad_student, "smooth_l1", [](double d) {
+    return std::abs(d) < 1 ? std::pair(d * d / 2, d) : std::pair(std::abs(d) - 0.5, d < 0 ? -1.0 : 1.0);
+  });
 }
 
 /// Mean over n of log(sum over c of exp(logits[n, c])) - logits[n, labels[n]], with the largest logit taken out of the

@@ -1,9 +1,11 @@
 #pragma once
 /// \file
-/// Where thresholds of weights start: at the fraction of the largest weight with the least squared error, or at a power of two.
+/// Where thresholds start, other than at the largest value seen: at the fraction of it with the least squared error, or where the scale
+/// is a power of two.
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <trimtab/core/channel_runs.hpp>
 #include <trimtab/core/error.hpp>
 #include <trimtab/core/tensor_view.hpp>
@@ -14,15 +16,18 @@
 
 namespace trimtab {
 
-/// The least power of two that is not below `threshold`, so that scales become shifts: 0.3 gives 0.5, 0.5 stays. Throws
-/// quantization_range_error unless the threshold is positive and finite.
+/// The least threshold of at least `threshold` whose scale, threshold / top code, is a power of two: products of scales are shifts then
+/// (Jain et al., "Trained Quantization Thresholds", MLSys 2020, with the top code in place of a power of two). 127 or 255 as top code: 1.2
+/// gives 127 / 64, or 255 / 128. Throws quantization_range_error unless the threshold is positive and finite.
 template <std::floating_point Real>
-Real power_of_two_threshold(Real threshold) {
+Real power_of_two_threshold(Real threshold, std::int32_t top_code) {
   if (!(threshold > 0) || !std::isfinite(threshold))
     throw quantization_range_error(detail::message("power_of_two_threshold: threshold ", threshold));
+  const Real top = static_cast<Real>(top_code);
   int exponent = 0;
-  const Real mantissa = std::frexp(threshold, &exponent);  // in [0.5, 1)
-  return std::ldexp(Real(1), mantissa == Real(0.5) ? exponent - 1 : exponent);
+  std::frexp(threshold / top, &exponent);  // threshold / top is in [2^(exponent - 1), 2^exponent)
+  const Real lower = std::ldexp(top, exponent - 1);
+  return lower < threshold ? std::ldexp(top, exponent) : lower;
 }
 
 /// Sets the factor of each threshold to the candidate with the least sum of (w - fake_quantize(w))^2 over its weights, the larger

@@ -1,0 +1,246 @@
+// How choices measure on a float network: each for several draws of pictures, quantized from some of them and judged by others that it has
+// not seen. Prints Markdown tables, median and extremes over the seeds. docs/recipes.md says what follows from them.
+//
+//   study --model NETWORK.onnx --images DIR SUBJECT...
+//
+// SUBJECT: schedule (threshold training: rate, restarts, bounds, loss, batch), transforms (what is done without training, alone and
+// together), rounding (learned rounding: damping, pictures), bits (coarser grids, scales that are powers of two).
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <random>
+#include <string>
+#include <trimtab/io/images.hpp>
+#include <trimtab/io/onnx_read.hpp>
+#include <trimtab/net/evaluate.hpp>
+#include <trimtab/net/passes.hpp>
+#include <trimtab/net/recipe.hpp>
+#include <vector>
+
+namespace {
+
+using namespace trimtab;
+
+/// What is measured. `after` is carried out between the recipe's preparation and its rounding.
+struct Choice {
+  std::string name;
+  Recipe recipe;
+  QuantizationOptions quantization;
+  std::size_t pictures = 100;  // to calibrate on, and to round by
+  std::function<void(Applied&, const PictureFiles&, std::size_t)> after = {};
+};
+
+struct Measured {
+  Fidelity fidelity;
+  double seconds = 0, loss = 0;
+  bool kept = true;
+};
+
+/// Another draw of pictures: some to quantize with, the rest to judge by, and what the float network makes of both.
+struct Draw {
+  PictureFiles own, others;
+  Array own_outputs, other_outputs;
+};
+
+class Study {
+ public:
+  std::string model, images;
+  std::size_t seeds = 3, train = 250, judge = 250;
+  QuantizationOptions quantization;
+
+  void load() {
+    OnnxModel file = read_onnx(model);
+    teacher_ = fuse_clips(fold_batch_norm(file.network));
+    const Extents input = teacher_[teacher_.input()].extent;
+    const Preprocess preprocess = parse_preprocessing(file.metadata.at("preprocessing"));
+    const std::vector<std::filesystem::path> files = list_images(images);
+    if (files.size() < train + judge)
+      throw value_error(detail::message(images, " has ", files.size(), " pictures, expected ", train + judge));
+    for (std::size_t seed = 1; seed <= seeds; ++seed) {
+      std::vector<std::size_t> order = detail::first_indices(files.size());
+      std::mt19937_64 random(seed);
+      detail::shuffle(order, random);
+      const auto pictures = [&](std::size_t begin, std::size_t count) {
+        std::vector<std::filesystem::path> some;
+        for (std::size_t i = begin; i < begin + count; ++i) some.push_back(files[order[i]]);
+        return PictureFiles(some, fit_to(input[0], input[1]), preprocess);
+      };
+      Draw d{pictures(0, train), pictures(train, judge), {}, {}};
+      d.own_outputs = teacher_outputs(teacher_, d.own, train);
+      d.other_outputs = teacher_outputs(teacher_, d.others, judge);
+      draws_.push_back(std::move(d));
+    }
+  }
+
+  void table(const char* title, const std::vector<Choice>& choices) {
+    std::printf("\n%s\n\n| choice | agreement %% | logit RMSE | undone | seconds |\n|---|---|---|---|---|\n", title);
+    for (const Choice& choice : choices) {
+      std::vector<double> agreement, rmse, seconds;
+      std::size_t undone = 0;
+      for (std::size_t i = 0; i < draws_.size(); ++i) {
+        const Measured m = measure(choice, draws_[i], i + 1);
+        agreement.push_back(m.fidelity.agreement);
+        rmse.push_back(m.fidelity.rmse);
+        seconds.push_back(m.seconds);
+        undone += std::size_t{!m.kept};
+      }
+      for (auto* list : {&agreement, &rmse, &seconds}) std::sort(list->begin(), list->end());
+      const auto middle = [](const std::vector<double>& v) { return (v[(v.size() - 1) / 2] + v[v.size() / 2]) / 2; };
+      std::printf("| %s | %.2f (%.2f .. %.2f) | %.4f (%.4f .. %.4f) | %s | %.0f |\n", choice.name.c_str(), middle(agreement), agreement.front(),
+                  agreement.back(), middle(rmse), rmse.front(), rmse.back(), undone ? std::to_string(undone).c_str() : "", middle(seconds));
+      std::fflush(stdout);
+    }
+  }
+
+ private:
+  Measured measure(const Choice& choice, const Draw& draw, std::uint64_t seed) const {
+    const auto start = std::chrono::steady_clock::now();
+    const std::size_t count = std::min(choice.pictures, train);
+    Applied applied = prepare(choice.recipe, teacher_, draw.own, count, choice.quantization);
+    Measured m;
+    if (choice.recipe.fine_tune.trained.any()) {
+      FineTuneOptions options = choice.recipe.fine_tune;
+      options.seed = seed;
+      m.kept = fine_tune(applied.network, draw.own_outputs, draw.own, options).kept;
+    }
+    if (choice.after) choice.after(applied, draw.own, count);
+    finish(choice.recipe, applied, draw.own, count);
+    m.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    FakeQuantExecutor student(applied.network);
+    Array outputs = Array::from_shape(draw.other_outputs.shape());
+    const std::vector<std::size_t> all = detail::first_indices(judge);
+    detail::for_each_batch(all, 8, {}, [&](std::span<const std::size_t> some) {
+      const Array& y = student.forward(draw.others(some));
+      std::copy(y.begin(), y.end(), outputs.data() + some[0] * y.shape(1));
+    });
+    m.fidelity = compare_outputs(draw.other_outputs, outputs);
+    return m;
+  }
+
+  Network teacher_;
+  std::vector<Draw> draws_;
+};
+
+Recipe nothing() {
+  Recipe r;
+  r.fine_tune.trained = {false, false, false};
+  return r;
+}
+
+template <class Change>
+Choice with(std::string name, Choice choice, const Change& change) {
+  choice.name = std::move(name);
+  change(choice);
+  return choice;
+}
+
+std::vector<Choice> schedule_choices(const QuantizationOptions& q) {
+  Choice base{"", nothing(), q};
+  base.recipe.fine_tune.trained = {true, true, false};
+  base.recipe.fine_tune.epochs = 3;
+  std::vector<Choice> all{with("untrained", base, [](Choice& c) { c.recipe = nothing(); }), with("defaults: rate 1e-3", base, [](Choice&) {})};
+  for (const double rate : {3e-4, 3e-3, 1e-2})
+    all.push_back(with(detail::message("rate ", rate), base, [rate](Choice& c) { c.recipe.fine_tune.learning_rate = rate; }));
+  all.push_back(with("3 periods", base, [](Choice& c) { c.recipe.fine_tune.restarts = 3; }));
+  all.push_back(with("3 periods, rate 3e-3", base, [](Choice& c) { c.recipe.fine_tune.restarts = 3, c.recipe.fine_tune.learning_rate = 3e-3; }));
+  all.push_back(with("alpha in [0.8, 1]", base, [](Choice& c) { c.quantization.alpha = {0.8F, 1.0F}; }));
+  all.push_back(with("alpha in [0.5, 1.2]", base, [](Choice& c) { c.quantization.alpha = {0.5F, 1.2F}; }));
+  all.push_back(with("smoothed L1", base, [](Choice& c) { c.recipe.fine_tune.loss = DistillationLoss::smooth_l1; }));
+  for (const std::size_t batch : {8U, 32U})
+    all.push_back(with(detail::message("batch ", batch), base, [batch](Choice& c) { c.recipe.fine_tune.batch = batch; }));
+  all.push_back(with("6 epochs", base, [](Choice& c) { c.recipe.fine_tune.epochs = 6; }));
+  all.push_back(with("after bias correction", base, [](Choice& c) { c.recipe.correct_bias = true; }));
+  all.push_back(with("after bias correction, rate 3e-4", base, [](Choice& c) { c.recipe.correct_bias = true, c.recipe.fine_tune.learning_rate = 3e-4; }));
+  return all;
+}
+
+std::vector<Choice> transform_choices(const QuantizationOptions& q) {
+  const Choice base{"none", nothing(), q};
+  const Choice fast{"fast", fast_recipe(q.weights), q};
+  const auto reestimate = [q](bool variances) {
+    return [q, variances](Choice& c) {
+      c.after = [q, variances](Applied& a, const PictureFiles& pictures, std::size_t count) {
+        reestimate_batch_norm(a.network, a.reference, pictures, count, q, variances);
+      };
+    };
+  };
+  return {base,
+          with("rescale_dws", base, [](Choice& c) { c.recipe.rescale_dws = true; }),
+          with("equalize", base, [](Choice& c) { c.recipe.equalize = true; }),
+          with("mse_ranges", base, [](Choice& c) { c.recipe.mse_ranges = true; }),
+          with("mse_weights", base, [](Choice& c) { c.recipe.mse_weights = true; }),
+          with("correct_bias", base, [](Choice& c) { c.recipe.correct_bias = true; }),
+          with("reestimate_batch_norm, means", base, reestimate(false)),
+          with("reestimate_batch_norm", base, reestimate(true)),
+          with("learn_rounding", base, [](Choice& c) { c.recipe.learn_rounding = true; }),
+          with("rescale_dws, correct_bias", base, [](Choice& c) { c.recipe.rescale_dws = c.recipe.correct_bias = true; }),
+          fast,
+          with("fast, mse_weights", fast, [](Choice& c) { c.recipe.mse_weights = true; }),
+          with("fast, reestimate_batch_norm, means", fast, reestimate(false)),
+          with("fast, reestimate_batch_norm", fast, reestimate(true)),
+          with("best", fast, [](Choice& c) { c.recipe.learn_rounding = true; }),
+          with("best, mse_weights", fast, [](Choice& c) { c.recipe.learn_rounding = c.recipe.mse_weights = true; })};
+}
+
+std::vector<Choice> rounding_choices(const QuantizationOptions& q) {
+  const Choice base{"", best_recipe(q.weights), q};
+  std::vector<Choice> all;
+  for (const double damping : {1e-3, 4e-3, 1e-2, 3e-2})
+    for (const std::size_t pictures : {100U, 250U})
+      all.push_back(with(detail::message("damping ", damping, ", ", pictures, " pictures"), base, [&](Choice& c) {
+        c.recipe.rounding.damping = damping;
+        c.pictures = pictures;
+      }));
+  return all;
+}
+
+std::vector<Choice> bits_choices(const QuantizationOptions& q) {
+  std::vector<Choice> all;
+  for (const bool best : {false, true}) {
+    const Choice base{"", best ? best_recipe(q.weights) : fast_recipe(q.weights), q};
+    const std::string name = best ? "best" : "fast";
+    if (q.scheme == Scheme::symmetric)
+      all.push_back(with(name + ", powers of two", base, [](Choice& c) { c.quantization.power_of_two = true; }));
+    for (const int bits : {6, 5, 4}) {
+      all.push_back(with(detail::message(name, ", weights of ", bits, " bits"), base, [&](Choice& c) { c.quantization.weight_bits = bits; }));
+      all.push_back(with(detail::message(name, ", mse_weights, weights of ", bits, " bits"), base, [&](Choice& c) {
+        c.quantization.weight_bits = bits;
+        c.recipe.mse_weights = true;
+      }));
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Measures choices of recipes on a float network."};
+  Study study;
+  std::vector<std::string> subjects;
+  app.add_option("--model", study.model, "Float network, ONNX, with its preprocessing in its metadata")->required();
+  app.add_option("--images", study.images, "Folder of pictures, to quantize with and to judge by")->required();
+  app.add_option("--seeds", study.seeds, "Draws of pictures")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--train", study.train, "Pictures to quantize with in a draw")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--judge", study.judge, "Pictures to judge by in a draw")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--weights", study.quantization.weights, "scalar or vector")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, WeightMode>{{"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}}));
+  app.add_option("--scheme", study.quantization.scheme, "symmetric or asymmetric")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Scheme>{{"symmetric", Scheme::symmetric}, {"asymmetric", Scheme::asymmetric}}));
+  app.add_option("SUBJECT", subjects, "schedule, transforms, rounding, bits")
+      ->required()
+      ->check(CLI::IsMember({"schedule", "transforms", "rounding", "bits"}));
+  CLI11_PARSE(app, argc, argv);
+  try {
+    study.load();
+    const std::map<std::string, std::vector<Choice> (*)(const QuantizationOptions&)> choices{
+        {"schedule", schedule_choices}, {"transforms", transform_choices}, {"rounding", rounding_choices}, {"bits", bits_choices}};
+    for (const std::string& subject : subjects) study.table(subject.c_str(), choices.at(subject)(study.quantization));
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "study: %s\n", e.what());
+    return 1;
+  }
+}
