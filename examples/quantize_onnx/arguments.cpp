@@ -19,6 +19,8 @@ void describe_recipe(CLI::App& app, Arguments& a) {
                "Equalize the channels of pairs of layers (Nagel et al., ICCV 2019), ReLU6 kept");
   app.add_flag("--mse-ranges,!--no-mse-ranges", a.mse_ranges,
                "Activations: ranges of least squared error, not the largest values seen");
+  app.add_flag("--mse-weights,!--no-mse-weights", a.mse_weights,
+               "Weights, symmetric: thresholds of least squared error, not the largest weights");
   app.add_flag("--correct-bias,!--no-correct-bias", a.correct_bias,
                "Take the shift of every channel's mean back (Nagel et al., ICCV 2019)");
   app.add_flag("--learn-rounding,!--no-learn-rounding", a.learn_rounding,
@@ -75,7 +77,9 @@ void describe(CLI::App& app, Arguments& a) {
       ->required()
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Scheme>{{"symmetric", Scheme::symmetric}, {"asymmetric", Scheme::asymmetric}}));
-  app.add_option("--bits", a.quantization.weight_bits, "Bits of weights and activations, 2 to 8")->capture_default_str();
+  app.add_option("--bits", a.quantization.activation_bits, "Bits of weights and activations, 2 to 8")->capture_default_str();
+  app.add_option("--weight-bits", a.quantization.weight_bits, "Bits of weights, where they are to be others than those of activations");
+  app.add_flag("--power-of-two", a.quantization.power_of_two, "Scales are powers of two (symmetric thresholds, not to be trained)");
   app.add_option("--requantize", a.quantization.requantizer,
                  "Accumulators to codes: float multiplies float32 numbers, fixed-point is TFLite's integers")
       ->transform(CLI::CheckedTransformer(
@@ -118,7 +122,7 @@ std::optional<int> parse(int argc, char** argv, bool silent, Arguments& argument
   } catch (const CLI::ParseError& e) {
     return (silent ? e.get_exit_code() : app.exit(e)) == 0 ? 0 : 2;
   }
-  arguments.quantization.activation_bits = arguments.quantization.weight_bits;
+  if (app.count("--weight-bits") == 0) arguments.quantization.weight_bits = arguments.quantization.activation_bits;
   return std::nullopt;
 }
 

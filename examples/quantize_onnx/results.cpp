@@ -59,11 +59,16 @@ void print_training(const Results& r) {
     std::printf("  training raised that RMSE and was undone; try --rescale-dws, --weights vector or a lower --learning-rate\n");
 }
 
+std::string bits(const Arguments& a) {
+  const auto [w, x] = std::pair(a.quantization.weight_bits, a.quantization.activation_bits);
+  return w == x ? detail::message(x, " bits") : detail::message(w, " bits for weights and ", x, " for activations");
+}
+
 }  // namespace
 
 void print(const Arguments& a, const Results& r) {
-  std::printf("\n%s, %s %s thresholds, %d bits, %zu pictures\n", a.model.c_str(), a.weights_name(), a.scheme_name(),
-              a.quantization.weight_bits, r.evaluated_on);
+  std::printf("\n%s, %s %s thresholds, %s, %zu pictures\n", a.model.c_str(), a.weights_name(), a.scheme_name(), bits(a).c_str(),
+              r.evaluated_on);
   std::printf("  transforms:");
   for (const std::string& t : r.transforms) std::printf(" %s;", t.c_str());
   std::printf("\n  %-22s %8s %12s %12s %10s\n", "", "top-1 %", "agreement %", "logit RMSE", "SQNR dB");
@@ -84,7 +89,7 @@ void print_memory() { std::printf("  peak memory %.0f MB\n", peak_memory_megabyt
 ReportInput report_page(const Arguments& a, const Results& r) {
   ReportInput page;
   page.title = detail::message(std::filesystem::path(a.model).filename().string(), ", ", a.weights_name(), ' ', a.scheme_name(),
-                               ", ", a.quantization.weight_bits, " bits");
+                               ", ", bits(a));
   page.facts = {{"evaluated on", detail::message(r.evaluated_on, " pictures")},
                 {"calibrated on", detail::message(r.calibrated_on, " pictures")}};
   for (const std::string& t : r.transforms) page.facts.emplace_back("transform", t);
@@ -106,7 +111,8 @@ void write_json(const Arguments& a, const Results& r) {
   Json out{{"model", a.model},
            {"weights", a.weights_name()},
            {"scheme", a.scheme_name()},
-           {"bits", a.quantization.weight_bits},
+           {"bits", a.quantization.activation_bits},
+           {"weight_bits", a.quantization.weight_bits},
            {"requantize", a.quantization.requantizer == Requantizer::fixed_point ? "fixed-point" : "float"},
            {"images", r.evaluated_on},
            {"float_top1", or_null(r.float_top1)}};

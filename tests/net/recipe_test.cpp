@@ -1,7 +1,10 @@
 #include <catch.hpp>
+#include <cmath>
 #include <drawn_pictures.hpp>
+#include <quantized_small_network.hpp>
 #include <trimtab/net/evaluate.hpp>
 #include <trimtab/net/recipe.hpp>
+#include <trimtab/net/verify.hpp>
 
 using namespace trimtab;
 using test::DrawnPictures;
@@ -67,4 +70,56 @@ TEST_CASE("recipes: the reference is the float network that the quantized one st
   const Applied applied = prepare(best_recipe(WeightMode::scalar), n, pictures, 16, {});
   const Array x = pictures(detail::first_indices(8)), y = run(n, x), same = run(applied.reference, x);
   for (std::size_t i = 0; i < y.size(); ++i) CHECK(same.data()[i] == Approx(y.data()[i]).margin(1e-4));
+}
+
+TEST_CASE("quantize: every scale a power of two, no threshold lower", "[net]") {
+  const Network n = test::small_network();
+  for (const WeightMode weights : {WeightMode::scalar, WeightMode::vector}) {
+    QuantizationOptions o;
+    o.weights = weights;
+    const QuantizedNetwork exact = test::quantized(n, o);
+    o.power_of_two = true;
+    const QuantizedNetwork q = test::quantized(n, o);
+    const auto check = [](const std::optional<AnyQuantizer>& rounded, const std::optional<AnyQuantizer>& free) {
+      if (!rounded) return;
+      for (std::size_t c = 0; c < rounded->channels(); ++c) {
+        int exponent = 0;
+        CHECK(std::frexp(rounded->grid(c).scale, &exponent) == 0.5F);
+        CHECK(rounded->grid(c).scale >= free->grid(c).scale);
+        CHECK(rounded->grid(c).scale < 2.001F * free->grid(c).scale);
+      }
+    };
+    for (NodeId id = 0; id < n.size(); ++id) {
+      check(q.weight[id], exact.weight[id]);
+      check(q.output[id], exact.output[id]);
+    }
+    CHECK(!verify(q, test::random_pictures(n, 3, 8)));
+    o.scheme = Scheme::asymmetric;
+    CHECK_THROWS_AS(test::quantized(n, o), value_error);
+  }
+}
+
+TEST_CASE("search_weight_thresholds: the squared error of weights falls, asymmetric ranges stay", "[net]") {
+  const Network n = test::small_network();
+  const auto error = [&](const QuantizedNetwork& q) {
+    double sum = 0;
+    for (NodeId id = 0; id < n.size(); ++id)
+      detail::with_weights(q.network[id].op, [&](const auto& layer) {
+        Array rounded = Array::from_shape(std::vector<std::size_t>(layer.weight.shape().begin(), layer.weight.shape().end()));
+        fake_quantize_forward(layer.weight, *q.weight[id], rounded);
+        for (std::size_t i = 0; i < rounded.size(); ++i) sum += std::pow(double(rounded.data()[i]) - double(layer.weight.data()[i]), 2.0);
+      });
+    return sum;
+  };
+  QuantizationOptions o;
+  o.weight_bits = 3;
+  QuantizedNetwork q = test::quantized(n, o);
+  const double before = error(q);
+  search_weight_thresholds(q);
+  CHECK(error(q) < 0.9 * before);
+  o.scheme = Scheme::asymmetric;
+  q = test::quantized(n, o);
+  const std::vector<float> factors = gather_factors(q);
+  search_weight_thresholds(q);
+  CHECK(gather_factors(q) == factors);
 }

@@ -37,8 +37,21 @@ TEST_CASE("quantize_onnx: without labels the accuracies are null, and --quiet sa
   CHECK(json["int8_equals_fake_quant"].is_null());
   CHECK(json["images"] == 5);
   CHECK(json["bits"] == 4);
+  CHECK(json["weight_bits"] == 4);
   CHECK(job.text("out").empty());
   CHECK(job.text("err").empty());
+}
+
+TEST_CASE("quantize_onnx: weights of fewer bits than activations, scales that are powers of two", "[programs]") {
+  const Job job;
+  const std::string coarse = job.inputs() + " --weights vector --scheme symmetric --limit 5 --weight-bits 4 --mse-weights --power-of-two --json " +
+                             job.path("out.json");
+  REQUIRE(job.run(coarse) == 0);
+  const auto json = nlohmann::json::parse(job.text("out.json"));
+  CHECK(json["bits"] == 8);
+  CHECK(json["weight_bits"] == 4);
+  CHECK(json["int8_equals_fake_quant"] == true);
+  CHECK_THAT(job.text("out"), ContainsSubstring("4 bits for weights and 8 for activations") && ContainsSubstring("mse_weights"));
 }
 
 TEST_CASE("quantize_onnx: tells which layers lost it, as a table, CSV, JSON and a page", "[programs]") {
