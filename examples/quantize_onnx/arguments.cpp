@@ -61,7 +61,9 @@ void describe(CLI::App& app, Arguments& a) {
   app.add_option("--train-count", a.train_count, "How many of them, drawn with --seed")->capture_default_str();
   app.add_option("--epochs", a.fine_tune.epochs, "Passes over the training pictures")->capture_default_str();
   app.add_option("--batch", a.fine_tune.batch, "Pictures in a training step")->capture_default_str();
-  app.add_option("--learning-rate", a.fine_tune.learning_rate, "Peak of the cosine schedule")->capture_default_str();
+  app.add_option("--learning-rate", a.learning_rate,
+                 detail::message("Peak of the cosine schedule; default ", a.fine_tune.learning_rate,
+                                 ", and where that raises the loss, ten times as much"));
   app.add_option("--restarts", a.fine_tune.restarts, "Periods of the schedule; the optimizer forgets its state between them")
       ->capture_default_str();
   app.add_option("--pointwise-rate", a.fine_tune.pointwise_rate, "Peak of the schedule for point-wise factors")

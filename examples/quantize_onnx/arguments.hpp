@@ -24,6 +24,7 @@ struct Arguments : trimtab::Recipe {
   std::string model, images, labels, calibrate, train, preprocess, json, recipe, out, state;
   trimtab::OnnxForm format = trimtab::OnnxForm::qoperator;
   std::size_t calibrate_count = 100, train_count = 500, limit = 0, state_every = 10;
+  std::optional<double> learning_rate;  // as given
   trimtab::QuantizationOptions quantization;
   LayerReportOptions report;
   Execute execute = Execute::both;

@@ -56,7 +56,7 @@ void print_training(const Results& r) {
     std::printf("  %zu processes; of a step's %.1f ms, exchange took %.2f ms and brought each process %.1f KB\n", r.processes,
                 1e3 * t.seconds / double(r.training->steps), r.training->exchange_ms, r.training->exchange_bytes / 1e3);
   if (!t.kept)
-    std::printf("  training raised that RMSE and was undone; try --rescale-dws, --weights vector or a lower --learning-rate\n");
+    std::printf("  training raised that RMSE and was undone; try --recipe fast, --weights vector or another --learning-rate\n");
 }
 
 std::string bits(const Arguments& a) {
@@ -127,6 +127,7 @@ void write_json(const Arguments& a, const Results& r) {
   out["seconds_calibrate"] = r.seconds_calibrate;
   out["seconds_round"] = r.seconds_round;
   out["seconds_train"] = t.seconds;
+  out["learning_rate"] = trained ? Json(training.learning_rate) : Json();
   out["images_per_second_train"] = trained ? Json(t.pictures_per_second) : Json();
   out["processes"] = r.processes;
   out["steps_train"] = training.steps;

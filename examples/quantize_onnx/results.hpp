@@ -23,6 +23,7 @@ struct Outcome {
 /// What training did.
 struct Trained {
   trimtab::FineTuneReport report;
+  double learning_rate = 0;
   std::size_t steps = 0;  // done here
   double exchange_ms = 0,
          exchange_bytes = 0;  // of a step between processes: waiting for the others included; what a process received

@@ -34,16 +34,17 @@ inline std::optional<std::string> saved_state(const std::string& path, const Wor
 }
 
 /// Trains from the start, or from where the state file stands.
-inline Trained train(QuantizedNetwork& q, const Array& targets, const PictureFiles& pictures, const Arguments& a,
-                     const World& world) {
-  const RunDescription description = describe_run(q, targets, a.fine_tune);
+inline Trained train_at(const FineTuneOptions& options, QuantizedNetwork& q, const Array& targets, const PictureFiles& pictures,
+                        const Arguments& a, const World& world) {
+  const RunDescription description = describe_run(q, targets, options);
   const std::optional<std::string> saved = a.state.empty() ? std::nullopt : saved_state(a.state, world);
-  FineTuning run = saved ? FineTuning(q, targets, a.fine_tune, parse_fine_tune_state(*saved, description, a.state))
-                         : FineTuning(q, targets, a.fine_tune);
+  FineTuning run = saved ? FineTuning(q, targets, options, parse_fine_tune_state(*saved, description, a.state))
+                         : FineTuning(q, targets, options);
   if (!a.quiet && run.steps_done() > 0)
     std::fprintf(stderr, "note: %s continues after step %zu of %zu\n", a.state.c_str(), run.steps_done(), run.steps());
   ProgressBar bar("train thresholds", a.quiet);
   Trained result;
+  result.learning_rate = options.learning_rate;
   const Traffic before = world.traffic();
   while (!run.done()) {
     run.step(pictures, world);
@@ -58,6 +59,20 @@ inline Trained train(QuantizedNetwork& q, const Array& targets, const PictureFil
   }
   result.report = run.finish(pictures, world);
   return result;
+}
+
+/// Trains at --learning-rate; without it at the default rate, and where that has raised the loss, once more at ten times the rate: networks
+/// that their thresholds have broken lie on a rough slope. A run with a state file is one run, and has no second.
+inline Trained train(QuantizedNetwork& q, const Array& targets, const PictureFiles& pictures, const Arguments& a, const World& world) {
+  FineTuneOptions options = a.fine_tune;
+  if (a.learning_rate) options.learning_rate = *a.learning_rate;
+  const Trained first = train_at(options, q, targets, pictures, a, world);
+  if (first.report.kept || a.learning_rate || !a.state.empty()) return first;
+  options.learning_rate *= 10;
+  if (!a.quiet) std::fprintf(stderr, "note: training raised the loss and was undone; once more at a rate of %g\n", options.learning_rate);
+  Trained second = train_at(options, q, targets, pictures, a, world);
+  second.report.seconds += first.report.seconds;
+  return second;
 }
 
 }  // namespace quantize_onnx
