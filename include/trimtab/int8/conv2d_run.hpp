@@ -25,25 +25,26 @@ class Conv2dRun {
     const std::size_t gathered_row = w.segments() * w.steps() * 4;
     if (pointwise && !x.is_signed && w.group_in() % 4 == 0) {
       source_ = Source::in_place;
-      piece_ = 96;
+      piece_ = even_pixels(96);
       row_ = g.c;
     } else if (pointwise || w.groups() > 1 || o.dilation_w > 1) {
       source_ = Source::gathered;
-      piece_ = std::clamp<std::size_t>(L1_share / std::max<std::size_t>(gathered_row, 1) / 12 * 12, 12, 96);
+      piece_ = even_pixels(std::clamp<std::size_t>(L1_share / std::max<std::size_t>(gathered_row, 1), 12, 96));
       row_ = gathered_row;
       scratch_ = piece_ * gathered_row;
     } else {
       source_ = Source::band;
       band_row_ = ((g.out_w - 1) * o.stride_w + g.kernel_w) * g.c;
       const std::size_t window = (g.kernel_h - 1) * o.dilation_h + 1, rows = L1_share / std::max<std::size_t>(band_row_, 1);
-      piece_ =
-          std::clamp<std::size_t>(rows > window ? (rows - window) / o.stride_h + 1 : 1, 1, std::min<std::size_t>(g.out_h, 16));
+      piece_ = std::min(even_grain(g.out_h, std::clamp<std::size_t>(rows > window ? (rows - window) / o.stride_h + 1 : 1, 1, 16)), g.out_h);
       row_ = o.stride_w * g.c;
       scratch_ = ((piece_ - 1) * o.stride_h + window) * band_row_;
     }
     pieces_ = source_ == Source::band ? g.n * div_up(g.out_h, piece_) : div_up(pixels_, piece_);
-    // Few pieces: split the channels as well, so that there is work for several threads.
-    block_columns_ = pieces_ >= 8 || threads() == 1 ? std::max<std::size_t>(w.blocks(), 1) : 8;
+    // Few pieces, which do not go round: the channels are split as well.
+    const auto workers = static_cast<std::size_t>(threads());
+    const bool even = pieces_ * w.groups() % workers == 0 || pieces_ * w.groups() >= 8 * workers;
+    block_columns_ = std::max<std::size_t>(even ? w.blocks() : div_up(w.blocks(), workers), 1);
     scratch_ = round_up(scratch_, cache_line);
     sums_ = w.has_zero_points() ? round_up(source_ == Source::band ? g.out_w : piece_, 16) : 0;
   }
@@ -74,6 +75,9 @@ class Conv2dRun {
  private:
   enum class Source { in_place, band, gathered };
   static constexpr std::size_t L1_share = 24576;  // bytes of activations that leave room for weights in an L1 of 32 KiB and more
+
+  /// About `wanted` output pixels, so that all threads have as many; a multiple of the kernels' 4 rows.
+  std::size_t even_pixels(std::size_t wanted) const { return std::max<std::size_t>(even_grain(pixels_, wanted, 4), 16); }
 
   /// Bias, multipliers and zero points per packed channel. What does not depend on the activations goes into the bias:
   ///   sum (x - zx)(w - zw) = sum x w - zw sum x - zx sum (w - zw).

@@ -171,7 +171,7 @@ void to_lane_order(const T* natural, std::size_t count, std::size_t lanes, T* or
         std::memcpy(ordered + block + 4 * (lanes * v + l), natural + block + 16 * l + 4 * v, 4 * sizeof(T));
 }
 
-/// The driver of depthwise convolutions: one piece is a band of output rows.
+/// The driver of depthwise convolutions: one piece is a band of output rows, as many for each thread where bands are few.
 inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::span<const std::int32_t> bias,
                                  const WindowGeometry& g, const LayerOutput& y, Workspace& workspace) {
   if (element_count(g.output()) == 0) return;
@@ -179,9 +179,10 @@ inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::
   const DepthwiseKernel& kernel = w.has_zero_points() ? table.depthwise_u8s16 : table.depthwise_u8s8;
   const WindowOptions& o = g.options;
   constexpr std::size_t band = depthwise_band;
-  const std::size_t padded = round_up(g.c, 64), bands = div_up(g.out_h, band);
+  const std::size_t padded = round_up(g.c, 64), workers = static_cast<std::size_t>(threads());
+  const std::size_t bands = std::min(round_up(div_up(g.out_h, band), workers), g.out_h);
   const std::size_t band_rows = (band - 1) * o.stride_h + (g.kernel_h - 1) * o.dilation_h + 1;
-  const std::size_t workers = static_cast<std::size_t>(threads()), pointers = round_up(band_rows, 8);
+  const std::size_t pointers = round_up(band_rows, 8);
   const std::size_t scratch_bytes =
       round_up(depthwise_scratch_bytes(g.kernel_h, g.kernel_w, o.stride_h, o.stride_w, o.dilation_w), cache_line);
   workspace.begin(4 * round_up(padded * 4, cache_line) + workers * (pointers * sizeof(void*) + scratch_bytes) +
@@ -213,7 +214,7 @@ inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::
   }
 
   parallel_for_workers(g.n * bands, [&](std::size_t worker, std::size_t i) {
-    const std::size_t n = i / bands, first = i % bands * band;
+    const std::size_t n = i / bands, first = i % bands * g.out_h / bands, end = (i % bands + 1) * g.out_h / bands;
     const std::uint8_t** row = rows + worker * pointers;
     const std::uint8_t* picture = static_cast<const std::uint8_t*>(x.data) + n * g.h * g.w * g.c;
     for (std::size_t r = 0; r < band_rows; ++r) {
@@ -225,7 +226,7 @@ inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::
     t.padding = padding;
     t.flip = x.flip();
     t.w = g.w, t.channels = g.c;
-    t.out_rows = std::min(band, g.out_h - first), t.out_w = g.out_w;
+    t.out_rows = end - first, t.out_w = g.out_w;
     t.kernel_h = g.kernel_h, t.kernel_w = g.kernel_w;
     t.stride_h = o.stride_h, t.stride_w = o.stride_w, t.dilation_h = o.dilation_h, t.dilation_w = o.dilation_w;
     t.pad_left = o.padding.left;
