@@ -58,11 +58,13 @@ struct alignas(64) Share {
 /// Calls body(worker, i) for i in [0, count), in any order, on several threads. No two bodies that run at one time have the
 /// same worker, and worker < threads(): it picks a thread's scratch memory. The first exception thrown by a body is rethrown.
 ///
+/// Calls start(worker) before a worker's first body: what it writes there is in its own core's cache.
+///
 /// Each worker begins with its own share of neighbouring pieces, the same one in every loop, and takes from the others' when
 /// it is done. So the next loop over the same rows finds most of them in its own core's cache: a line which another core has
 /// written takes six times as long.
-template <class Body>
-void parallel_for_workers(std::size_t count, const Body& body) {
+template <class Start, class Body>
+void parallel_for_workers(std::size_t count, const Start& start, const Body& body) {
 #ifdef _OPENMP
   if (count > 1 && threads() > 1 && !omp_in_parallel()) {
     std::array<detail::Share, 64> share;
@@ -75,10 +77,13 @@ void parallel_for_workers(std::size_t count, const Body& body) {
 #pragma omp parallel
     {
       const auto worker = static_cast<std::size_t>(omp_get_thread_num());
+      bool started = false;
       for (std::size_t s = worker; s < worker + shares; ++s) {
         detail::Share& from = share[s % shares];
         for (std::size_t i = from.next++; i < from.end; i = from.next++) {
           try {
+            if (!started) start(worker);
+            started = true;
             body(worker, i);
           } catch (...) {
 #pragma omp critical(trimtab_parallel_for)
@@ -91,7 +96,13 @@ void parallel_for_workers(std::size_t count, const Body& body) {
     return;
   }
 #endif
+  if (count > 0) start(std::size_t{0});
   for (std::size_t i = 0; i < count; ++i) body(std::size_t{0}, i);
+}
+/// The same with nothing to start.
+template <class Body>
+void parallel_for_workers(std::size_t count, const Body& body) {
+  parallel_for_workers(count, [](std::size_t) {}, body);
 }
 
 /// The size of pieces, a multiple of `step` and about `size_wanted`, with which every thread has as many pieces of [0, size).
