@@ -83,7 +83,8 @@ class Conv2dRun {
     return std::max<std::size_t>(round_up(div_up(pixels_, even_pieces(pixels_, most)), 4), 16);
   }
 
-  /// Where segments begin, and bias, multipliers and zero points per packed channel, each worker's own. What does not depend on the activations goes into the bias:
+  /// Where segments begin, and bias, multipliers and zero points per packed channel, each worker's own. What does not depend on the
+  /// activations goes into the bias:
   ///   sum (x - zx)(w - zw) = sum x w - zw sum x - zx sum (w - zw).
   void prepare(std::size_t worker, std::span<const std::int32_t> bias) const {
     const std::size_t segment_bytes = source_ == Source::band ? g_.options.dilation_h * band_row_ : w_.steps() * 4;
