@@ -20,7 +20,7 @@ void describe_recipe(CLI::App& app, Arguments& a) {
   app.add_flag("--mse-ranges,!--no-mse-ranges", a.mse_ranges,
                "Activations: ranges of least squared error, not the largest values seen");
   app.add_flag("--mse-weights,!--no-mse-weights", a.mse_weights,
-               "Weights, symmetric: thresholds of least squared error, not the largest weights");
+               "Weights: thresholds of least squared error, not the largest weights");
   app.add_flag("--correct-bias,!--no-correct-bias", a.correct_bias,
                "Take the shift of every channel's mean back (Nagel et al., ICCV 2019)");
   app.add_flag("--learn-rounding,!--no-learn-rounding", a.learn_rounding,

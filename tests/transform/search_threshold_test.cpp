@@ -71,3 +71,14 @@ TEST_CASE("search_threshold: of equals the largest, and what does not fit is ref
   Threshold two(signed_codes(8), {1.0, 1.0}, per_channel(0));
   CHECK_THROWS_AS(search_threshold(std::vector<double>{1, 2, 3}, two), shape_error);
 }
+
+TEST_CASE("search_threshold: both ends of a range move towards 0 together", "[transform]") {
+  // Codes 0 .. 7. All but one weight lie on the grid of -3 .. 4; clipping -4.5 and 6 there costs less than the grid of -4.5 .. 6 does.
+  std::vector<double> w;
+  for (int i = 0; i < 1000; ++i) w.insert(w.end(), {1, -3, 4, -2, 3});
+  w.insert(w.end(), {-4.5, 6});
+  AdjustableRange<double> r(unsigned_codes(3), {{-4.5, 6}});
+  search_threshold(w, r, 76);  // two thirds of the range, to 0.005, is candidate 50
+  CHECK(r.adjusted_left(0) == Approx(-3).margin(0.02));
+  CHECK(r.adjusted_width(0) == Approx(7).margin(0.03));
+}

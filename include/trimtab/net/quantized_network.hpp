@@ -232,15 +232,16 @@ inline QuantizedNetwork quantize(Network network, std::span<const Range<float>> 
   return q;
 }
 
-/// Moves the symmetric thresholds of all weights to where their rounding and clipping cost the least squared error (search_threshold).
+/// Moves the thresholds of all weights to where their rounding and clipping cost the least squared error (search_threshold).
 inline void search_weight_thresholds(QuantizedNetwork& q) {
   for (NodeId id = 0; id < q.network.size(); ++id)
     detail::with_weights(q.network[id].op, [&](const auto& layer) {
-      if (const auto* found = std::get_if<AdjustableThreshold<float>>(&q.weight[id]->get())) {
-        AdjustableThreshold<float> threshold = *found;
-        search_threshold(layer.weight, threshold);
-        q.weight[id] = threshold;
-      }
+      q.weight[id] = std::visit(
+          [&](auto quantizer) {
+            search_threshold(layer.weight, quantizer);
+            return AnyQuantizer(quantizer);
+          },
+          q.weight[id]->get());
     });
 }
 

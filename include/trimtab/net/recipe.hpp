@@ -23,7 +23,7 @@ struct Recipe {
   bool rescale_dws = false;        ///< even out channels between layers as the paper does (3.3), ReLU6 kept
   bool equalize = false;           ///< even out channels by cross-layer equalization, ReLU6 kept
   bool mse_ranges = false;         ///< activations: the ranges of least squared error, not the largest seen
-  bool mse_weights = false;        ///< symmetric weights: the thresholds of least squared error, too
+  bool mse_weights = false;        ///< weights: the thresholds of least squared error, too
   bool correct_bias = false;       ///< take back what quantized weights add to the means of channels
   FineTuneOptions fine_tune = {};  ///< with an empty `trained` nothing is
   bool learn_rounding = false;     ///< last, when the thresholds are what they will be: choose codes by what layers put out

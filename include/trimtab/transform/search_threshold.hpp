@@ -30,38 +30,65 @@ Real power_of_two_threshold(Real threshold, std::int32_t top_code) {
   return lower < threshold ? std::ldexp(top, exponent) : lower;
 }
 
-/// Sets the factor of each threshold to the candidate with the least sum of (w - fake_quantize(w))^2 over its weights, the larger
-/// of equals. Candidates: `candidates` factors evenly spread over the threshold's bounds, both ends included. weight: dense.
-/// Throws shape_error when the quantizer has not as many channels as the weight; value_error for less than 2 candidates.
-template <Tensor W, std::floating_point Real>
-void search_threshold(const W& weight, AdjustableThreshold<Real>& quantizer, std::size_t candidates = 51) {
+namespace detail {
+
+/// Of `candidates` values of `share`, evenly spread over what bounds(c) allows, both ends included, finds each channel's with the least sum
+/// of (w - fake_quantize(w))^2, the larger of equals. set(c, share) gives the quantizer's channel c one of them.
+template <Tensor W, Quantizer Q, class BoundsOf, class Set>
+void search_shares(const W& weight, Q& quantizer, std::size_t candidates, const BoundsOf& bounds, const Set& set) {
+  using Real = typename Q::value_type;
   const auto w = view(weight);
   const ChannelRuns runs = channel_runs(w, quantizer.granularity().axis, "search_threshold");
   const std::size_t channels = quantizer.channels();
-  if (candidates < 2) throw value_error(detail::message("search_threshold: ", candidates, " candidates"));
+  if (candidates < 2) throw value_error(message("search_threshold: ", candidates, " candidates"));
   if (runs.channels != channels)
-    throw shape_error(detail::message("search_threshold: ", channels, " thresholds for a weight with extents ", w.extent));
+    throw shape_error(message("search_threshold: ", channels, " thresholds for a weight with extents ", w.extent));
   std::vector<double> least(channels);
-  std::vector<Real> best(channels);
+  std::vector<Real> best(channels), share(channels);
   for (std::size_t i = 0; i < candidates; ++i) {
+    std::vector<Affine<Real>> grids;
     for (std::size_t c = 0; c < channels; ++c) {
-      const Bounds<Real> b = quantizer.bounds(c);
-      quantizer.factors()[c] = b.hi - (b.hi - b.lo) * static_cast<Real>(i) / static_cast<Real>(candidates - 1);
+      const Bounds<Real> b = bounds(c);
+      share[c] = b.hi - (b.hi - b.lo) * static_cast<Real>(i) / static_cast<Real>(candidates - 1);
+      set(c, share[c]);
+      grids.push_back(quantizer.grid(c));
     }
     std::vector<double> error(channels, 0.0);
-    std::vector<Affine<Real>> grids;
-    for (std::size_t c = 0; c < channels; ++c) grids.push_back(quantizer.grid(c));
-    detail::for_each_in_channels(w, quantizer.granularity().axis, "search_threshold", [&](Real value, std::size_t c) {
+    for_each_in_channels(w, quantizer.granularity().axis, "search_threshold", [&](Real value, std::size_t c) {
       const double d = double(value) - double(grids[c].fake_quantize(value));
       error[c] += d * d;
     });
     for (std::size_t c = 0; c < channels; ++c)
       if (i == 0 || error[c] < least[c]) {
         least[c] = error[c];
-        best[c] = quantizer.factors()[c];
+        best[c] = share[c];
       }
   }
-  for (std::size_t c = 0; c < channels; ++c) quantizer.factors()[c] = best[c];
+  for (std::size_t c = 0; c < channels; ++c) set(c, best[c]);
+}
+
+}  // namespace detail
+
+/// Sets the factor of each threshold to the candidate with the least sum of (w - fake_quantize(w))^2 over its weights, the larger
+/// of equals. Candidates: `candidates` factors evenly spread over the threshold's bounds, both ends included. weight: dense.
+/// Throws shape_error when the quantizer has not as many channels as the weight; value_error for less than 2 candidates.
+template <Tensor W, std::floating_point Real>
+void search_threshold(const W& weight, AdjustableThreshold<Real>& quantizer, std::size_t candidates = 51) {
+  detail::search_shares(
+      weight, quantizer, candidates, [&](std::size_t c) { return quantizer.bounds(c); },
+      [&](std::size_t c, Real share) { quantizer.factors()[c] = share; });
+}
+
+/// The same for ranges: a candidate is a share of the range as calibrated, both of whose ends move towards 0, from the bounds of the width.
+template <Tensor W, std::floating_point Real>
+void search_threshold(const W& weight, AdjustableRange<Real>& quantizer, std::size_t candidates = 51) {
+  const std::size_t channels = quantizer.channels();
+  detail::search_shares(
+      weight, quantizer, candidates, [&](std::size_t c) { return quantizer.bounds(channels + c); },
+      [&](std::size_t c, Real share) {
+        quantizer.factors()[c] = quantizer.bounds(c).clip((share - 1) * quantizer.left(c) / quantizer.width(c));
+        quantizer.factors()[channels + c] = share;
+      });
 }
 
 }  // namespace trimtab
