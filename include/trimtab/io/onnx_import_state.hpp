@@ -65,6 +65,7 @@ struct OnnxGrid {
   float scale = 1;
   std::int32_t zero_point = 0;
   bool is_signed = false;
+  bool sign_of_codes = false;  ///< the zero point is left out: 0, and the codes' type is whatever they were quantized to
 
   /// The zero point of the codes in bytes.
   std::int32_t byte_zero_point() const { return zero_point + (is_signed ? 128 : 0); }

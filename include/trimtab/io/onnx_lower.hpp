@@ -96,8 +96,9 @@ class OnnxLowering {
     return {made, grid.is_signed};
   }
 
-  Reading dequantize(NodeId id, const OnnxGrid& grid) const {
+  Reading dequantize(NodeId id, OnnxGrid grid) const {
     const auto* codes = std::get_if<Codes>(&input(id));
+    if (codes != nullptr && grid.sign_of_codes) grid.is_signed = codes->is_signed;
     if (codes == nullptr || codes->is_signed != grid.is_signed)
       throw unsupported_error(message(describe(network_[id]), ": DequantizeLinear of what are no codes of its type"));
     return {{codes->node, grid.scale, grid.byte_zero_point()}, grid.is_signed};
