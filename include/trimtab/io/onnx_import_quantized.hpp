@@ -155,7 +155,11 @@ class OnnxExpansion {
     return node_.input(i);
   }
   std::string optional(int i) const { return OnnxImport::has_input(node_, i) ? node_.input(i) : ""; }
-  std::string fresh(const std::string& what) const { return message(node_.output(0), '\n', what); }
+  std::string fresh(const std::string& what) const {
+    std::string name = message(node_.output(0), '\n', what);
+    import_.charge_name(name);
+    return name;
+  }
   std::string one() {
     auto& tensor = import_.own_tensors.emplace_back();
     tensor.set_data_type(::onnx::TensorProto::FLOAT);
