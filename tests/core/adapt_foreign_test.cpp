@@ -1,4 +1,5 @@
 // Containers of others that trimtab knows by their shape alone: mdspan and DLPack.
+#include <array>
 #include <catch.hpp>
 #include <trimtab/core/adapt_dlpack.hpp>
 #include <trimtab/core/adapt_mdspan.hpp>
@@ -14,6 +15,18 @@
 #endif
 #if defined(__cpp_lib_mdspan)
 #include <mdspan>
+namespace spans = std;
+#define TRIMTAB_HAS_MDSPAN 1
+#elif __has_include(<mdspan/mdspan.hpp>)
+#include <mdspan/mdspan.hpp>
+namespace spans = Kokkos;
+#define TRIMTAB_HAS_MDSPAN 1
+#elif __has_include(<kokkos/mdspan/mdspan.hpp>)  // Debian's libkokkos-dev
+#include <kokkos/mdspan/mdspan.hpp>
+namespace spans = Kokkos;
+#define TRIMTAB_HAS_MDSPAN 1
+#else
+#define TRIMTAB_HAS_MDSPAN 0
 #endif
 
 using namespace trimtab;
@@ -76,15 +89,21 @@ TEST_CASE("mdspan: extents, strides and elements are the span's", "[core]") {
   const Mdspan<const float, 0> scalar{data.data() + 5, {}, {}};
   CHECK(view(scalar).size() == 1);
   CHECK(*view(scalar).data == 5.0F);
-#if defined(__cpp_lib_mdspan)
-  const std::mdspan real(data.data(), std::extents<std::size_t, 3, 4>());
+#if TRIMTAB_HAS_MDSPAN
+  const spans::mdspan real(data.data(), spans::extents<std::size_t, 3, 4>());
   CHECK(view(real).extent == Extents{3, 4});
   CHECK(view(real).stride == Strides{4, 1});
-  const std::mdspan columns(data.data(), std::layout_left::mapping(std::dextents<int, 2>(3, 4)));
+  using Plane = spans::dextents<int, 2>;
+  const spans::mdspan columns(data.data(), spans::layout_left::mapping<Plane>(Plane(3, 4)));
   CHECK(view(columns).stride == Strides{1, 3});
-  const std::mdspan gaps(data.data(), std::layout_stride::mapping(std::extents(2, 2), std::array{6, 2}));
+  const spans::mdspan gaps(data.data(), spans::layout_stride::mapping<Plane>(Plane(2, 2), std::array{6, 2}));
   CHECK(view(gaps).extent == Extents{2, 2});
   CHECK(view(gaps).stride == Strides{6, 2});
+  std::vector<std::int8_t> codes(12);
+  quantize(spans::mdspan<const float, Plane>(data.data(), 3, 4),
+           AdjustableThreshold<float>(signed_codes(8), {127.0F}, per_tensor),
+           spans::mdspan<std::int8_t, Plane>(codes.data(), 3, 4));
+  CHECK(codes == std::vector<std::int8_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
 #endif
 }
 

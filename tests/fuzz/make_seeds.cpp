@@ -5,12 +5,14 @@
 #include <random>
 #include <string>
 #include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/onnx_self_check.hpp>
 #include <trimtab/io/onnx_write.hpp>
+#include <trimtab/io/onnx_write_quantized.hpp>
 #include <trimtab/net/models.hpp>
 #include <vector>
 
 #include "fuzzed_run.hpp"
-#include "small_network.hpp"
+#include "quantized_small_network.hpp"
 #include "stb_image_write.hpp"
 
 using namespace trimtab;
@@ -32,6 +34,16 @@ void write_networks(const std::filesystem::path& folder) {
   norm.add(GlobalAveragePool{}, {2});
   norm.add(Flatten{}, {3});
   write_onnx(norm, folder / "batch_norm");
+}
+
+/// A layer of each kind, in both forms, with the test that such a file carries.
+void write_quantized_networks(const std::filesystem::path& folder) {
+  for (const Scheme scheme : {Scheme::symmetric, Scheme::asymmetric})
+    for (const OnnxForm form : {OnnxForm::qdq, OnnxForm::qoperator}) {
+      const LoweredNetwork network = lower(test::quantized(test::small_network(), {WeightMode::vector, scheme}));
+      const char* const name = form == OnnxForm::qdq ? "qdq" : "qoperator";
+      write_onnx(network, form, folder / (name + std::string(scheme == Scheme::symmetric ? "_symmetric" : "_asymmetric")), with_self_check(network));
+    }
 }
 
 void write_pictures(const std::filesystem::path& folder) {
@@ -78,6 +90,7 @@ int main(int argc, char** argv) {
     return path;
   };
   write_networks(folder("onnx"));
+  write_quantized_networks(folder("onnx"));
   write_pictures(folder("image"));
   write_texts(folder("text"));
   write_states(folder("state"));

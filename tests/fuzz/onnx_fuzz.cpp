@@ -1,12 +1,25 @@
-// parse_onnx, and what a converter does with the network next.
+// parse_onnx, and what a converter does with the network next; parse_quantized_onnx, and its self-check where that is quick.
 
-#include "typed_errors.hpp"
 #include <trimtab/io/onnx_read.hpp>
+#include <trimtab/io/onnx_read_quantized.hpp>
 #include <trimtab/net/passes.hpp>
 
+#include "typed_errors.hpp"
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace trimtab;
+  const std::string_view bytes = text_of(data, size);
+  only_typed_errors([&] {
+    const OnnxModel model = parse_onnx(bytes);
+    fuse_clips(fold_batch_norm(model.network));
+  });
   return only_typed_errors([&] {
-    const trimtab::OnnxModel model = trimtab::parse_onnx(text_of(data, size));
-    trimtab::fuse_clips(trimtab::fold_batch_norm(model.network));
+    detail::parse_model(bytes, "model", [&](const onnx::ModelProto& model) {
+      detail::OnnxQuantization quantization;
+      const OnnxModel read = detail::import_model(model, bytes.size(), quantization);
+      const LoweredNetwork network = detail::OnnxLowering(read.network, quantization, bytes.size()).take();
+      if (detail::work_of(network) < 1e5) self_check(network, read.metadata);
+      return 0;
+    });
   });
 }

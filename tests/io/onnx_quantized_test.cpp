@@ -102,6 +102,18 @@ TEST_CASE("self_check: a changed weight, scale or expectation is a parse_error",
   CHECK_THROWS_WITH(parse_quantized_onnx(model.SerializeAsString()), ContainsSubstring("self_check"));
 }
 
+TEST_CASE("self_check: a small file that asks for gigabytes is refused before it gets them", "[io]") {
+  OnnxBuilder b(13, {0, 1, 16384, 8192});
+  b.floats("scale", {}, {1});
+  b.node("QuantizeLinear", {"x", "scale"}, "xq");
+  b.node("DequantizeLinear", {"xq", "scale"}, "y");
+  CHECK_NOTHROW(parse_quantized_onnx(b.bytes()));  // nothing runs
+  auto& entry = *b.model.add_metadata_props();
+  entry.set_key(self_check_key);
+  entry.set_value("00");
+  CHECK_THROWS_WITH(parse_quantized_onnx(b.bytes()), ContainsSubstring("too large to be run while it is read"));
+}
+
 TEST_CASE("read_quantized_onnx: a file cut off anywhere is refused, whichever its form", "[io]") {
   for (const OnnxForm form : {OnnxForm::qdq, OnnxForm::qoperator}) {
     const LoweredNetwork lowered = lower(test::quantized(test::small_network(), {WeightMode::vector, Scheme::asymmetric}));
@@ -223,5 +235,68 @@ TEST_CASE("read_quantized_onnx: what has no integer meaning is refused by name",
     b.tensor("signed", {}, onnx::TensorProto::INT8).add_int32_data(0);
     node(1).set_input(2, "signed");
     refused_as("no codes of its type");
+  }
+}
+
+TEST_CASE("read_quantized_onnx: what a small file computes or names many times does not fill the memory", "[io]") {
+  OnnxBuilder b;
+  b.floats("scale", {}, {1});
+  const auto quantize = [&](const std::string& from, int count) {
+    std::vector<std::string> parts;
+    for (int i = 0; i < count; ++i) b.node("QuantizeLinear", {from, "scale"}, parts.emplace_back("q" + std::to_string(i)));
+    set(b.node("Concat", parts, "yq"), "axis", 1);
+    b.node("DequantizeLinear", {"yq", "scale"}, "y");
+  };
+  const auto refused_as = [&](const char* part) { CHECK_THROWS_WITH(parse_quantized_onnx(b.bytes()), ContainsSubstring(part)); };
+  b.node("QuantizeLinear", {"x", "scale"}, "xq");
+  b.node("DequantizeLinear", {"xq", "scale"}, "xr");
+  SECTION("a convolution of 6000 weights, quantized 100 times") {
+    b.tensor("w", {2000, 3, 1, 1}, onnx::TensorProto::INT8).set_raw_data(std::string(6000, '\1'));
+    b.node("DequantizeLinear", {"w", "scale"}, "wr");
+    b.node("Conv", {"xr", "wr"}, "c");
+    const OnnxBuilder before = b;
+    quantize("c", 2);
+    CHECK(parse_quantized_onnx(b.bytes()).network.nodes.size() == 4);  // input, both, concat
+    b = before;
+    quantize("c", 100);
+    refused_as("node 'c_node' is quantized too many times");
+  }
+  SECTION("3000 pools between a Relu and its quantizers") {
+    b.node("Relu", {"xr"}, "p0");
+    for (int i = 0; i < 3000; ++i)
+      set(b.node("MaxPool", {"p" + std::to_string(i)}, "p" + std::to_string(i + 1)), "kernel_shape", {1, 1});
+    const OnnxBuilder before = b;
+    quantize("p3000", 1);
+    const LoweredNetwork network = parse_quantized_onnx(b.bytes()).network;
+    REQUIRE(network.nodes.size() == 3003);  // input, Relu, pools, Concat
+    CHECK(network.nodes[2].name == "p1_node");
+    CHECK(network.nodes[3001].name == "p3000_node");
+    b = before;
+    quantize("p3000", 300);
+    refused_as("quantized too many times");
+  }
+  SECTION("1000 scales that are handed on 1000 times") {
+    b.floats("scales", {1000}, std::vector<float>(1000, 1.0F));
+    b.tensor("w", {1000, 3, 1, 1}, onnx::TensorProto::INT8).set_raw_data(std::string(3000, '\1'));
+    set(b.node("DequantizeLinear", {"w", "scales"}, "w0"), "axis", 0);
+    for (int i = 0; i < 1000; ++i) b.node("Identity", {"w" + std::to_string(i)}, "w" + std::to_string(i + 1));
+    b.node("Conv", {"xr", "w1000"}, "c");
+    quantize("c", 1);
+    refused_as("shared too many times");
+  }
+  SECTION("a name of 100000 letters for an operator of 2000 parts") {
+    auto& opset = *b.model.add_opset_import();
+    opset.set_domain("com.microsoft");
+    opset.set_version(1);
+    b.tensor("zero", {}, onnx::TensorProto::UINT8).add_int32_data(0);
+    auto& concat = set(b.node("QLinearConcat", {"scale", "zero"}, "yq"), "axis", 1);
+    concat.set_domain("com.microsoft");
+    for (int i = 0; i < 2000; ++i)
+      for (const char* input : {"xq", "scale", "zero"}) concat.add_input(input);
+    const int at = b.graph().node_size() - 1;
+    b.node("DequantizeLinear", {"yq", "scale"}, "y");
+    CHECK_NOTHROW(parse_quantized_onnx(b.bytes()));
+    b.graph().mutable_node(at)->set_name(std::string(100000, 'n'));
+    refused_as("are too many");
   }
 }

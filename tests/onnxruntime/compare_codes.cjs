@@ -1,9 +1,10 @@
 // Runs in ONNX Runtime what dump_codes wrote, and compares final codes with Int8Network's. For the traced pictures it also counts, by operator,
 // the codes that differ although all codes the node read are equal: the operator's own differences, not those it was handed.
 //
-//   node compare_codes.cjs DUMP_CODES OUT_FOLDER SHARED_DATA PICTURES [FORM:LEVEL...]
+//   node compare_codes.cjs DUMP_CODES OUT_FOLDER SHARED_DATA PICTURES [FORM:LEVEL[:MODEL]...]
 //
-// FORM is qdq or qoperator, LEVEL a graph optimization level of ONNX Runtime; both forms at disabled and all where none is given.
+// FORM is qdq or qoperator, LEVEL a graph optimization level of ONNX Runtime; both forms at disabled and all where none is given. MODEL is a
+// part of the file's name, as in qdq:all:mobilenet_v2_1.0_224.vector_asymmetric; all files where none is given.
 // Exit code 0: every code of the QOperator form is equal; 1: not; 77: onnxruntime-node is not there.
 'use strict';
 const fs = require('fs');
@@ -120,7 +121,7 @@ async function main() {
   console.log(`ONNX Runtime ${ort.env.versions.node}`);
   let failures = 0;
   for (const entry of JSON.parse(fs.readFileSync(path.join(folder, 'manifest.json'), 'utf8')))
-    for (const level of runs.filter((r) => r.startsWith(entry.form + ':')).map((r) => r.split(':')[1])) {
+    for (const [, level] of runs.map((r) => r.split(':')).filter(([form, , model]) => form === entry.form && entry.model.includes(model || ''))) {
       const r = await finalCodes(entry, level, folder, cache);
       const total = cache(entry.codes, Uint8Array).length;
       const good = entry.form !== 'qoperator' || r.codes === 0;

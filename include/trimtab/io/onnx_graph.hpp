@@ -4,6 +4,7 @@
 /// its use; which nodes the output needs; and how many of them read each value.
 
 #include <string>
+#include <string_view>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/onnx_attributes.hpp>
 #include <trimtab/io/onnx_schema.hpp>
@@ -20,16 +21,17 @@ inline bool hands_on(const std::string& op) {
   return names.count(op) != 0;
 }
 
+/// Names are views into the graph: a long one that is handed on many times is there once.
 struct OnnxGraphUse {
-  std::vector<bool> needed;                              ///< by node: the output depends on it
-  std::unordered_map<std::string, std::string> origin;   ///< by value: the value whose elements it hands on, where another
-  std::unordered_map<std::string, std::size_t> readers;  ///< by origin: needed nodes and graph outputs that compute with it
+  std::vector<bool> needed;                                       ///< by node: the output depends on it
+  std::unordered_map<std::string_view, std::string_view> origin;  ///< by value: the value whose elements it hands on, where another
+  std::unordered_map<std::string_view, std::size_t> readers;      ///< by origin: needed nodes and graph outputs that compute with it
 
-  const std::string& origin_of(const std::string& value) const {
+  std::string_view origin_of(std::string_view value) const {
     const auto found = origin.find(value);
     return found == origin.end() ? value : found->second;
   }
-  std::size_t readers_of(const std::string& value) const {
+  std::size_t readers_of(std::string_view value) const {
     const auto found = readers.find(origin_of(value));
     return found == readers.end() ? 0 : found->second;
   }

@@ -99,7 +99,8 @@ inline void import_dequantize(OnnxImport& import, const ::onnx::NodeProto& node)
     codes.real = true;
     return import.define(node, std::move(codes));
   }
-  const OnnxGrid grid = import_grid(import, node);
+  OnnxGrid grid = import_grid(import, node);
+  grid.sign_of_codes = !OnnxImport::has_input(node, 2);
   const OnnxActivation x = import.activation(node, 0);
   import.define(node, x, Clip{});
   import.quantization.dequantize[std::get<OnnxActivation>(import.values.at(node.output(0))).node] = grid;
@@ -140,7 +141,9 @@ class OnnxExpansion {
   /// Gives the file's node the value of a float one: its codes, or itself where there is no scale.
   void finish(const std::string& y, int scale, int zero_point) {
     if (!OnnxImport::has_input(node_, scale)) return import_.define(node_, import_.values.at(y));
-    auto made = make("QuantizeLinear", "quantize", {y, input(scale), optional(zero_point)});
+    if (!OnnxImport::has_input(node_, zero_point))
+      throw unsupported_error(message(describe(node_), " leaves out the output's zero point, which tells the codes' type"));
+    auto made = make("QuantizeLinear", "quantize", {y, input(scale), input(zero_point)});
     made.set_output(0, node_.output(0));
     import_quantize(import_, made);
   }
@@ -152,7 +155,11 @@ class OnnxExpansion {
     return node_.input(i);
   }
   std::string optional(int i) const { return OnnxImport::has_input(node_, i) ? node_.input(i) : ""; }
-  std::string fresh(const std::string& what) const { return message(node_.output(0), '\n', what); }
+  std::string fresh(const std::string& what) const {
+    std::string name = message(node_.output(0), '\n', what);
+    import_.charge_name(name);
+    return name;
+  }
   std::string one() {
     auto& tensor = import_.own_tensors.emplace_back();
     tensor.set_data_type(::onnx::TensorProto::FLOAT);
@@ -210,7 +217,7 @@ inline void import_matmul_integer(OnnxImport& import, const ::onnx::NodeProto& n
   e.finish(e.apply("MatMul", import_matmul, {e.real(0, -1, 2), e.real(1, -1, 3, 1)}));
 }
 inline void import_qlinear_add(OnnxImport& import, const ::onnx::NodeProto& node) {
-  OnnxImport::require_input_count(node, 8, 8);
+  OnnxImport::require_input_count(node, 7, 8);
   OnnxExpansion e(import, node);
   e.finish(e.apply("Add", import_add, {e.real(0, 1, 2), e.real(3, 4, 5)}), 6, 7);
 }
@@ -229,7 +236,7 @@ inline void import_qlinear_global_average_pool(OnnxImport& import, const ::onnx:
   e.finish(e.apply("GlobalAveragePool", import_global_average_pool, {e.real(0, 1, 2)}, {"channels_last"}), 3, 4);
 }
 inline void import_qlinear_average_pool(OnnxImport& import, const ::onnx::NodeProto& node) {
-  OnnxImport::require_input_count(node, 5, 5);
+  OnnxImport::require_input_count(node, 4, 5);
   require_integer_attribute(node, "channels_last", 0);
   OnnxExpansion e(import, node);
   e.finish(e.apply("AveragePool", import_average_pool, {e.real(0, 1, 2)}, {"channels_last"}), 3, 4);

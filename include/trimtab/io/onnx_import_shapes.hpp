@@ -26,7 +26,7 @@ inline void import_view(OnnxImport& import, const ::onnx::NodeProto& node, OnnxA
   if (wanted == now) return import.define(node, x);
   if (wanted.size() == 1 && wanted[0] == static_cast<std::int64_t>(element_count(import.extent(x)))) {
     x.axes = x.axes == OnnxAxes::nchw ? OnnxAxes::flat_chw : OnnxAxes::flat_hwc;
-    x.flattened = node.name().empty() ? node.output(0) : node.name();
+    x.flattened = std::make_shared<const std::string>(node.name().empty() ? node.output(0) : node.name());
     return import.define(node, x);
   }
   if (import.extent(x).size() != 3) throw refuse();
@@ -164,7 +164,7 @@ inline void import_reduce_mean(OnnxImport& import, const ::onnx::NodeProto& node
   OnnxActivation mean{import.add(node, GlobalAveragePool{}, {x.node}), x.axes, {}, false, {}};
   if (integer_attribute(node, "keepdims", 1) == 0) {
     mean.axes = OnnxAxes::flat_hwc;
-    mean.flattened = import.network[mean.node].name + "/flatten";
+    mean.flattened = std::make_shared<const std::string>(import.network[mean.node].name + "/flatten");
   }
   import.define(node, mean);
 }
@@ -215,6 +215,7 @@ inline void import_identity(OnnxImport& import, const ::onnx::NodeProto& node) {
         (training.has_raw_data() ? raw != std::string(1, '\0') : training.int32_data_size() != 1 || training.int32_data(0) != 0))
       throw unsupported_error(message(describe(node), " in training mode"));
   }
+  if (const auto* codes = std::get_if<OnnxCodes>(&import.value(node, 0))) import.charge(node, codes->scale.size() + codes->zero_point.size());
   import.define(node, import.value(node, 0));
 }
 

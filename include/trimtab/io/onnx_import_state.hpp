@@ -8,8 +8,10 @@
 #include <deque>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/onnx_attributes.hpp>
 #include <trimtab/io/onnx_graph.hpp>
@@ -34,9 +36,9 @@ inline bool is_flat(OnnxAxes axes) { return axes == OnnxAxes::flat_chw || axes =
 struct OnnxActivation {
   NodeId node = 0;
   OnnxAxes axes = OnnxAxes::nchw;
-  Padding padding = {};   ///< zeros around it, from Pad, that the next window operator takes over
-  bool softmax = false;   ///< a Softmax came before: nothing may compute with it
-  std::string flattened;  ///< name of the operator that made it flat
+  Padding padding = {};  ///< zeros around it, from Pad, that the next window operator takes over
+  bool softmax = false;  ///< a Softmax came before: nothing may compute with it
+  std::shared_ptr<const std::string> flattened = {};  ///< name of the operator that made it flat
 };
 /// A value known at import that lies in the file.
 using OnnxConstant = const ::onnx::TensorProto*;
@@ -65,6 +67,7 @@ struct OnnxGrid {
   float scale = 1;
   std::int32_t zero_point = 0;
   bool is_signed = false;
+  bool sign_of_codes = false;  ///< the zero point is left out: 0, and the codes' type is whatever they were quantized to
 
   /// The zero point of the codes in bytes.
   std::int32_t byte_zero_point() const { return zero_point + (is_signed ? 128 : 0); }
@@ -92,6 +95,7 @@ struct OnnxImport {
   bool imports_microsoft = false;   ///< the domain com.microsoft, of ONNX Runtime's own operators
   std::int64_t declared_batch = 0;  ///< of the graph input; 0 when it is left open
   std::size_t numbers_left = 0;     ///< weights that may still be copied out of the file
+  std::size_t letters_left = 0;     ///< of names
   Network network;
   OnnxQuantization quantization;
   std::deque<::onnx::TensorProto> own_tensors;  ///< constants that stand for what an operator implies
@@ -187,10 +191,15 @@ struct OnnxImport {
     return **found;
   }
   /// Many nodes may name one tensor; without a bound a small file could ask for any amount of memory.
-  void charge(const ::onnx::NodeProto& node, const ::onnx::TensorProto& tensor) {
-    const std::size_t count = declared_count(tensor);
+  void charge(const ::onnx::NodeProto& node, const ::onnx::TensorProto& tensor) { charge(node, declared_count(tensor)); }
+  void charge(const ::onnx::NodeProto& node, std::size_t count) {
     if (count > numbers_left) throw unsupported_error(message(describe(node), ": weights are shared too many times"));
     numbers_left -= count;
+  }
+  /// The same for names: an operator of many inputs stands for many nodes, each with its name in it.
+  void charge_name(std::string_view name) {
+    if (name.size() > letters_left) throw unsupported_error(message("names as long as '", name.substr(0, 60), "...' are too many"));
+    letters_left -= name.size();
   }
   /// Constant codes as floats, each exact.
   OnnxFloats codes_as_floats(const ::onnx::NodeProto& node, const OnnxCodes& codes) {
@@ -242,6 +251,7 @@ struct OnnxImport {
     return add(node.name().empty() ? node.output(0) : node.name(), std::move(op), std::move(inputs));
   }
   NodeId add(std::string name, Operator op, std::vector<NodeId> inputs) {
+    charge_name(name);
     if (!names.insert(name).second) {
       name += message("_", network.size());
       while (!names.insert(name).second) name += "_";
@@ -277,7 +287,7 @@ struct OnnxImport {
     if (!is_flat(x.axes)) throw shape_error(message(describe(node), ": expected an input of rank 2; flatten it first"));
     if (extent(x).size() == 1) return x.node;
     const auto [found, is_new] = flattened.try_emplace(x.node);
-    if (is_new) found->second = add(x.flattened, Flatten{}, {x.node});
+    if (is_new) found->second = add(x.flattened ? *x.flattened : std::string(), Flatten{}, {x.node});
     return found->second;
   }
   /// The same, for operators that cannot reorder a flattened C H W.

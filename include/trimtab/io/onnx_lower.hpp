@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <trimtab/io/onnx_import_state.hpp>
 #include <trimtab/net/lowered_network.hpp>
@@ -17,7 +18,8 @@ namespace trimtab::detail {
 
 class OnnxLowering {
  public:
-  OnnxLowering(const Network& network, const OnnxQuantization& quantization) : network_(network), quantization_(quantization) {
+  OnnxLowering(const Network& network, const OnnxQuantization& quantization, std::size_t file_size)
+      : network_(network), quantization_(quantization), left_(4 * file_size) {
     mark_needed(network.output());
     for (NodeId id = 0; id < network.size(); ++id)
       if (!needed_[id])
@@ -44,13 +46,13 @@ class OnnxLowering {
     LoweredInput input;
     bool is_signed = false;
   };
-  /// A float value that waits for its QuantizeLinear: the network's node, what it reads, the clips after it, and MaxPools and Flattens after
-  /// those, which may as well run on its codes.
+  /// A float value that waits for its QuantizeLinear: the network's node, what it reads, the clips after it, and the last of the MaxPools and
+  /// Flattens after those, which may as well run on its codes. Each value of a chain is one of these, so none holds a list of its own.
   struct Real {
     NodeId node = 0;
-    std::vector<LoweredInput> inputs;
+    std::shared_ptr<const std::vector<LoweredInput>> inputs;
     Clip clip = no_clip;
-    std::vector<NodeId> after;
+    std::optional<NodeId> last = {};
   };
   using Value = std::variant<Codes, Reading, Real>;
 
@@ -66,7 +68,16 @@ class OnnxLowering {
         for (const NodeId in : network_[id].inputs) needed_[in] = true;
   }
 
+  static auto share(std::vector<LoweredInput> inputs) { return std::make_shared<const std::vector<LoweredInput>>(std::move(inputs)); }
+
+  /// Each QuantizeLinear of a float value computes it anew; without a bound a small file could ask for any amount of memory.
+  void charge(const std::string& name, std::size_t count) {
+    if (count > left_) throw unsupported_error(message("node '", name, "' is quantized too many times"));
+    left_ -= count;
+  }
+
   NodeId append(LoweredNode node) {
+    charge(node.name, 16 + node.name.size() + node.inputs.size());
     result_.nodes.push_back(std::move(node));
     return result_.nodes.size() - 1;
   }
@@ -87,17 +98,20 @@ class OnnxLowering {
     const auto* reading = std::get_if<Reading>(&input(id));
     if (reading != nullptr && reading->input.scale == grid.scale && reading->input.zero_point == grid.byte_zero_point())
       return {reading->input.node, grid.is_signed};
-    Real real = reading == nullptr ? std::get<Real>(input(id)) : Real{network_[id].inputs[0], {reading->input}, no_clip, {}};
+    Real real = reading == nullptr ? std::get<Real>(input(id)) : Real{network_[id].inputs[0], share({reading->input})};
     const Node& node = network_[real.node];
     Affine<float> bytes = grid.bytes();
     bytes.codes = {bytes.quantize(real.clip.lo), bytes.quantize(real.clip.hi)};
-    NodeId made = append({node.name, lower_operator(real, grid.scale), real.inputs, node.extent, bytes});
-    for (const NodeId after : real.after) made = append_on_codes(after, made);
+    NodeId made = append({node.name, lower_operator(real, grid.scale), *real.inputs, node.extent, bytes});
+    std::vector<NodeId> after;
+    for (auto at = real.last; at && keeps_values(network_[*at].op); at = network_[*at].inputs[0]) after.push_back(*at);
+    std::for_each(after.rbegin(), after.rend(), [&](NodeId at) { made = append_on_codes(at, made); });
     return {made, grid.is_signed};
   }
 
-  Reading dequantize(NodeId id, const OnnxGrid& grid) const {
+  Reading dequantize(NodeId id, OnnxGrid grid) const {
     const auto* codes = std::get_if<Codes>(&input(id));
+    if (codes != nullptr && grid.sign_of_codes) grid.is_signed = codes->is_signed;
     if (codes == nullptr || codes->is_signed != grid.is_signed)
       throw unsupported_error(message(describe(network_[id]), ": DequantizeLinear of what are no codes of its type"));
     return {{codes->node, grid.scale, grid.byte_zero_point()}, grid.is_signed};
@@ -105,7 +119,7 @@ class OnnxLowering {
 
   Value compute(NodeId id) {
     const Node& node = network_[id];
-    if (std::holds_alternative<Input>(node.op)) return Real{id, {}, no_clip, {}};
+    if (std::holds_alternative<Input>(node.op)) return Real{id, share({})};
     if (std::holds_alternative<Codes>(input(id))) return compute_codes(id);
     if (keeps_values(node.op)) {
       if (const auto* reading = std::get_if<Reading>(&input(id))) {
@@ -115,23 +129,23 @@ class OnnxLowering {
       }
       Real y = std::get<Real>(input(id));
       if (std::holds_alternative<Input>(network_[y.node].op)) throw not_codes(node);
-      y.after.push_back(id);
+      y.last = id;
       return y;
     }
     if (const auto* clip = std::get_if<Clip>(&node.op)) {
-      if (const auto* reading = std::get_if<Reading>(&input(id))) return Real{id, {reading->input}, *clip, {}};
+      if (const auto* reading = std::get_if<Reading>(&input(id))) return Real{id, share({reading->input}), *clip};
       Real y = std::get<Real>(input(id));
-      if (!y.after.empty()) throw not_codes(node);
+      if (y.last) throw not_codes(node);
       y.clip = {std::clamp(y.clip.lo, clip->lo, clip->hi), std::clamp(y.clip.hi, clip->lo, clip->hi)};
       return y;
     }
-    Real y{id, {}, no_clip, {}};
+    std::vector<LoweredInput> inputs;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const auto* reading = std::get_if<Reading>(&input(id, i));
       if (reading == nullptr) throw not_codes(node);
-      y.inputs.push_back(reading->input);
+      inputs.push_back(reading->input);
     }
-    return y;
+    return Real{id, share(std::move(inputs))};
   }
 
   static unsupported_error not_codes(const Node& node) {
@@ -188,14 +202,15 @@ class OnnxLowering {
   }
 
   /// multiplier = scale_x * scale_w / scale_y in float32, as lower_layer.
-  LoweredLayer lower_weights(const Real& real, const auto& l, std::size_t outputs, float scale_y) const {
+  LoweredLayer lower_weights(const Real& real, const auto& l, std::size_t outputs, float scale_y) {
     const Node& node = network_[real.node];
     const auto found = quantization_.layers.find(real.node);
     if (found == quantization_.layers.end()) throw unsupported_error(message(describe(node), ": the weights are not quantized"));
     const OnnxLayer& numbers = found->second;
-    const float scale_x = real.inputs[0].scale;
+    const float scale_x = real.inputs->front().scale;
     if (numbers.scale.size() != 1 && numbers.scale.size() != outputs)
       throw unsupported_error(message(describe(node), ": ", numbers.scale.size(), " scales for ", outputs, " outputs"));
+    charge(node.name, l.weight.size());
     LoweredLayer lowered;
     for (const float code : l.weight) lowered.codes.push_back(static_cast<std::int8_t>(code));
     const auto of = [](const auto& row, std::size_t c) { return row[row.size() == 1 ? 0 : c]; };
@@ -245,6 +260,7 @@ class OnnxLowering {
   std::vector<Value> values_;  ///< by node of the network
   LoweredNetwork result_;
   bool has_input_ = false;
+  std::size_t left_;  ///< weights, inputs and letters of names that may still go into the result
 };
 
 }  // namespace trimtab::detail

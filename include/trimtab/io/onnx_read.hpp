@@ -148,6 +148,7 @@ inline OnnxModel import_model(const ::onnx::ModelProto& model, std::size_t file_
   for (const auto& opset : model.opset_import()) import.imports_microsoft |= opset.domain() == "com.microsoft";
   import.use = analyse_graph(graph);
   import.numbers_left = file_size;
+  import.letters_left = 16 * file_size;
   for (const auto& tensor : graph.initializer()) import.values[tensor.name()] = &tensor;
   import_input(import, graph);
   for (int i = 0; i < graph.node_size(); ++i) {

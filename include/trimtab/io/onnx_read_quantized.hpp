@@ -25,7 +25,7 @@ inline QuantizedOnnxModel parse_quantized_onnx(std::string_view bytes, const std
   return detail::parse_model(bytes, name, [&](const ::onnx::ModelProto& model) {
     detail::OnnxQuantization quantization;
     OnnxModel read = detail::import_model(model, bytes.size(), quantization);
-    QuantizedOnnxModel result{detail::OnnxLowering(read.network, quantization).take(), std::move(read.metadata), std::move(read.notes)};
+    QuantizedOnnxModel result{detail::OnnxLowering(read.network, quantization, bytes.size()).take(), std::move(read.metadata), std::move(read.notes)};
     self_check(result.network, result.metadata);
     return result;
   });

@@ -60,14 +60,22 @@ inline double work_of(const LoweredNetwork& network) {
   return work;
 }
 
+/// Bytes that the test's picture and every node's codes take, at most: nodes share buffers.
+inline double memory_of(const LoweredNetwork& network) {
+  double bytes = sizeof(float) * double(element_count(network.nodes[network.input].extent));
+  for (const LoweredNode& node : network.nodes) bytes += double(element_count(node.extent));
+  return bytes;
+}
+
 }  // namespace detail
 
 /// Runs the test where the metadata has one. Throws parse_error, naming the first code that differs, when the network gives anything else;
-/// unsupported_error when the run would take more than 2^34 multiplications.
+/// unsupported_error when the run would take more than 2^34 multiplications or 2^28 bytes, which a small file may ask for.
 inline void self_check(const LoweredNetwork& network, const std::map<std::string, std::string>& metadata) {
   const auto found = metadata.find(self_check_key);
   if (found == metadata.end()) return;
-  if (detail::work_of(network) > 0x1p34) throw unsupported_error("self_check: this network is too large to be run while it is read");
+  if (detail::work_of(network) > 0x1p34 || detail::memory_of(network) > 0x1p28)
+    throw unsupported_error("self_check: this network is too large to be run while it is read");
   const std::string expected = found->second, got = with_self_check(network)[self_check_key];
   if (expected.size() != got.size())
     throw parse_error(detail::message("self_check: ", expected.size() / 2, " codes in the metadata, the network gives ", got.size() / 2));
