@@ -25,7 +25,7 @@ AddInput add_input(const T* codes, const Affine<float>& grid, float scale_y) {
 
 inline void run_add(const AddTask& task) {
   const KernelTable& table = kernels();
-  parallel_ranges(task.count, map_grain, [&](std::size_t begin, std::size_t end) { table.add(task.part(begin, end)); });
+  parallel_ranges(task.count, even_grain(task.count, map_grain, 64), [&](std::size_t begin, std::size_t end) { table.add(task.part(begin, end)); });
 }
 
 }  // namespace detail

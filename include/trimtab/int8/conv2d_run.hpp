@@ -25,49 +25,48 @@ class Conv2dRun {
     const std::size_t gathered_row = w.segments() * w.steps() * 4;
     if (pointwise && !x.is_signed && w.group_in() % 4 == 0) {
       source_ = Source::in_place;
-      piece_ = 96;
+      piece_ = even_pixels(96);
       row_ = g.c;
     } else if (pointwise || w.groups() > 1 || o.dilation_w > 1) {
       source_ = Source::gathered;
-      piece_ = std::clamp<std::size_t>(L1_share / std::max<std::size_t>(gathered_row, 1) / 12 * 12, 12, 96);
+      piece_ = even_pixels(std::clamp<std::size_t>(L1_share / std::max<std::size_t>(gathered_row, 1), 12, 96));
       row_ = gathered_row;
       scratch_ = piece_ * gathered_row;
     } else {
       source_ = Source::band;
       band_row_ = ((g.out_w - 1) * o.stride_w + g.kernel_w) * g.c;
       const std::size_t window = (g.kernel_h - 1) * o.dilation_h + 1, rows = L1_share / std::max<std::size_t>(band_row_, 1);
-      piece_ =
-          std::clamp<std::size_t>(rows > window ? (rows - window) / o.stride_h + 1 : 1, 1, std::min<std::size_t>(g.out_h, 16));
+      piece_ = std::min(even_grain(g.out_h, std::clamp<std::size_t>(rows > window ? (rows - window) / o.stride_h + 1 : 1, 1, 16)), g.out_h);
       row_ = o.stride_w * g.c;
       scratch_ = ((piece_ - 1) * o.stride_h + window) * band_row_;
     }
     pieces_ = source_ == Source::band ? g.n * div_up(g.out_h, piece_) : div_up(pixels_, piece_);
-    // Few pieces: split the channels as well, so that there is work for several threads.
-    block_columns_ = pieces_ >= 8 || threads() == 1 ? std::max<std::size_t>(w.blocks(), 1) : 8;
+    // Few pieces, which do not go round: the channels are split as well.
+    const auto workers = static_cast<std::size_t>(threads());
+    const bool even = pieces_ * w.groups() % workers == 0 || pieces_ * w.groups() >= 8 * workers;
+    block_columns_ = std::max<std::size_t>(even ? w.blocks() : div_up(w.blocks(), workers), 1);
     scratch_ = round_up(scratch_, cache_line);
     sums_ = w.has_zero_points() ? round_up(source_ == Source::band ? g.out_w : piece_, 16) : 0;
   }
 
   void run(std::span<const std::int32_t> bias, Workspace& workspace) {
     if (pixels_ == 0 || g_.out_c == 0) return;
-    const std::size_t channels = w_.groups() * width_;
     const std::size_t workers = static_cast<std::size_t>(threads());
-    workspace.begin(3 * channels * 4 + workers * (scratch_ + sums_ * 4) +
-                    round_up(w_.segments() * sizeof(std::ptrdiff_t), cache_line));
-    folded_ = workspace.take<std::int32_t>(channels);
-    multiplier_ = workspace.take<float>(channels);
-    zero_point_ = workspace.take<std::int32_t>(channels);
-    auto* scratch = workspace.take<std::uint8_t>(workers * scratch_);
-    auto* sums = workspace.take<std::int32_t>(workers * sums_);
-    segment_ = workspace.take<std::ptrdiff_t>(w_.segments());
-    prepare_channels(bias);
-    const std::size_t segment_bytes = source_ == Source::band ? g_.options.dilation_h * band_row_ : w_.steps() * 4;
-    for (std::size_t s = 0; s < w_.segments(); ++s) segment_[s] = static_cast<std::ptrdiff_t>(s * segment_bytes);
+    channels_ = w_.groups() * width_;
+    segments_ = round_up(w_.segments(), cache_line / sizeof(std::ptrdiff_t));
+    workspace.begin(workers * (3 * channels_ * 4 + scratch_ + sums_ * 4 + segments_ * sizeof(std::ptrdiff_t)));
+    folded_ = workspace.take<std::int32_t>(workers * channels_);
+    multiplier_ = workspace.take<float>(workers * channels_);
+    zero_point_ = workspace.take<std::int32_t>(workers * channels_);
+    activations_ = workspace.take<std::uint8_t>(workers * scratch_);
+    row_sums_ = workspace.take<std::int32_t>(workers * sums_);
+    segment_ = workspace.take<std::ptrdiff_t>(workers * segments_);
     const std::size_t column_pieces = div_up(w_.blocks(), block_columns_);
-    parallel_for_workers(pieces_ * w_.groups() * column_pieces, [&](std::size_t worker, std::size_t i) {
+    const auto start = [&](std::size_t worker) { prepare(worker, bias); };
+    parallel_for_workers(pieces_ * w_.groups() * column_pieces, start, [&](std::size_t worker, std::size_t i) {
       const std::size_t column = i % column_pieces * block_columns_, group = i / column_pieces % w_.groups(),
                         piece = i / column_pieces / w_.groups(), columns = std::min(block_columns_, w_.blocks() - column);
-      run_piece(piece, group, column, columns, scratch + worker * scratch_, sums + worker * sums_);
+      run_piece(piece, group, column, columns, worker);
     });
   }
 
@@ -75,12 +74,18 @@ class Conv2dRun {
   enum class Source { in_place, band, gathered };
   static constexpr std::size_t L1_share = 24576;  // bytes of activations that leave room for weights in an L1 of 32 KiB and more
 
-  /// Bias, multipliers and zero points per packed channel. What does not depend on the activations goes into the bias:
+  /// About `wanted` output pixels, so that all threads have as many; a multiple of the kernels' 4 rows.
+  std::size_t even_pixels(std::size_t wanted) const { return std::max<std::size_t>(even_grain(pixels_, wanted, 4), 16); }
+
+  /// Where segments begin, and bias, multipliers and zero points per packed channel, each worker's own. What does not depend on the activations goes into the bias:
   ///   sum (x - zx)(w - zw) = sum x w - zw sum x - zx sum (w - zw).
-  void prepare_channels(std::span<const std::int32_t> bias) {
+  void prepare(std::size_t worker, std::span<const std::int32_t> bias) const {
+    const std::size_t segment_bytes = source_ == Source::band ? g_.options.dilation_h * band_row_ : w_.steps() * 4;
+    for (std::size_t s = 0; s < w_.segments(); ++s)
+      segment_[worker * segments_ + s] = static_cast<std::ptrdiff_t>(s * segment_bytes);
     const std::size_t out = w_.group_out();
     for (std::size_t group = 0; group < w_.groups(); ++group) {
-      const std::size_t first = group * out, at = group * width_;
+      const std::size_t first = group * out, at = worker * channels_ + group * width_;
       fold_bias(bias.empty() ? nullptr : bias.data() + first, w_.bias_limits() + first, w_.shifted_sums() + first,
                 x_.unsigned_zero_point(), out, folded_ + at);
       y_.copy_multipliers(first, out, multiplier_ + at);
@@ -91,8 +96,8 @@ class Conv2dRun {
     }
   }
 
-  void run_piece(std::size_t piece, std::size_t group, std::size_t column, std::size_t columns, std::uint8_t* scratch,
-                 std::int32_t* sums) const {
+  void run_piece(std::size_t piece, std::size_t group, std::size_t column, std::size_t columns, std::size_t worker) const {
+    std::uint8_t* scratch = activations_ + worker * scratch_;
     if (source_ != Source::band) {
       const std::size_t first = piece * piece_, rows = std::min(piece_, pixels_ - first);
       const std::uint8_t* a = scratch;
@@ -100,7 +105,7 @@ class Conv2dRun {
         a = static_cast<const std::uint8_t*>(x_.data) + first * g_.c + group * w_.group_in();
       else
         gather(group, first, rows, scratch);
-      run_rows(a, first, rows, group, column, columns, sums);
+      run_rows(a, first, rows, group, column, columns, worker);
       return;
     }
     const std::size_t bands = div_up(g_.out_h, piece_), n = piece / bands, first = piece % bands * piece_;
@@ -110,17 +115,18 @@ class Conv2dRun {
     for (std::size_t c = 0; c < columns; c += 4)
       for (std::size_t r = 0; r < rows; ++r)
         run_rows(scratch + r * g_.options.stride_h * band_row_, (n * g_.out_h + first + r) * g_.out_w, g_.out_w, group,
-                 column + c, std::min<std::size_t>(4, columns - c), sums);
+                 column + c, std::min<std::size_t>(4, columns - c), worker);
   }
 
   /// The kernel over `rows` output pixels from `first` on, whose activations start at `a`.
   void run_rows(const std::uint8_t* a, std::size_t first, std::size_t rows, std::size_t group, std::size_t column,
-                std::size_t columns, std::int32_t* sums) const {
-    const std::size_t channel = column * block_channels, at = group * width_ + channel;
+                std::size_t columns, std::size_t worker) const {
+    const std::size_t channel = column * block_channels, at = worker * channels_ + group * width_ + channel;
+    const std::ptrdiff_t* segment = segment_ + worker * segments_;
     GemmTask t;
     t.a = a;
     t.a_row = static_cast<std::ptrdiff_t>(row_);
-    t.segment = segment_;
+    t.segment = segment;
     t.segments = w_.segments();
     t.steps = w_.steps();
     t.b = w_.block(group, column);
@@ -132,7 +138,8 @@ class Conv2dRun {
     t.zero_point = nullptr;
     t.row_sum = nullptr;
     if (w_.has_zero_points()) {
-      for (std::size_t r = 0; r < rows; ++r) sums[r] = sum_row(a + r * row_);
+      std::int32_t* sums = row_sums_ + worker * sums_;
+      for (std::size_t r = 0; r < rows; ++r) sums[r] = sum_row(a + r * row_, segment);
       t.zero_point = zero_point_ + at;
       t.row_sum = sums;
     }
@@ -150,10 +157,10 @@ class Conv2dRun {
   }
 
   /// Sum of all activations of one row.
-  std::int32_t sum_row(const std::uint8_t* a) const {
+  std::int32_t sum_row(const std::uint8_t* a, const std::ptrdiff_t* segment) const {
     std::uint32_t sum = 0;
     for (std::size_t s = 0; s < w_.segments(); ++s) {
-      const std::uint8_t* run = a + segment_[s];
+      const std::uint8_t* run = a + segment[s];
       for (std::size_t i = 0; i < w_.segment_bytes(); ++i) sum += run[i];
     }
     return static_cast<std::int32_t>(sum);
@@ -211,8 +218,10 @@ class Conv2dRun {
   std::size_t piece_ = 1, pieces_ = 1;  // output pixels of a piece, or output rows where the source is a band; number of pieces
   std::size_t block_columns_ = 1;       // blocks of channels per piece
   std::size_t row_ = 0, band_row_ = 0;  // bytes between activations of neighbouring output pixels; between input rows of a band
-  std::size_t scratch_ = 0, sums_ = 0;  // per worker: bytes of copied activations, row sums
-  std::int32_t *folded_ = nullptr, *zero_point_ = nullptr;
+  // Of each worker: bytes of copied activations, row sums, packed channels, places for segments; and where they are.
+  std::size_t scratch_ = 0, sums_ = 0, channels_ = 0, segments_ = 0;
+  std::uint8_t* activations_ = nullptr;
+  std::int32_t *row_sums_ = nullptr, *folded_ = nullptr, *zero_point_ = nullptr;
   float* multiplier_ = nullptr;
   std::ptrdiff_t* segment_ = nullptr;
 };

@@ -171,7 +171,7 @@ void to_lane_order(const T* natural, std::size_t count, std::size_t lanes, T* or
         std::memcpy(ordered + block + 4 * (lanes * v + l), natural + block + 16 * l + 4 * v, 4 * sizeof(T));
 }
 
-/// The driver of depthwise convolutions: one piece is a band of output rows.
+/// The driver of depthwise convolutions: one piece is a band of output rows, as many for each thread where bands are few.
 inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::span<const std::int32_t> bias,
                                  const WindowGeometry& g, const LayerOutput& y, Workspace& workspace) {
   if (element_count(g.output()) == 0) return;
@@ -179,53 +179,53 @@ inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::
   const DepthwiseKernel& kernel = w.has_zero_points() ? table.depthwise_u8s16 : table.depthwise_u8s8;
   const WindowOptions& o = g.options;
   constexpr std::size_t band = depthwise_band;
-  const std::size_t padded = round_up(g.c, 64), bands = div_up(g.out_h, band);
+  const std::size_t padded = round_up(g.c, 64), workers = static_cast<std::size_t>(threads());
+  const std::size_t bands = std::min(round_up(div_up(g.out_h, band), workers), g.out_h);
   const std::size_t band_rows = (band - 1) * o.stride_h + (g.kernel_h - 1) * o.dilation_h + 1;
-  const std::size_t workers = static_cast<std::size_t>(threads()), pointers = round_up(band_rows, 8);
+  const std::size_t pointers = round_up(band_rows, 8);
   const std::size_t scratch_bytes =
       round_up(depthwise_scratch_bytes(g.kernel_h, g.kernel_w, o.stride_h, o.stride_w, o.dilation_w), cache_line);
-  workspace.begin(4 * round_up(padded * 4, cache_line) + workers * (pointers * sizeof(void*) + scratch_bytes) +
-                  round_up(g.w * g.c, cache_line));
-  auto* natural_bias = workspace.take<std::int32_t>(padded);
-  auto* ordered_bias = workspace.take<std::int32_t>(padded);
-  auto* natural_multiplier = workspace.take<float>(padded);
-  auto* ordered_multiplier = workspace.take<float>(padded);
+  const std::size_t padding_bytes = round_up(g.w * g.c, cache_line);
+  workspace.begin(workers * (4 * padded * 4 + pointers * sizeof(void*) + padding_bytes + scratch_bytes));
+  auto* natural_bias = workspace.take<std::int32_t>(workers * padded);
+  auto* ordered_bias = workspace.take<std::int32_t>(workers * padded);
+  auto* natural_multiplier = workspace.take<float>(workers * padded);
+  auto* ordered_multiplier = workspace.take<float>(workers * padded);
   auto* rows = workspace.take<const std::uint8_t*>(workers * pointers);
-  auto* padding = workspace.take<std::uint8_t>(g.w * g.c);
+  auto* padding = workspace.take<std::uint8_t>(workers * padding_bytes);
   auto* scratch = workspace.take<std::byte>(workers * scratch_bytes);
-  std::memset(padding, x.padding() ^ x.flip(), g.w * g.c);
-  std::fill_n(natural_bias + g.c, padded - g.c, 0);
-  std::fill_n(natural_multiplier + g.c, padded - g.c, 0.0F);
-  fold_bias(bias.empty() ? nullptr : bias.data(), w.bias_limits(), w.weight_sums(), x.unsigned_zero_point(), g.c, natural_bias);
-  y.copy_multipliers(0, g.c, natural_multiplier);
-  const std::int32_t* folded = natural_bias;
-  const float* multiplier = natural_multiplier;
-  if (kernel.lanes > 0) {
+
+  const auto start = [&](std::size_t worker) {
+    std::int32_t* own_bias = natural_bias + worker * padded;
+    float* own_multiplier = natural_multiplier + worker * padded;
+    std::memset(padding + worker * padding_bytes, x.padding() ^ x.flip(), g.w * g.c);
+    std::fill_n(own_bias + g.c, padded - g.c, 0);
+    std::fill_n(own_multiplier + g.c, padded - g.c, 0.0F);
+    fold_bias(bias.empty() ? nullptr : bias.data(), w.bias_limits(), w.weight_sums(), x.unsigned_zero_point(), g.c, own_bias);
+    y.copy_multipliers(0, g.c, own_multiplier);
+    if (kernel.lanes == 0) return;
     const std::size_t tail = g.c / 64 * 64, runs = depthwise_runs(g.c - tail, kernel.lanes);
     for (std::size_t run = 1; run < runs && tail < g.c; ++run) {
-      std::copy_n(natural_bias + tail, 64 / runs, natural_bias + tail + run * (64 / runs));
-      std::copy_n(natural_multiplier + tail, 64 / runs, natural_multiplier + tail + run * (64 / runs));
+      std::copy_n(own_bias + tail, 64 / runs, own_bias + tail + run * (64 / runs));
+      std::copy_n(own_multiplier + tail, 64 / runs, own_multiplier + tail + run * (64 / runs));
     }
-    to_lane_order(natural_bias, padded, kernel.lanes, ordered_bias);
-    to_lane_order(natural_multiplier, padded, kernel.lanes, ordered_multiplier);
-    folded = ordered_bias;
-    multiplier = ordered_multiplier;
-  }
-
-  parallel_for_workers(g.n * bands, [&](std::size_t worker, std::size_t i) {
-    const std::size_t n = i / bands, first = i % bands * band;
+    to_lane_order(own_bias, padded, kernel.lanes, ordered_bias + worker * padded);
+    to_lane_order(own_multiplier, padded, kernel.lanes, ordered_multiplier + worker * padded);
+  };
+  parallel_for_workers(g.n * bands, start, [&](std::size_t worker, std::size_t i) {
+    const std::size_t n = i / bands, first = i % bands * g.out_h / bands, end = (i % bands + 1) * g.out_h / bands;
     const std::uint8_t** row = rows + worker * pointers;
     const std::uint8_t* picture = static_cast<const std::uint8_t*>(x.data) + n * g.h * g.w * g.c;
     for (std::size_t r = 0; r < band_rows; ++r) {
       const std::size_t ih = first * o.stride_h + r - o.padding.top;  // wraps above the picture
-      row[r] = ih < g.h ? picture + ih * g.w * g.c : padding;
+      row[r] = ih < g.h ? picture + ih * g.w * g.c : padding + worker * padding_bytes;
     }
     DepthwiseTask t;
     t.row = row;
-    t.padding = padding;
+    t.padding = padding + worker * padding_bytes;
     t.flip = x.flip();
     t.w = g.w, t.channels = g.c;
-    t.out_rows = std::min(band, g.out_h - first), t.out_w = g.out_w;
+    t.out_rows = end - first, t.out_w = g.out_w;
     t.kernel_h = g.kernel_h, t.kernel_w = g.kernel_w;
     t.stride_h = o.stride_h, t.stride_w = o.stride_w, t.dilation_h = o.dilation_h, t.dilation_w = o.dilation_w;
     t.pad_left = o.padding.left;
@@ -233,8 +233,8 @@ inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::
     t.weight = w.weight();
     t.quads = w.quads(kernel.lanes, kernel.pairs);
     t.scratch = scratch + worker * scratch_bytes;
-    t.bias = folded;
-    t.out = y.tile((n * g.out_h + first) * g.out_w, g.c, 0, multiplier);
+    t.bias = (kernel.lanes > 0 ? ordered_bias : natural_bias) + worker * padded;
+    t.out = y.tile((n * g.out_h + first) * g.out_w, g.c, 0, (kernel.lanes > 0 ? ordered_multiplier : natural_multiplier) + worker * padded);
     kernel.run(t);
   });
 }
