@@ -11,11 +11,13 @@
 #include <benchmark/benchmark.h>
 
 #include <array>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <thread>
 #include <trimtab/int8/add.hpp>
 #include <trimtab/int8/conv2d.hpp>
 #include <trimtab/int8/depthwise_conv2d.hpp>
@@ -155,21 +157,29 @@ struct OurLayer {
   }
 };
 
-/// Runs all sides in turn, `calls` times each a round, and reports.
+/// Runs all sides in turn, `calls` times each a round, and reports. On several threads each side first waits for `pause` and runs once
+/// untimed: the other libraries' threads go on spinning for a while after their last work, and would hold the cores that this one needs.
 template <class Ours, class OneDnn, class Xnnpack>
-void compare(benchmark::State& state, double macs, double limit, int thread_count, const Ours& ours,
+void compare(benchmark::State& state, double macs, double limit, int thread_count, std::chrono::milliseconds pause, const Ours& ours,
              [[maybe_unused]] const OneDnn& onednn, [[maybe_unused]] const Xnnpack& xnnpack) {
   ours();
   const int calls = std::max(1, static_cast<int>(1e-4 / timing::seconds(thread_count, 3, ours)));
   std::vector<double> vs_onednn, vs_xnnpack;
+  const auto seconds = [&](const auto& side) {
+    if (thread_count > 1 && pause.count() > 0) {
+      std::this_thread::sleep_for(pause);
+      side();
+    }
+    return timing::seconds(thread_count, calls, side);
+  };
   for (auto _ : state) {
-    const double t = timing::seconds(thread_count, calls, ours);
+    const double t = seconds(ours);
     state.SetIterationTime(t);
 #ifdef TRIMTAB_BENCH_ONEDNN
-    vs_onednn.push_back(timing::seconds(thread_count, calls, onednn) / t);
+    vs_onednn.push_back(seconds(onednn) / t);
 #endif
 #ifdef TRIMTAB_BENCH_XNNPACK
-    vs_xnnpack.push_back(timing::seconds(thread_count, calls, xnnpack) / t);
+    vs_xnnpack.push_back(seconds(xnnpack) / t);
 #endif
   }
   using benchmark::Counter;
@@ -198,7 +208,7 @@ void run_conv(benchmark::State& state, const Shape& shape, int8::Isa isa, int th
   peers::Xnnpack xnnpack(l, codes.data(), peer_y.data(), pool.get());
 #endif
   compare(
-      state, l.g.macs(), limit, thread_count, [&] { layer.run(x, y.data(), workspace); },
+      state, l.g.macs(), limit, thread_count, {}, [&] { layer.run(x, y.data(), workspace); },
       [&] {
 #ifdef TRIMTAB_BENCH_ONEDNN
         onednn.run();
@@ -276,7 +286,7 @@ void run_network(benchmark::State& state, int8::Isa isa, int thread_count, doubl
   const auto xnn_pool = peers::XnnpackOperator::global_average_pool(49, 1280, xnn[3], xnn[steps[last].x], pool.get());
 #endif
   compare(
-      state, macs, limit, thread_count, ours,
+      state, macs, limit, thread_count, std::chrono::milliseconds(50), ours,
       [&] {
 #ifdef TRIMTAB_BENCH_ONEDNN
         for (std::size_t i = 0; i <= last; ++i) {

@@ -76,6 +76,35 @@ TEST_CASE("parallel_sum: the same bits on any number of threads", "[core]") {
   }
 }
 
+TEST_CASE("parallel_for_workers: each piece once, after its worker has started, on any number of threads", "[core]") {
+  for (const int t : {1, 2, 3, 70}) {  // 70: more than there are shares
+    const ScopedThreads scope(t);
+    for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{1000}}) {
+      CAPTURE(t, count);
+      std::vector<int> started(static_cast<std::size_t>(t)), runs(count), late(count);
+      parallel_for_workers(
+          count, [&](std::size_t worker) { ++started[worker]; },
+          [&](std::size_t worker, std::size_t i) {
+            ++runs[i];
+            late[i] = started[worker] != 1;
+          });
+      CHECK(runs == std::vector<int>(count, 1));
+      CHECK(late == std::vector<int>(count, 0));
+      CHECK(*std::max_element(started.begin(), started.end()) == (count > 0 ? 1 : 0));
+    }
+  }
+}
+
+TEST_CASE("even_pieces: as many for each thread, none longer than allowed", "[core]") {
+  const ScopedThreads two(2);
+  CHECK(even_pieces(14, 4) == 4);  // 3 4 3 4 rows, not 4 4 4 2
+  CHECK(even_pieces(7, 4) == 2);
+  CHECK(even_pieces(7, 1) == 7);
+  CHECK(even_pieces(129, 128) == 2);
+  CHECK(even_pieces(1, 128) == 1);
+  CHECK(even_pieces(0, 128) == 1);
+}
+
 TEST_CASE("parallel_for: an exception in a body reaches the caller", "[core]") {
   const ScopedThreads two(2);
   CHECK_THROWS_AS(parallel_for(8, [](std::size_t i) { if (i == 5) throw value_error("five"); }), value_error);

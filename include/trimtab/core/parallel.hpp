@@ -49,7 +49,7 @@ class ScopedThreads {
 
 namespace detail {
 /// Pieces [next, end) of a loop, which one worker takes before any others. A cache line each.
-struct alignas(64) Share {
+struct alignas(64) PieceShare {
   std::atomic<std::size_t> next;
   std::size_t end;
 };
@@ -67,7 +67,7 @@ template <class Start, class Body>
 void parallel_for_workers(std::size_t count, const Start& start, const Body& body) {
 #ifdef _OPENMP
   if (count > 1 && threads() > 1 && !omp_in_parallel()) {
-    std::array<detail::Share, 64> share;
+    std::array<detail::PieceShare, 64> share;
     const std::size_t shares = std::min({count, static_cast<std::size_t>(threads()), share.size()});
     for (std::size_t s = 0; s < shares; ++s) {
       share[s].next = s * count / shares;
@@ -79,7 +79,7 @@ void parallel_for_workers(std::size_t count, const Start& start, const Body& bod
       const auto worker = static_cast<std::size_t>(omp_get_thread_num());
       bool started = false;
       for (std::size_t s = worker; s < worker + shares; ++s) {
-        detail::Share& from = share[s % shares];
+        detail::PieceShare& from = share[s % shares];
         for (std::size_t i = from.next++; i < from.end; i = from.next++) {
           try {
             if (!started) start(worker);
@@ -105,12 +105,11 @@ void parallel_for_workers(std::size_t count, const Body& body) {
   parallel_for_workers(count, [](std::size_t) {}, body);
 }
 
-/// The size of pieces, a multiple of `step` and about `size_wanted`, with which every thread has as many pieces of [0, size).
-inline std::size_t even_grain(std::size_t size, std::size_t size_wanted, std::size_t step = 1) {
-  const auto shares = static_cast<std::size_t>(threads());
-  const std::size_t in_share = std::max<std::size_t>(1, (size + size_wanted * shares / 2) / (size_wanted * shares));
-  const std::size_t grain = (size + shares * in_share - 1) / (shares * in_share);
-  return std::max<std::size_t>(1, (grain + step - 1) / step) * step;
+/// Into how many pieces of no more than `most` to cut [0, size): as many for each thread, unless size is less than that; 1 at least.
+inline std::size_t even_pieces(std::size_t size, std::size_t most) {
+  const auto workers = static_cast<std::size_t>(threads());
+  const std::size_t rounds = (size + most * workers - 1) / (most * workers);
+  return std::max<std::size_t>(1, std::min(size, rounds * workers));
 }
 
 /// Calls body(i) for i in [0, count), in any order, on several threads. The first exception thrown by a body is rethrown.

@@ -8,6 +8,7 @@
 #include <trimtab/core/tensor_view.hpp>
 #include <trimtab/int8/code_map.hpp>
 #include <trimtab/int8/kernel_table.hpp>
+#include <trimtab/int8/workspace.hpp>
 #include <trimtab/quant/fixed_point.hpp>
 
 namespace trimtab::int8 {
@@ -25,7 +26,8 @@ AddInput add_input(const T* codes, const Affine<float>& grid, float scale_y) {
 
 inline void run_add(const AddTask& task) {
   const KernelTable& table = kernels();
-  parallel_ranges(task.count, even_grain(task.count, map_grain, 64), [&](std::size_t begin, std::size_t end) { table.add(task.part(begin, end)); });
+  const std::size_t grain = round_up(task.count / even_pieces(task.count, map_grain) + 1, cache_line);
+  parallel_ranges(task.count, grain, [&](std::size_t begin, std::size_t end) { table.add(task.part(begin, end)); });
 }
 
 }  // namespace detail

@@ -25,26 +25,29 @@ class Conv2dRun {
     const std::size_t gathered_row = w.segments() * w.steps() * 4;
     if (pointwise && !x.is_signed && w.group_in() % 4 == 0) {
       source_ = Source::in_place;
-      piece_ = even_pixels(96);
+      piece_ = even_pixels(128);
       row_ = g.c;
     } else if (pointwise || w.groups() > 1 || o.dilation_w > 1) {
       source_ = Source::gathered;
-      piece_ = even_pixels(std::clamp<std::size_t>(L1_share / std::max<std::size_t>(gathered_row, 1), 12, 96));
+      piece_ = even_pixels(std::clamp<std::size_t>(L1_share / std::max<std::size_t>(gathered_row, 1), 16, 128));
       row_ = gathered_row;
       scratch_ = piece_ * gathered_row;
     } else {
       source_ = Source::band;
       band_row_ = ((g.out_w - 1) * o.stride_w + g.kernel_w) * g.c;
       const std::size_t window = (g.kernel_h - 1) * o.dilation_h + 1, rows = L1_share / std::max<std::size_t>(band_row_, 1);
-      piece_ = std::min(even_grain(g.out_h, std::clamp<std::size_t>(rows > window ? (rows - window) / o.stride_h + 1 : 1, 1, 16)), g.out_h);
+      const std::size_t fit = rows > window ? (rows - window) / o.stride_h + 1 : 1;
+      bands_ = even_pieces(g.out_h, std::min<std::size_t>(fit, 16));
+      piece_ = div_up(g.out_h, bands_);
       row_ = o.stride_w * g.c;
       scratch_ = ((piece_ - 1) * o.stride_h + window) * band_row_;
     }
-    pieces_ = source_ == Source::band ? g.n * div_up(g.out_h, piece_) : div_up(pixels_, piece_);
-    // Few pieces, which do not go round: the channels are split as well.
+    pieces_ = source_ == Source::band ? g.n * bands_ : div_up(pixels_, piece_);
+    // Few pieces for several threads: the channels are split as well, which costs nothing where no activations are copied.
     const auto workers = static_cast<std::size_t>(threads());
-    const bool even = pieces_ * w.groups() % workers == 0 || pieces_ * w.groups() >= 8 * workers;
-    block_columns_ = std::max<std::size_t>(even ? w.blocks() : div_up(w.blocks(), workers), 1);
+    const std::size_t enough = workers == 1 ? 1 : 8 * workers, rows = std::max<std::size_t>(pieces_ * w.groups(), 1);
+    const std::size_t columns = source_ == Source::in_place ? div_up(enough, rows) : rows % workers == 0 || rows >= enough ? 1 : workers;
+    block_columns_ = std::max<std::size_t>(div_up(w.blocks(), columns), 1);
     scratch_ = round_up(scratch_, cache_line);
     sums_ = w.has_zero_points() ? round_up(source_ == Source::band ? g.out_w : piece_, 16) : 0;
   }
@@ -74,8 +77,11 @@ class Conv2dRun {
   enum class Source { in_place, band, gathered };
   static constexpr std::size_t L1_share = 24576;  // bytes of activations that leave room for weights in an L1 of 32 KiB and more
 
-  /// About `wanted` output pixels, so that all threads have as many; a multiple of the kernels' 4 rows.
-  std::size_t even_pixels(std::size_t wanted) const { return std::max<std::size_t>(even_grain(pixels_, wanted, 4), 16); }
+  /// Output pixels of a piece, `most` or less, as many for each thread; a multiple of 4, which kernels take at once, and 16 at least, so
+  /// that weights are not read for too few.
+  std::size_t even_pixels(std::size_t most) const {
+    return std::max<std::size_t>(round_up(div_up(pixels_, even_pieces(pixels_, most)), 4), 16);
+  }
 
   /// Where segments begin, and bias, multipliers and zero points per packed channel, each worker's own. What does not depend on the activations goes into the bias:
   ///   sum (x - zx)(w - zw) = sum x w - zw sum x - zx sum (w - zw).
@@ -108,8 +114,8 @@ class Conv2dRun {
       run_rows(a, first, rows, group, column, columns, worker);
       return;
     }
-    const std::size_t bands = div_up(g_.out_h, piece_), n = piece / bands, first = piece % bands * piece_;
-    const std::size_t rows = std::min(piece_, g_.out_h - first);
+    const std::size_t n = piece / bands_, band = piece % bands_, first = band * g_.out_h / bands_;
+    const std::size_t rows = (band + 1) * g_.out_h / bands_ - first;
     copy_band(n, first, rows, scratch);
     // Four blocks at a time over all rows, so that their weights stay in the cache.
     for (std::size_t c = 0; c < columns; c += 4)
@@ -215,7 +221,8 @@ class Conv2dRun {
   LayerOutput y_;
   std::size_t width_, pixels_;  // packed channels per group; output pixels
   Source source_ = Source::gathered;
-  std::size_t piece_ = 1, pieces_ = 1;  // output pixels of a piece, or output rows where the source is a band; number of pieces
+  std::size_t piece_ = 1, pieces_ = 1;  // output pixels of a piece, or output rows at most where the source is a band; number of pieces
+  std::size_t bands_ = 1;               // of a picture
   std::size_t block_columns_ = 1;       // blocks of channels per piece
   std::size_t row_ = 0, band_row_ = 0;  // bytes between activations of neighbouring output pixels; between input rows of a band
   // Of each worker: bytes of copied activations, row sums, packed channels, places for segments; and where they are.

@@ -171,7 +171,7 @@ void to_lane_order(const T* natural, std::size_t count, std::size_t lanes, T* or
         std::memcpy(ordered + block + 4 * (lanes * v + l), natural + block + 16 * l + 4 * v, 4 * sizeof(T));
 }
 
-/// The driver of depthwise convolutions: one piece is a band of output rows, as many for each thread where bands are few.
+/// The driver of depthwise convolutions: one piece is a band of output rows.
 inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::span<const std::int32_t> bias,
                                  const WindowGeometry& g, const LayerOutput& y, Workspace& workspace) {
   if (element_count(g.output()) == 0) return;
@@ -180,7 +180,7 @@ inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::
   const WindowOptions& o = g.options;
   constexpr std::size_t band = depthwise_band;
   const std::size_t padded = round_up(g.c, 64), workers = static_cast<std::size_t>(threads());
-  const std::size_t bands = std::min(round_up(div_up(g.out_h, band), workers), g.out_h);
+  const std::size_t bands = even_pieces(g.out_h, band);
   const std::size_t band_rows = (band - 1) * o.stride_h + (g.kernel_h - 1) * o.dilation_h + 1;
   const std::size_t pointers = round_up(band_rows, 8);
   const std::size_t scratch_bytes =
