@@ -123,7 +123,7 @@ void register_all() {
   for (const Form form : {Form::forward, Form::grad_x, Form::grad_weight})
     for (const Layer& l : layers)
       for (const Isa isa : available_isas()) {
-        if (isa == Isa::avxvnni) continue;  // the float kernels are those of avx2
+        if (isa == Isa::avxvnni || isa == Isa::amx) continue;  // the float kernels are those of avx2 and avx512vnni
         for (const int threads : {1, 2}) {
           const std::string what = std::string("matmul_") + names[int(form)] + "/" + std::to_string(l.pixels) + "x" +
                                    std::to_string(l.in) + "x" + std::to_string(l.out) + "/" + name(isa) + "/" +

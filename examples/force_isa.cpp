@@ -26,7 +26,7 @@ int main() {
   std::vector<std::int32_t> first, y(28 * 28 * 96);
   bool equal = true;
   int ran = 0;
-  for (const char* wanted : {"portable", "avx2", "avxvnni", "avx512vnni", "abacus"}) {
+  for (const char* wanted : {"portable", "avx2", "avxvnni", "avx512vnni", "amx", "abacus"}) {
     try {
       const ScopedIsa scope(isa_from_name(wanted));
       using Clock = std::chrono::steady_clock;

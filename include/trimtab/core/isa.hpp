@@ -14,6 +14,10 @@
 #if (defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))) && !defined(TRIMTAB_PORTABLE_ONLY)
 #define TRIMTAB_X86_KERNELS 1
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #else
 #define TRIMTAB_X86_KERNELS 0
 #endif
@@ -30,7 +34,7 @@
 namespace trimtab {
 
 /// From the slowest to the fastest.
-enum class Isa { portable, avx2, avxvnni, avx512vnni };
+enum class Isa { portable, avx2, avxvnni, avx512vnni, amx };
 
 /// The name as TRIMTAB_ISA spells it.
 inline const char* name(Isa isa) {
@@ -43,11 +47,24 @@ inline const char* name(Isa isa) {
       return "avxvnni";
     case Isa::avx512vnni:
       return "avx512vnni";
+    case Isa::amx:
+      return "amx";
   }
   return "unknown";
 }
 
 namespace detail {
+
+/// Linux gives a process the 8 KiB of AMX's tiles on request only; it grants them to all threads. Where it does not, as in some
+/// sandboxes, or where a signal stack is too small to save them on, AMX cannot run.
+inline bool may_use_tiles() {
+#if TRIMTAB_X86_KERNELS && defined(__linux__)
+  constexpr long request_permission = 0x1023, tile_data = 18;
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
 
 /// Whether CPU and operating system let the kernels of `isa` run.
 inline bool can_run(Isa isa) {
@@ -63,6 +80,7 @@ inline bool can_run(Isa isa) {
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
   const bool avx2 = os_ymm && fma && bit(b, 5);
   const bool avx512 = os_zmm && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31) && bit(c, 11);  // F DQ BW VL VNNI
+  const bool amx = (low & 0x60000U) == 0x60000U && bit(d, 24) && bit(d, 25);  // tile configuration and data, TILE INT8
   const unsigned subleaves = a;
   bool avxvnni = false;
   if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0) avxvnni = avx2 && bit(a, 4);
@@ -73,6 +91,8 @@ inline bool can_run(Isa isa) {
       return avxvnni;
     case Isa::avx512vnni:
       return avx2 && avx512;
+    case Isa::amx:
+      return avx2 && avx512 && amx && detail::may_use_tiles();
     default:
       return false;
   }
@@ -87,7 +107,7 @@ inline bool can_run(Isa isa) {
 inline const std::vector<Isa>& available_isas() {
   static const std::vector<Isa> isas = [] {
     std::vector<Isa> found;
-    for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avxvnni, Isa::avx512vnni})
+    for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avxvnni, Isa::avx512vnni, Isa::amx})
       if (detail::can_run(isa)) found.push_back(isa);
     return found;
   }();
@@ -96,9 +116,9 @@ inline const std::vector<Isa>& available_isas() {
 
 /// The instruction set of that name. Throws value_error for a name that is none.
 inline Isa isa_from_name(std::string_view text) {
-  for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avxvnni, Isa::avx512vnni})
+  for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avxvnni, Isa::avx512vnni, Isa::amx})
     if (text == name(isa)) return isa;
-  throw value_error(detail::message("trimtab: unknown ISA '", text, "'; known are portable, avx2, avxvnni, avx512vnni"));
+  throw value_error(detail::message("trimtab: unknown ISA '", text, "'; known are portable, avx2, avxvnni, avx512vnni, amx"));
 }
 
 namespace detail {

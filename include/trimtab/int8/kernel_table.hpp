@@ -6,6 +6,7 @@
 #include <trimtab/int8/isa.hpp>
 #include <trimtab/int8/kernels/tasks.hpp>
 #if TRIMTAB_KERNELS_HERE
+#include <trimtab/int8/kernels/amx.hpp>
 #include <trimtab/int8/kernels/avx2.hpp>
 #include <trimtab/int8/kernels/avx512vnni.hpp>
 #include <trimtab/int8/kernels/avxvnni.hpp>
@@ -49,6 +50,8 @@ TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa) {
   static constexpr KernelTable avx512vnni_table{
       Isa::avx512vnni, avx512vnni::gemm_u8s8, {avx512vnni::depthwise_u8s8, 4, false}, avx2_depthwise,
       avx2::add,       avx2::copy_flipped};
+  static constexpr KernelTable amx_table{Isa::amx,       amx::gemm_u8s8, {avx512vnni::depthwise_u8s8, 4, false},
+                                         avx2_depthwise, avx2::add,      avx2::copy_flipped};
   switch (isa) {
     case Isa::avx2:
       return avx2_table;
@@ -56,6 +59,8 @@ TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa) {
       return avxvnni_table;
     case Isa::avx512vnni:
       return avx512vnni_table;
+    case Isa::amx:
+      return amx_table;
     default:
       break;
   }

@@ -126,14 +126,9 @@ TRIMTAB_INLINE_AVX512VNNI inline void store_words(const Output& out, std::size_t
   });
 }
 
-/// M rows by N blocks of 16 channels: M * N accumulators, N weight vectors and one broadcast of 4 activations in registers; 64 N
-/// bytes of weights and 4 M of activations per step. Rows are addressed in threes off one pointer, so that few registers serve 12
-/// rows.
+/// Bias less zero point times row sum, in all accumulators of a tile.
 template <std::size_t M, std::size_t N>
-TRIMTAB_TARGET_AVX512VNNI __attribute__((noinline)) void gemm_tile(const GemmTask& t, const CodeStage& stage, std::size_t r,
-                                                                   std::size_t c) {
-  const std::size_t block_bytes = t.segments * t.steps * 64;
-  __m512i acc[M][N];
+TRIMTAB_INLINE_AVX512VNNI inline void start_tile(const GemmTask& t, std::size_t r, std::size_t c, __m512i (*acc)[N]) {
   avx512vnni::unroll<N>([&](auto n) TRIMTAB_INLINE_AVX512VNNI {
     const __m512i bias = _mm512_loadu_si512(t.bias + c + 16 * n);
     avx512vnni::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX512VNNI { acc[m][n] = bias; });
@@ -146,6 +141,30 @@ TRIMTAB_TARGET_AVX512VNNI __attribute__((noinline)) void gemm_tile(const GemmTas
       });
     });
   }
+}
+
+/// Stores the accumulators of a tile as the task asks.
+template <std::size_t M, std::size_t N>
+TRIMTAB_INLINE_AVX512VNNI inline void finish_tile(const GemmTask& t, const CodeStage& stage, std::size_t r, std::size_t c,
+                                                  const __m512i (*acc)[N]) {
+  const std::size_t width = t.cols - c < 16 * N ? t.cols - c : 16 * N;
+  if (t.out.kind != OutputKind::codes)
+    avx512vnni::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX512VNNI { store_words<N>(t.out, r + m, c, width, acc[m]); });
+  else if (t.out.plain)
+    store_all_codes<M, N, true>(t.out, stage, r, c, width, acc);
+  else
+    store_all_codes<M, N, false>(t.out, stage, r, c, width, acc);
+}
+
+/// M rows by N blocks of 16 channels: M * N accumulators, N weight vectors and one broadcast of 4 activations in registers; 64 N
+/// bytes of weights and 4 M of activations per step. Rows are addressed in threes off one pointer, so that few registers serve 12
+/// rows.
+template <std::size_t M, std::size_t N>
+TRIMTAB_TARGET_AVX512VNNI __attribute__((noinline)) void gemm_tile(const GemmTask& t, const CodeStage& stage, std::size_t r,
+                                                                   std::size_t c) {
+  const std::size_t block_bytes = t.segments * t.steps * 64;
+  __m512i acc[M][N];
+  avx512vnni::start_tile<M, N>(t, r, c, acc);
   const std::int8_t* b = t.b + c / 16 * block_bytes;
   const std::ptrdiff_t row = t.a_row;
   for (std::size_t s = 0; s < t.segments; ++s) {
@@ -169,13 +188,7 @@ TRIMTAB_TARGET_AVX512VNNI __attribute__((noinline)) void gemm_tile(const GemmTas
       });
     }
   }
-  const std::size_t width = t.cols - c < 16 * N ? t.cols - c : 16 * N;
-  if (t.out.kind != OutputKind::codes)
-    avx512vnni::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX512VNNI { store_words<N>(t.out, r + m, c, width, acc[m]); });
-  else if (t.out.plain)
-    store_all_codes<M, N, true>(t.out, stage, r, c, width, acc);
-  else
-    store_all_codes<M, N, false>(t.out, stage, r, c, width, acc);
+  avx512vnni::finish_tile<M, N>(t, stage, r, c, acc);
 }
 
 /// All rows of N blocks, in tiles of M rows while they last, then of fewer.

@@ -36,6 +36,7 @@ TRIMTAB_KERNELS_INLINE const KernelTable* table(Isa isa) {
     case Isa::avxvnni:
       return &avx2_table;
     case Isa::avx512vnni:
+    case Isa::amx:
       return &avx512_table;
     default:
       break;
