@@ -39,13 +39,12 @@ inline Recipe paper_recipe(WeightMode weights) {
   return r;
 }
 
-/// No training: equalization and thresholds of least squared error where one threshold has to fit all filters, ranges of least squared
-/// error, bias correction. Up to three
+/// No training: equalization where one threshold has to fit all filters, ranges of least squared error, bias correction. Up to three
 /// float runs over the calibration pictures. rescale_dws before equalize is no help: it leaves channels at the bound, where they
 /// are locked.
 inline Recipe fast_recipe(WeightMode weights) {
   Recipe r;
-  r.equalize = r.mse_weights = weights == WeightMode::scalar;
+  r.equalize = weights == WeightMode::scalar;
   r.mse_ranges = r.correct_bias = true;
   r.fine_tune.trained = {false, false, false};
   return r;
