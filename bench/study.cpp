@@ -1,10 +1,10 @@
-// How choices measure on a float network: each for several draws of pictures, quantized from some of them and judged by others that it has
-// not seen. Prints Markdown tables, median and extremes over the seeds. docs/recipes.md says what follows from them.
+// How choices measure on a float network: each for several draws of pictures, quantized from some of them and judged by others
+// that it has not seen. Prints Markdown tables, median and extremes over the seeds. docs/recipes.md says what follows from them.
 //
 //   study --model NETWORK.onnx --images DIR SUBJECT...
 //
-// SUBJECT: schedule (threshold training: rate, restarts, bounds, loss, batch), transforms (what is done without training, alone and
-// together), rounding (learned rounding: damping, pictures), bits (coarser grids, scales that are powers of two).
+// SUBJECT: schedule (threshold training: rate, restarts, bounds, loss, batch), transforms (what is done without training, alone
+// and together), rounding (learned rounding: damping, pictures), bits (coarser grids, scales that are powers of two).
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -89,8 +89,9 @@ class Study {
       }
       for (auto* list : {&agreement, &rmse, &seconds}) std::sort(list->begin(), list->end());
       const auto middle = [](const std::vector<double>& v) { return (v[(v.size() - 1) / 2] + v[v.size() / 2]) / 2; };
-      std::printf("| %s | %.2f (%.2f .. %.2f) | %.4f (%.4f .. %.4f) | %s | %.0f |\n", choice.name.c_str(), middle(agreement), agreement.front(),
-                  agreement.back(), middle(rmse), rmse.front(), rmse.back(), undone ? std::to_string(undone).c_str() : "", middle(seconds));
+      std::printf("| %s | %.2f (%.2f .. %.2f) | %.4f (%.4f .. %.4f) | %s | %.0f |\n", choice.name.c_str(), middle(agreement),
+                  agreement.front(), agreement.back(), middle(rmse), rmse.front(), rmse.back(),
+                  undone ? std::to_string(undone).c_str() : "", middle(seconds));
       std::fflush(stdout);
     }
   }
@@ -141,11 +142,13 @@ std::vector<Choice> schedule_choices(const QuantizationOptions& q) {
   Choice base{"", nothing(), q};
   base.recipe.fine_tune.trained = {true, true, false};
   base.recipe.fine_tune.epochs = 3;
-  std::vector<Choice> all{with("untrained", base, [](Choice& c) { c.recipe = nothing(); }), with("defaults: rate 1e-3", base, [](Choice&) {})};
+  std::vector<Choice> all{with("untrained", base, [](Choice& c) { c.recipe = nothing(); }),
+                          with("defaults: rate 1e-3", base, [](Choice&) {})};
   for (const double rate : {3e-4, 3e-3, 1e-2})
     all.push_back(with(detail::message("rate ", rate), base, [rate](Choice& c) { c.recipe.fine_tune.learning_rate = rate; }));
   all.push_back(with("3 periods", base, [](Choice& c) { c.recipe.fine_tune.restarts = 3; }));
-  all.push_back(with("3 periods, rate 3e-3", base, [](Choice& c) { c.recipe.fine_tune.restarts = 3, c.recipe.fine_tune.learning_rate = 3e-3; }));
+  all.push_back(with("3 periods, rate 3e-3", base,
+                     [](Choice& c) { c.recipe.fine_tune.restarts = 3, c.recipe.fine_tune.learning_rate = 3e-3; }));
   all.push_back(with("alpha in [0.8, 1]", base, [](Choice& c) { c.quantization.alpha = {0.8F, 1.0F}; }));
   all.push_back(with("alpha in [0.5, 1.2]", base, [](Choice& c) { c.quantization.alpha = {0.5F, 1.2F}; }));
   all.push_back(with("smoothed L1", base, [](Choice& c) { c.recipe.fine_tune.loss = DistillationLoss::smooth_l1; }));
@@ -153,7 +156,8 @@ std::vector<Choice> schedule_choices(const QuantizationOptions& q) {
     all.push_back(with(detail::message("batch ", batch), base, [batch](Choice& c) { c.recipe.fine_tune.batch = batch; }));
   all.push_back(with("6 epochs", base, [](Choice& c) { c.recipe.fine_tune.epochs = 6; }));
   all.push_back(with("after bias correction", base, [](Choice& c) { c.recipe.correct_bias = true; }));
-  all.push_back(with("after bias correction, rate 3e-4", base, [](Choice& c) { c.recipe.correct_bias = true, c.recipe.fine_tune.learning_rate = 3e-4; }));
+  all.push_back(with("after bias correction, rate 3e-4", base,
+                     [](Choice& c) { c.recipe.correct_bias = true, c.recipe.fine_tune.learning_rate = 3e-4; }));
   return all;
 }
 
@@ -205,7 +209,8 @@ std::vector<Choice> bits_choices(const QuantizationOptions& q) {
     if (q.scheme == Scheme::symmetric)
       all.push_back(with(name + ", powers of two", base, [](Choice& c) { c.quantization.power_of_two = true; }));
     for (const int bits : {6, 5, 4}) {
-      all.push_back(with(detail::message(name, ", weights of ", bits, " bits"), base, [&](Choice& c) { c.quantization.weight_bits = bits; }));
+      all.push_back(with(detail::message(name, ", weights of ", bits, " bits"), base,
+                         [&](Choice& c) { c.quantization.weight_bits = bits; }));
       all.push_back(with(detail::message(name, ", mse_weights, weights of ", bits, " bits"), base, [&](Choice& c) {
         c.quantization.weight_bits = bits;
         c.recipe.mse_weights = true;
@@ -224,20 +229,26 @@ int main(int argc, char** argv) {
   app.add_option("--model", study.model, "Float network, ONNX, with its preprocessing in its metadata")->required();
   app.add_option("--images", study.images, "Folder of pictures, to quantize with and to judge by")->required();
   app.add_option("--seeds", study.seeds, "Draws of pictures")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--train", study.train, "Pictures to quantize with in a draw")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--train", study.train, "Pictures to quantize with in a draw")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   app.add_option("--judge", study.judge, "Pictures to judge by in a draw")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--weights", study.quantization.weights, "scalar or vector")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, WeightMode>{{"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}}));
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, WeightMode>{{"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}}));
   app.add_option("--scheme", study.quantization.scheme, "symmetric or asymmetric")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Scheme>{{"symmetric", Scheme::symmetric}, {"asymmetric", Scheme::asymmetric}}));
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Scheme>{{"symmetric", Scheme::symmetric}, {"asymmetric", Scheme::asymmetric}}));
   app.add_option("SUBJECT", subjects, "schedule, transforms, rounding, bits")
       ->required()
       ->check(CLI::IsMember({"schedule", "transforms", "rounding", "bits"}));
   CLI11_PARSE(app, argc, argv);
   try {
     study.load();
-    const std::map<std::string, std::vector<Choice> (*)(const QuantizationOptions&)> choices{
-        {"schedule", schedule_choices}, {"transforms", transform_choices}, {"rounding", rounding_choices}, {"bits", bits_choices}};
+    const std::map<std::string, std::vector<Choice> (*)(const QuantizationOptions&)> choices{{"schedule", schedule_choices},
+                                                                                             {"transforms", transform_choices},
+                                                                                             {"rounding", rounding_choices},
+                                                                                             {"bits", bits_choices}};
     for (const std::string& subject : subjects) study.table(subject.c_str(), choices.at(subject)(study.quantization));
   } catch (const std::exception& e) {
     std::fprintf(stderr, "study: %s\n", e.what());

@@ -80,8 +80,10 @@ void describe(CLI::App& app, Arguments& a) {
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Scheme>{{"symmetric", Scheme::symmetric}, {"asymmetric", Scheme::asymmetric}}));
   app.add_option("--bits", a.quantization.activation_bits, "Bits of weights and activations, 2 to 8")->capture_default_str();
-  app.add_option("--weight-bits", a.quantization.weight_bits, "Bits of weights, where they are to be others than those of activations");
-  app.add_flag("--power-of-two", a.quantization.power_of_two, "Scales are powers of two (symmetric thresholds, not to be trained)");
+  app.add_option("--weight-bits", a.quantization.weight_bits,
+                 "Bits of weights, where they are to be others than those of activations");
+  app.add_flag("--power-of-two", a.quantization.power_of_two,
+               "Scales are powers of two (symmetric thresholds, not to be trained)");
   app.add_option("--requantize", a.quantization.requantizer,
                  "Accumulators to codes: float multiplies float32 numbers, fixed-point is TFLite's integers")
       ->transform(CLI::CheckedTransformer(

@@ -61,15 +61,17 @@ inline Trained train_at(const FineTuneOptions& options, QuantizedNetwork& q, con
   return result;
 }
 
-/// Trains at --learning-rate; without it at the default rate, and where that has raised the loss, once more at ten times the rate: networks
-/// that their thresholds have broken lie on a rough slope. A run with a state file is one run, and has no second.
-inline Trained train(QuantizedNetwork& q, const Array& targets, const PictureFiles& pictures, const Arguments& a, const World& world) {
+/// Trains at --learning-rate; without it at the default rate, and where that has raised the loss, once more at ten times the
+/// rate: networks that their thresholds have broken lie on a rough slope. A run with a state file is one run, and has no second.
+inline Trained train(QuantizedNetwork& q, const Array& targets, const PictureFiles& pictures, const Arguments& a,
+                     const World& world) {
   FineTuneOptions options = a.fine_tune;
   if (a.learning_rate) options.learning_rate = *a.learning_rate;
   const Trained first = train_at(options, q, targets, pictures, a, world);
   if (first.report.kept || a.learning_rate || !a.state.empty()) return first;
   options.learning_rate *= 10;
-  if (!a.quiet) std::fprintf(stderr, "note: training raised the loss and was undone; once more at a rate of %g\n", options.learning_rate);
+  if (!a.quiet)
+    std::fprintf(stderr, "note: training raised the loss and was undone; once more at a rate of %g\n", options.learning_rate);
   Trained second = train_at(options, q, targets, pictures, a, world);
   second.report.seconds += first.report.seconds;
   return second;

@@ -4,14 +4,13 @@
 
 #include <cstdint>
 #include <optional>
-#include <type_traits>
-#include <vector>
-
 #include <trimtab/int8/conv2d.hpp>
 #include <trimtab/int8/depthwise_conv2d.hpp>
 #include <trimtab/net/lower.hpp>
 #include <trimtab/net/quantized_network.hpp>
 #include <trimtab/ops/quantize.hpp>
+#include <type_traits>
+#include <vector>
 
 namespace trimtab {
 

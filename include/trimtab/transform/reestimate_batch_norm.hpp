@@ -1,8 +1,9 @@
 #pragma once
 /// \file
-/// Batch-norm re-estimation: the mean and variance that normalize a channel are those it takes in the quantized network, not those of the
-/// float one (Finkelstein et al., "Fighting Quantization Bias With Bias", 2019, mends the mean; Sun et al., "Hybrid 8-bit Floating Point
-/// (HFP8)", NeurIPS 2019, both). With the batch norm folded away, what is left of it are the channel's weights and bias.
+/// Batch-norm re-estimation: the mean and variance that normalize a channel are those it takes in the quantized network, not
+/// those of the float one (Finkelstein et al., "Fighting Quantization Bias With Bias", 2019, mends the mean; Sun et al., "Hybrid
+/// 8-bit Floating Point (HFP8)", NeurIPS 2019, both). With the batch norm folded away, what is left of it are the channel's
+/// weights and bias.
 
 #include <algorithm>
 #include <cmath>
@@ -21,8 +22,8 @@ struct ChannelMoments {
 
 /// For each output channel, with g = sqrt(wanted.variance / got.variance), within [1/2, 2], and 1 where got has none:
 ///   weight *= g,  bias = g (bias - got.mean) + wanted.mean.
-/// weight: dense, outputs along `axis`; bias: one number a channel. Throws shape_error when lengths differ, value_error for moments that are
-/// not finite; nothing is changed then.
+/// weight: dense, outputs along `axis`; bias: one number a channel. Throws shape_error when lengths differ, value_error for
+/// moments that are not finite; nothing is changed then.
 template <Tensor W, Tensor B>
 void reestimate_batch_norm(W& weight, std::size_t axis, B& bias, const ChannelMoments& got, const ChannelMoments& wanted) {
   auto b = detail::dense_view(bias, 1, "reestimate_batch_norm: bias");

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// Where thresholds start, other than at the largest value seen: at the fraction of it with the least squared error, or where the scale
-/// is a power of two.
+/// Where thresholds start, other than at the largest value seen: at the fraction of it with the least squared error, or where the
+/// scale is a power of two.
 
 #include <cmath>
 #include <cstddef>
@@ -16,9 +16,10 @@
 
 namespace trimtab {
 
-/// The least threshold of at least `threshold` whose scale, threshold / top code, is a power of two: products of scales are shifts then
-/// (Jain et al., "Trained Quantization Thresholds", MLSys 2020, with the top code in place of a power of two). 127 or 255 as top code: 1.2
-/// gives 127 / 64, or 255 / 128. Throws quantization_range_error unless the threshold is positive and finite.
+/// The least threshold of at least `threshold` whose scale, threshold / top code, is a power of two: products of scales are
+/// shifts then (Jain et al., "Trained Quantization Thresholds", MLSys 2020, with the top code in place of a power of two). 127 or
+/// 255 as top code: 1.2 gives 127 / 64, or 255 / 128. Throws quantization_range_error unless the threshold is positive and
+/// finite.
 template <std::floating_point Real>
 Real power_of_two_threshold(Real threshold, std::int32_t top_code) {
   if (!(threshold > 0) || !std::isfinite(threshold))
@@ -32,8 +33,8 @@ Real power_of_two_threshold(Real threshold, std::int32_t top_code) {
 
 namespace detail {
 
-/// Of `candidates` values of `share`, evenly spread over what bounds(c) allows, both ends included, finds each channel's with the least sum
-/// of (w - fake_quantize(w))^2, the larger of equals. set(c, share) gives the quantizer's channel c one of them.
+/// Of `candidates` values of `share`, evenly spread over what bounds(c) allows, both ends included, finds each channel's with the
+/// least sum of (w - fake_quantize(w))^2, the larger of equals. set(c, share) gives the quantizer's channel c one of them.
 template <Tensor W, Quantizer Q, class BoundsOf, class Set>
 void search_shares(const W& weight, Q& quantizer, std::size_t candidates, const BoundsOf& bounds, const Set& set) {
   using Real = typename Q::value_type;
@@ -79,7 +80,8 @@ void search_threshold(const W& weight, AdjustableThreshold<Real>& quantizer, std
       [&](std::size_t c, Real share) { quantizer.factors()[c] = share; });
 }
 
-/// The same for ranges: a candidate is a share of the range as calibrated, both of whose ends move towards 0, from the bounds of the width.
+/// The same for ranges: a candidate is a share of the range as calibrated, both of whose ends move towards 0, from the bounds of
+/// the width.
 template <Tensor W, std::floating_point Real>
 void search_threshold(const W& weight, AdjustableRange<Real>& quantizer, std::size_t candidates = 51) {
   const std::size_t channels = quantizer.channels();
