@@ -18,6 +18,7 @@
 #include <trimtab/net/evaluate.hpp>
 #include <trimtab/net/passes.hpp>
 #include <trimtab/net/recipe.hpp>
+#include <trimtab/net/reestimate_batch_norm_pass.hpp>
 #include <vector>
 
 namespace {
@@ -35,7 +36,7 @@ struct Choice {
 
 struct Measured {
   Fidelity fidelity;
-  double seconds = 0, loss = 0;
+  double seconds = 0;
   bool kept = true;
 };
 
@@ -55,7 +56,9 @@ class Study {
     OnnxModel file = read_onnx(model);
     teacher_ = fuse_clips(fold_batch_norm(file.network));
     const Extents input = teacher_[teacher_.input()].extent;
-    const Preprocess preprocess = parse_preprocessing(file.metadata.at("preprocessing"));
+    const auto told = file.metadata.find("preprocessing");
+    if (told == file.metadata.end()) throw value_error(model + " says nothing of its preprocessing");
+    const Preprocess preprocess = parse_preprocessing(told->second);
     const std::vector<std::filesystem::path> files = list_images(images);
     if (files.size() < train + judge)
       throw value_error(detail::message(images, " has ", files.size(), " pictures, expected ", train + judge));
@@ -163,7 +166,7 @@ std::vector<Choice> schedule_choices(const QuantizationOptions& q) {
 
 std::vector<Choice> transform_choices(const QuantizationOptions& q) {
   const Choice base{"none", nothing(), q};
-  const Choice fast{"fast", fast_recipe(q.weights), q};
+  const Choice fast{"fast", fast_recipe(q.weights), q}, best{"best", best_recipe(q.weights), q};
   const auto reestimate = [q](bool variances) {
     return [q, variances](Choice& c) {
       c.after = [q, variances](Applied& a, const PictureFiles& pictures, std::size_t count) {
@@ -185,8 +188,8 @@ std::vector<Choice> transform_choices(const QuantizationOptions& q) {
           with("fast, mse_weights", fast, [](Choice& c) { c.recipe.mse_weights = true; }),
           with("fast, reestimate_batch_norm, means", fast, reestimate(false)),
           with("fast, reestimate_batch_norm", fast, reestimate(true)),
-          with("best", fast, [](Choice& c) { c.recipe.learn_rounding = true; }),
-          with("best, mse_weights", fast, [](Choice& c) { c.recipe.learn_rounding = c.recipe.mse_weights = true; })};
+          best,
+          with("best, mse_weights", best, [](Choice& c) { c.recipe.mse_weights = true; })};
 }
 
 std::vector<Choice> rounding_choices(const QuantizationOptions& q) {

@@ -23,6 +23,7 @@
 #include <trimtab/net/passes.hpp>
 #include <trimtab/net/quantized_network.hpp>
 #include <trimtab/net/recipe.hpp>
+#include <trimtab/net/reestimate_batch_norm_pass.hpp>
 #include <trimtab/net/rescale_pass.hpp>
 #include <trimtab/net/verify.hpp>
 #include <trimtab/quant/observer.hpp>

@@ -2,6 +2,7 @@
 #include <drawn_pictures.hpp>
 #include <trimtab/net/correct_bias_pass.hpp>
 #include <trimtab/net/float_executor.hpp>
+#include <trimtab/net/reestimate_batch_norm_pass.hpp>
 
 using namespace trimtab;
 

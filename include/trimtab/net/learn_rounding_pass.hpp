@@ -173,9 +173,7 @@ std::vector<RoundedLayer> learn_rounding(QuantizedNetwork& q, const Network& tea
       std::copy_n(y.data() + begin * y_size, n * y_size, some_y.data());
       detail::add_moments(layer, some_x, some_y, moments);
     }
-    layer = effective_layer(layer, q.pointwise[id]);
-    std::fill(q.pointwise[id].weight.begin(), q.pointwise[id].weight.end(), 1.0F);
-    std::fill(q.pointwise[id].bias.begin(), q.pointwise[id].bias.end(), 1.0F);
+    fold_pointwise(layer, q.pointwise[id]);
     std::vector<float> rows = detail::filter_rows(layer);
     const AnyQuantizer& quantizer = *q.weight[id];
     const RoundingReport report = learn_rounding(

@@ -3,6 +3,7 @@
 /// From a float layer and its quantizers to the integers of the int8 layer: the one place where codes, biases and multipliers are made, for
 /// training and for deployment.
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -60,6 +61,13 @@ L effective_layer(const L& layer, const PointwiseFactors& factors) {
   for (std::size_t i = 0; i < factors.weight.size(); ++i) result.weight.data()[i] *= PointwiseFactors::bounds.clip(factors.weight[i]);
   for (std::size_t i = 0; i < factors.bias.size(); ++i) result.bias.data()[i] *= PointwiseFactors::bounds.clip(factors.bias[i]);
   return result;
+}
+
+/// Makes a layer's point-wise factors part of it, and 1 themselves.
+template <detail::WeightedLayer L>
+void fold_pointwise(L& layer, PointwiseFactors& factors) {
+  layer = effective_layer(layer, factors);
+  for (auto* list : {&factors.weight, &factors.bias}) std::fill(list->begin(), list->end(), 1.0F);
 }
 
 /// codes = quantize(weight), bias = quantize_bias(bias, scale_x, scale_w) (eq. 20), multiplier = scale_x * scale_w / scale_y in float32.
