@@ -4,7 +4,8 @@
 // Each round runs the layer, then oneDNN's and XNNPACK's version of it where they were found, a few times each, so that all see
 // the same machine. The time shown is ours (timing.hpp). Counters: MAC/s; "limit": its share of what the cores can do with operands in
 // registers, measured at start; "vs_onednn", "vs_xnnpack": median over the rounds of their time by ours, above 1 is faster than
-// they are. The network's time is that of 52 convolutions, the classifier, 10 additions and the pooling, from the picture's codes to
+// they are. An ONNX file, named after the options, gives layers of its shapes their weights, which the speed on AVX2 depends on
+// (docs/kernels.md); all others are drawn. The network's time is that of 52 convolutions, the classifier, 10 additions and the pooling, from the picture's codes to
 // the logits' codes, each reading what the one before has written; peers run layer by layer, too, and add a residual branch in the
 // convolution before (oneDNN) or by an operator of its own (XNNPACK). oneDNN's ISA is chosen by DNNL_MAX_CPU_ISA (AVX2, AVX2_VNNI, AVX512_CORE_VNNI); XNNPACK takes the best there is.
 
@@ -26,6 +27,9 @@
 #include "int8_limits.hpp"
 #include "int8_peers.hpp"
 #include "timing.hpp"
+#ifdef TRIMTAB_BENCH_ONNX
+#include "real_weights.hpp"
+#endif
 
 namespace {
 
@@ -103,15 +107,27 @@ std::vector<Shape> shapes() {
   return all;
 }
 
+/// Weights of a file's layers (real_weights.hpp), where one was named.
+std::map<std::string, std::vector<std::int8_t>> given_weights;
+
 peers::Layer make_layer(const WindowGeometry& g) {
   std::mt19937 random(3);
   peers::Layer l{g, {}, {}, {}};
-  // Bell-shaped, the largest weight near 127. At this spread vpmaddubsw could saturate in 48 % of the steps (docs/kernels.md), as in
-  // the real MobileNet-v2 with per-channel thresholds.
-  std::normal_distribution<float> bell(0.0F, 39.0F);
-  l.weight.resize(g.out_c * g.kernel_h * g.kernel_w * g.group_in());
-  for (auto& w : l.weight) w = static_cast<std::int8_t>(std::clamp(bell(random), -127.0F, 127.0F));
-  const float spread = 255.0F * 39.0F * std::sqrt(static_cast<float>(g.kernel_h * g.kernel_w * g.group_in()));
+  const std::size_t depth = g.kernel_h * g.kernel_w * g.group_in();
+  std::string key;
+  for (const std::size_t n : {g.out_c, g.kernel_h, g.kernel_w, g.group_in()}) key += std::to_string(n) + ' ';
+  if (const auto given = given_weights.find(key); given != given_weights.end()) {
+    l.weight = given->second;
+  } else {  // normal, and as a threshold at its largest weight makes it, the largest of each filter 127
+    std::normal_distribution<float> bell;
+    std::vector<float> filter(depth);
+    for (std::size_t o = 0; o < g.out_c; ++o) {
+      float largest = 0;
+      for (float& w : filter) largest = std::max(largest, std::abs(w = bell(random)));
+      for (const float w : filter) l.weight.push_back(static_cast<std::int8_t>(std::lrint(w / largest * 127.0F)));
+    }
+  }
+  const float spread = 255.0F * 32.0F * std::sqrt(static_cast<float>(depth));
   for (std::size_t o = 0; o < g.out_c; ++o) {
     l.bias.push_back(static_cast<std::int32_t>(random() % 2000));
     l.multiplier.push_back(100.0F / spread * (1.0F + 0.01F * static_cast<float>(o % 7)));
@@ -310,6 +326,11 @@ void run_network(benchmark::State& state, int8::Isa isa, int thread_count, doubl
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
+#ifdef TRIMTAB_BENCH_ONNX
+  if (argc > 1) given_weights = real_weights::read(argv[--argc]);
+#endif
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::AddCustomContext("weights", given_weights.empty() ? "normal" : argv[argc]);
   for (const int8::Isa isa : int8::available_isas()) {
     const double limit = limits::macs_per_second(isa);
     benchmark::AddCustomContext(std::string(int8::name(isa)) + " limit, GMAC/s per core", std::to_string(limit / 1e9));

@@ -57,13 +57,15 @@ class Conv2dRun {
     const std::size_t workers = static_cast<std::size_t>(threads());
     channels_ = w_.groups() * width_;
     segments_ = round_up(w_.segments(), cache_line / sizeof(std::ptrdiff_t));
-    workspace.begin(workers * (3 * channels_ * 4 + scratch_ + sums_ * 4 + segments_ * sizeof(std::ptrdiff_t)));
+    offsets_ = source_ == Source::band && w_.segments() > 1 ? round_up(w_.blocks() * w_.segments() * w_.steps(), 16) : 0;
+    workspace.begin(workers * (3 * channels_ * 4 + scratch_ + sums_ * 4 + segments_ * sizeof(std::ptrdiff_t) + offsets_ * 4));
     folded_ = workspace.take<std::int32_t>(workers * channels_);
     multiplier_ = workspace.take<float>(workers * channels_);
     zero_point_ = workspace.take<std::int32_t>(workers * channels_);
     activations_ = workspace.take<std::uint8_t>(workers * scratch_);
     row_sums_ = workspace.take<std::int32_t>(workers * sums_);
     segment_ = workspace.take<std::ptrdiff_t>(workers * segments_);
+    offset_ = workspace.take<std::int32_t>(workers * offsets_);
     const std::size_t column_pieces = div_up(w_.blocks(), block_columns_);
     const auto start = [&](std::size_t worker) { prepare(worker, bias); };
     parallel_for_workers(pieces_ * w_.groups() * column_pieces, start, [&](std::size_t worker, std::size_t i) {
@@ -90,6 +92,12 @@ class Conv2dRun {
     const std::size_t segment_bytes = source_ == Source::band ? g_.options.dilation_h * band_row_ : w_.steps() * 4;
     for (std::size_t s = 0; s < w_.segments(); ++s)
       segment_[worker * segments_ + s] = static_cast<std::ptrdiff_t>(s * segment_bytes);
+    // Bands have one group, and their segments are no neighbours.
+    const std::int32_t run = static_cast<std::int32_t>(4 * w_.steps()), gap = static_cast<std::int32_t>(segment_bytes) - run;
+    for (std::size_t i = 0; i < offsets_ && i < w_.blocks() * w_.segments() * w_.steps(); ++i) {
+      const std::int32_t at = w_.maddubs(0, 0).offset[i];
+      offset_[worker * offsets_ + i] = at + at / run * gap;
+    }
     const std::size_t out = w_.group_out();
     for (std::size_t group = 0; group < w_.groups(); ++group) {
       const std::size_t first = group * out, at = worker * channels_ + group * width_;
@@ -137,8 +145,8 @@ class Conv2dRun {
     t.segments = w_.segments();
     t.steps = w_.steps();
     t.b = w_.block(group, column);
-    t.complemented = w_.complemented(group, column);
-    t.twin_minima = w_.twin_minima(group, column);
+    t.maddubs = w_.maddubs(group, column);
+    if (offsets_ > 0) t.maddubs.offset = offset_ + worker * offsets_ + column * w_.segments() * w_.steps();
     t.rows = rows;
     t.cols = std::min(columns * block_channels, w_.group_out() - channel);
     t.bias = folded_ + at;
@@ -226,10 +234,10 @@ class Conv2dRun {
   std::size_t bands_ = 1;               // of a picture
   std::size_t block_columns_ = 1;       // blocks of channels per piece
   std::size_t row_ = 0, band_row_ = 0;  // bytes between activations of neighbouring output pixels; between input rows of a band
-  // Of each worker: bytes of copied activations, row sums, packed channels, places for segments; and where they are.
-  std::size_t scratch_ = 0, sums_ = 0, channels_ = 0, segments_ = 0;
+  // Of each worker: bytes of copied activations, row sums, packed channels, places for segments, offsets of steps; and where they are.
+  std::size_t scratch_ = 0, sums_ = 0, channels_ = 0, segments_ = 0, offsets_ = 0;
   std::uint8_t* activations_ = nullptr;
-  std::int32_t *row_sums_ = nullptr, *folded_ = nullptr, *zero_point_ = nullptr;
+  std::int32_t *row_sums_ = nullptr, *folded_ = nullptr, *zero_point_ = nullptr, *offset_ = nullptr;
   float* multiplier_ = nullptr;
   std::ptrdiff_t* segment_ = nullptr;
 };

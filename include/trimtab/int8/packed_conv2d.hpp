@@ -11,6 +11,7 @@
 #include <trimtab/core/conv_geometry.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/int8/kernels/tasks.hpp>
+#include <trimtab/int8/maddubs_weights.hpp>
 #include <trimtab/int8/workspace.hpp>
 #include <vector>
 
@@ -51,14 +52,8 @@ class PackedConv2d {
     return reinterpret_cast<const std::int8_t*>(memory_.data()) +
            (group * blocks() + b) * segments() * steps() * 4 * block_channels;
   }
-  /// The same block for vpmaddubsw, which saturates where 255 |w0 + w1| of a pair of neighbours passes 16 bits. There one of the
-  /// two activations is taken as 255 - x: x w = 255 w - (255 - x) w, which leaves weights of opposite signs. [16] int32, the sums
-  /// of 255 w; then [segments * steps] of 64 bytes of weights, negated where complemented, and 64 of what x is xor'ed with.
-  const std::byte* complemented(std::size_t group, std::size_t b) const {
-    return complemented_.data() + (group * blocks() + b) * complemented_bytes(segments() * steps());
-  }
-  /// Per block, 1 where a pair is -128 twice: +128 is no weight, so that block has no complemented form.
-  const std::uint8_t* twin_minima(std::size_t group, std::size_t b) const { return twin_minima_.data() + group * blocks() + b; }
+  /// Block b of a group and those after it for vpmaddubsw.
+  MaddubsBlocks maddubs(std::size_t group, std::size_t b) const { return maddubs_.from(group * blocks() + b); }
   /// sum (w - zero_point) per output channel.
   const std::int32_t* shifted_sums() const { return shifted_sum_.data(); }
   const std::int32_t* bias_limits() const { return bias_limit_.data(); }                             ///< of all channels
@@ -69,14 +64,9 @@ class PackedConv2d {
               std::size_t group_in, std::size_t groups, std::span<const std::int32_t> zero_point);
 
  private:
-  static std::size_t complemented_bytes(std::size_t depth_steps) { return (4 + 8 * depth_steps) * block_channels; }
-
   std::size_t out_channels_ = 0, kernel_h_ = 1, kernel_w_ = 1, group_in_ = 0, groups_ = 1;
-  /// Fills in block gb of the complemented form.
-  void complement(std::size_t gb);
-
-  detail::AlignedBytes memory_, complemented_;
-  std::vector<std::uint8_t> twin_minima_;
+  detail::AlignedBytes memory_;
+  MaddubsWeights maddubs_;
   std::vector<std::int32_t> shifted_sum_, zero_point_, bias_limit_;
 };
 
@@ -101,8 +91,7 @@ inline void PackedConv2d::assign(const std::int8_t* weight, std::size_t out_chan
   out_channels_ = out_channels, kernel_h_ = kernel_h, kernel_w_ = kernel_w, group_in_ = group_in, groups_ = groups;
   const std::size_t run = segment_bytes(), depth_steps = segments() * steps(), block_bytes = depth_steps * 4 * block_channels;
   memory_.reserve(groups * blocks() * block_bytes);
-  complemented_.reserve(groups * blocks() * complemented_bytes(depth_steps));
-  twin_minima_.resize(groups * blocks());
+  maddubs_.resize(groups * blocks(), depth_steps);
   shifted_sum_.resize(out_channels);
   bias_limit_.resize(out_channels);
   zero_point_.clear();
@@ -129,32 +118,8 @@ inline void PackedConv2d::assign(const std::int8_t* weight, std::size_t out_chan
         if (i < run) std::memcpy(to, from + i, run - i);
       }
     }
-    complement(gb);
+    maddubs_.pack(gb, packed);
   });
-}
-
-inline void PackedConv2d::complement(std::size_t gb) {
-  const std::size_t depth_steps = segments() * steps();
-  const auto* w = reinterpret_cast<const std::int8_t*>(memory_.data()) + gb * depth_steps * 4 * block_channels;
-  std::byte* to = complemented_.data() + gb * complemented_bytes(depth_steps);
-  auto* sum = reinterpret_cast<std::int32_t*>(to);
-  auto* step = reinterpret_cast<std::int8_t*>(to + sizeof(std::int32_t) * block_channels);
-  std::fill_n(sum, block_channels, 0);
-  twin_minima_[gb] = 0;
-  for (std::size_t s = 0; s < depth_steps; ++s, w += 4 * block_channels, step += 8 * block_channels) {
-    std::int8_t* mask = step + 4 * block_channels;
-    std::memcpy(step, w, 4 * block_channels);
-    std::memset(mask, 0, 4 * block_channels);
-    for (std::size_t i = 0; i < 4 * block_channels; i += 2) {
-      // 255 * 128 = 32640 is the last multiple within 16 bits.
-      if (std::abs(w[i] + w[i + 1]) <= 128) continue;
-      const std::size_t at = w[i] == -128 ? i + 1 : i;
-      if (w[at] == -128) twin_minima_[gb] = 1;
-      step[at] = static_cast<std::int8_t>(-w[at]);
-      mask[at] = -1;
-      sum[i / 4] += 255 * w[at];
-    }
-  }
 }
 
 /// Packs `weight` into `packed`, reusing its memory: for training, where weights change from step to step.

@@ -77,30 +77,28 @@ TRIMTAB_INLINE_AVX2 inline void store_bytes(std::uint8_t* y, __m128i codes, std:
   }
 }
 
-/// Stores the codes of Rows rows, 2 or 1, of one block of which the first `width` channels exist: acc[2 * row + half].
+/// Stores the codes of Rows rows, 2 or 1, of one block of which the first `width` channels exist: acc[2 * row + half]. y: the first row's.
 template <std::size_t Rows>
-TRIMTAB_INLINE_AVX2 inline void store_codes(const Output& out, const CodeStage& s, std::size_t r, std::size_t c,
+TRIMTAB_INLINE_AVX2 inline void store_codes(std::uint8_t* y, std::ptrdiff_t y_row, const CodeStage& s, const float* multiplier,
                                             std::size_t width, const __m256i* acc) {
   constexpr std::size_t second = Rows == 2 ? 2 : 0;
-  const __m256 m0 = _mm256_loadu_ps(out.multiplier + c), m1 = _mm256_loadu_ps(out.multiplier + c + 8);
+  const __m256 m0 = _mm256_loadu_ps(multiplier), m1 = _mm256_loadu_ps(multiplier + 8);
   const __m256i both[4] = {acc[0], acc[1], acc[second], acc[second + 1]};
   const __m256 m[4] = {m0, m1, m0, m1};
   const __m256i codes = _mm256_permutevar8x32_epi32(to_codes(both, m, s), s.order);
-  std::uint8_t* y =
-      static_cast<std::uint8_t*>(out.data) + static_cast<std::ptrdiff_t>(r) * out.row + static_cast<std::ptrdiff_t>(c);
   store_bytes(y, _mm256_castsi256_si128(codes), width);
-  if constexpr (Rows == 2) store_bytes(y + out.row, _mm256_extracti128_si256(codes, 1), width);
+  if constexpr (Rows == 2) store_bytes(y + y_row, _mm256_extracti128_si256(codes, 1), width);
 }
 
 /// The same for any output.
 template <std::size_t Rows>
 TRIMTAB_INLINE_AVX2 inline void store_rows(const Output& out, const CodeStage& s, std::size_t r, std::size_t c, std::size_t width,
                                            const __m256i* acc) {
+  const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(r) * out.row + static_cast<std::ptrdiff_t>(c);
   if (out.kind == OutputKind::codes) {
-    store_codes<Rows>(out, s, r, c, width, acc);
+    store_codes<Rows>(static_cast<std::uint8_t*>(out.data) + at, out.row, s, out.multiplier + c, width, acc);
     return;
   }
-  const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(r) * out.row + static_cast<std::ptrdiff_t>(c);
   const __m256 m0 = _mm256_loadu_ps(out.multiplier + c), m1 = _mm256_loadu_ps(out.multiplier + c + 8);
   avx2::unroll<Rows>([&](auto row) TRIMTAB_INLINE_AVX2 {
     __m256i low = acc[2 * row], high = acc[2 * row + 1];
@@ -160,10 +158,10 @@ TRIMTAB_INLINE_AVX2 inline void finish_tile(const GemmTask& t, const CodeStage& 
   });
 }
 
-/// Rows from r on, M at a time while they last, by one block of 16 channels in the complemented form, so that vpmaddubsw is
-/// exact: per step and row a broadcast of 4 activations, and for each 8 channels vpxor, vpmaddubsw, vpmaddwd by ones, vpaddd. 2 M
-/// accumulators, 4 vectors of weights and masks, ones and 2 temporaries: 15 of 16 registers at M = 4. Returns the row after the
-/// last.
+/// Rows from r on, M at a time while they last, by one block of 16 channels in the form of MaddubsWeights. Per pair of steps, row and 8
+/// channels: one vpxor, two vpmaddubsw, the sum of their sums in 16 bits, one vpmaddwd by ones, one vpaddd, for 64 products; per step
+/// left over a vpxor, vpmaddubsw, vpmaddwd and vpaddd for 32. 2 M accumulators, ones, activations and temporaries: 13 of 16 registers at
+/// M = 4, the others for weights. Returns the row after the last.
 ///
 /// Common: 16 channels of codes, weights without zero points; with less to decide between tiles, layers of 16 to 24 inputs are
 /// 5 to 8 % faster. Halves = 1: no more than 8 channels, the others are left out.
@@ -172,69 +170,81 @@ TRIMTAB_TARGET_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTa
                                                                     std::size_t r, std::size_t c) {
   const GemmTask t = task;  // copies, since codes that are stored might be parts of what the references are to
   const CodeStage stage = code_stage;
-  const auto* block = reinterpret_cast<const __m256i*>(t.complemented) + c / 16 * (2 + 4 * t.segments * t.steps);
+  const std::size_t steps = t.segments * t.steps, b = c / 16, pairs = t.maddubs.pairs[b];
+  const auto* block = reinterpret_cast<const __m256i*>(t.maddubs.weights) + b * (2 + 4 * steps);
+  const std::int32_t *const offset = t.maddubs.offset + b * steps, *const pairs_end = offset + 2 * pairs, *const end = offset + steps;
   const auto* bias = reinterpret_cast<const __m256i*>(t.bias + c);
   const __m256i ones = _mm256_set1_epi16(1);
   const __m256i start[2] = {_mm256_add_epi32(_mm256_loadu_si256(bias), _mm256_load_si256(block)),
                             _mm256_add_epi32(_mm256_loadu_si256(bias + 1), _mm256_load_si256(block + 1))};
+  const auto first_row = static_cast<std::ptrdiff_t>(r);
+  const std::uint8_t* a[M];
+  for (std::size_t m = 0; m < M; ++m) a[m] = t.a + (first_row + static_cast<std::ptrdiff_t>(m)) * t.a_row;
+  auto* y = static_cast<std::uint8_t*>(t.out.data) + first_row * t.out.row + static_cast<std::ptrdiff_t>(c);
   for (; r + M <= t.rows; r += M) {
     const auto* w = block + 2;
     __m256i acc[2 * M];
     start_tile<M>(start[0], start[1], acc);
     if constexpr (!Common) subtract_row_sums<M>(t, r, c, acc);
-    for (std::size_t s = 0; s < t.segments; ++s) {
-      const std::uint8_t* a = t.a + static_cast<std::ptrdiff_t>(r) * t.a_row + t.segment[s];
-      const std::uint8_t* a3 = a + 3 * t.a_row;
-      for (std::size_t k = 0; k < t.steps; ++k, w += 4, a += 4, a3 += 4) {
-        const __m256i weight[2] = {_mm256_load_si256(w), _mm256_load_si256(w + 1)};
-        const __m256i mask[2] = {_mm256_load_si256(w + 2), _mm256_load_si256(w + 3)};
-        avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
-          std::int32_t four;
-          std::memcpy(&four, (m < 3 ? a : a3) + static_cast<std::ptrdiff_t>(m % 3) * t.a_row, 4);
-          const __m256i x = _mm256_set1_epi32(four);
-          avx2::unroll<Halves>([&](auto half) TRIMTAB_INLINE_AVX2 {
-            const __m256i pairs = _mm256_maddubs_epi16(_mm256_xor_si256(x, mask[half]), weight[half]);
-            acc[2 * m + half] = _mm256_add_epi32(acc[2 * m + half], _mm256_madd_epi16(pairs, ones));
-          });
+    const auto four = [&](auto m, std::int32_t at) TRIMTAB_INLINE_AVX2 {
+      std::int32_t bytes;
+      std::memcpy(&bytes, a[m] + at, 4);
+      return _mm256_set1_epi32(bytes);
+    };
+    const std::int32_t* at = offset;
+    for (; at != pairs_end; at += 2, w += 6)
+      avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
+        const __m256i x0 = four(m, at[0]), x1 = four(m, at[1]);
+        avx2::unroll<Halves>([&](auto half) TRIMTAB_INLINE_AVX2 {
+          const __m256i sums = _mm256_add_epi16(_mm256_maddubs_epi16(x0, w[half]),
+                                                _mm256_maddubs_epi16(_mm256_xor_si256(x1, w[4 + half]), w[2 + half]));
+          acc[2 * m + half] = _mm256_add_epi32(acc[2 * m + half], _mm256_madd_epi16(sums, ones));
         });
-      }
-    }
+      });
+    for (; at != end; ++at, w += 4)
+      avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
+        const __m256i x = four(m, *at);
+        avx2::unroll<Halves>([&](auto half) TRIMTAB_INLINE_AVX2 {
+          const __m256i sums = _mm256_maddubs_epi16(_mm256_xor_si256(x, w[2 + half]), w[half]);
+          acc[2 * m + half] = _mm256_add_epi32(acc[2 * m + half], _mm256_madd_epi16(sums, ones));
+        });
+      });
     if constexpr (Common)
-      avx2::unroll<M / 2>([&](auto pair)
-                              TRIMTAB_INLINE_AVX2 { store_codes<2>(t.out, stage, r + 2 * pair, c, 16, acc + 4 * pair); });
+      avx2::unroll<M / 2>([&](auto pair) TRIMTAB_INLINE_AVX2 {
+        store_codes<2>(y, t.out.row, stage, t.out.multiplier + c, 16, acc + 4 * pair);
+        y += 2 * t.out.row;
+      });
     else
       finish_tile<M>(t, stage, r, c, acc);
+    for (std::size_t m = 0; m < M; ++m) a[m] += static_cast<std::ptrdiff_t>(M) * t.a_row;
   }
   return r;
 }
 
-/// The same in the common layout, even and odd bytes widened to 16 bits for vpmaddwd: for weights without a complemented form,
-/// and for single rows, where reading half as many weights counts for more.
+/// The same in the common layout, with even and odd activations by themselves, so that vpmaddubsw has nothing to add: for blocks without
+/// a form for it, and for single rows, where reading fewer weights counts for more.
 template <std::size_t M>
-TRIMTAB_TARGET_AVX2 __attribute__((noinline)) std::size_t widened_rows(const GemmTask& t, const CodeStage& stage, std::size_t r,
-                                                                       std::size_t c) {
-  const __m256i even = _mm256_set1_epi16(0xFF);
+TRIMTAB_TARGET_AVX2 __attribute__((noinline)) std::size_t parted_rows(const GemmTask& t, const CodeStage& stage, std::size_t r,
+                                                                      std::size_t c) {
+  const __m256i ones = _mm256_set1_epi16(1), even = _mm256_set1_epi16(0xFF);
   for (; r + M <= t.rows; r += M) {
     __m256i acc[2 * M];
     start_tile<M>(t, r, c, acc);
     const auto* w = reinterpret_cast<const __m256i*>(t.b + c * t.segments * t.steps * 4);
     for (std::size_t s = 0; s < t.segments; ++s) {
       const std::uint8_t* a = t.a + static_cast<std::ptrdiff_t>(r) * t.a_row + t.segment[s];
-      for (std::size_t k = 0; k < t.steps; ++k, w += 2, a += 4) {
-        const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
-        const __m256i even0 = _mm256_srai_epi16(_mm256_slli_epi16(w0, 8), 8), odd0 = _mm256_srai_epi16(w0, 8);
-        const __m256i even1 = _mm256_srai_epi16(_mm256_slli_epi16(w1, 8), 8), odd1 = _mm256_srai_epi16(w1, 8);
+      for (std::size_t k = 0; k < t.steps; ++k, w += 2, a += 4)
         avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
           std::int32_t four;
           std::memcpy(&four, a + static_cast<std::ptrdiff_t>(m) * t.a_row, 4);
           const __m256i x = _mm256_set1_epi32(four);
-          const __m256i x_even = _mm256_and_si256(x, even), x_odd = _mm256_srli_epi16(x, 8);
-          acc[2 * m] =
-              _mm256_add_epi32(acc[2 * m], _mm256_add_epi32(_mm256_madd_epi16(x_even, even0), _mm256_madd_epi16(x_odd, odd0)));
-          acc[2 * m + 1] = _mm256_add_epi32(acc[2 * m + 1],
-                                            _mm256_add_epi32(_mm256_madd_epi16(x_even, even1), _mm256_madd_epi16(x_odd, odd1)));
+          const __m256i x_even = _mm256_and_si256(x, even), x_odd = _mm256_andnot_si256(even, x);
+          avx2::unroll<2>([&](auto half) TRIMTAB_INLINE_AVX2 {
+            const __m256i sum = _mm256_add_epi32(_mm256_madd_epi16(_mm256_maddubs_epi16(x_even, w[half]), ones),
+                                                 _mm256_madd_epi16(_mm256_maddubs_epi16(x_odd, w[half]), ones));
+            acc[2 * m + half] = _mm256_add_epi32(acc[2 * m + half], sum);
+          });
         });
-      }
     }
     finish_tile<M>(t, stage, r, c, acc);
   }
@@ -245,16 +255,16 @@ TRIMTAB_TARGET_AVX2 inline void gemm_u8s8(const GemmTask& t) {
   const CodeStage stage = code_stage(t.out);
   for (std::size_t c = 0; c < t.cols; c += block_channels) {
     std::size_t r = 0;
-    if (t.twin_minima[c / 16] == 0) {
+    if (t.maddubs.pairs[c / 16] != MaddubsBlocks::none) {
       if (t.cols - c <= 8)
-        r = gemm_rows<4, 1, false>(t, stage, r, c);
+        r = gemm_rows<8, 1, false>(t, stage, r, c);
       else if (t.out.kind == OutputKind::codes && t.zero_point == nullptr && t.cols - c >= 16)
         r = gemm_rows<4, 2, true>(t, stage, r, c);
       r = gemm_rows<4, 2, false>(t, stage, r, c);
       r = gemm_rows<2, 2, false>(t, stage, r, c);
     }
-    r = widened_rows<2>(t, stage, r, c);
-    widened_rows<1>(t, stage, r, c);
+    r = parted_rows<2>(t, stage, r, c);
+    parted_rows<1>(t, stage, r, c);
   }
 }
 

@@ -44,6 +44,15 @@ struct Output {
   }
 };
 
+/// Weights for vpmaddubsw; see MaddubsWeights for what is in a block.
+struct MaddubsBlocks {
+  const std::byte* weights;    ///< blocks of 16 int32 and 128 bytes a step
+  const std::int32_t* offset;  ///< [block][steps]: where in a row the block's next step has its activations
+  const std::uint32_t* pairs;  ///< [block]: how many pairs of steps come first
+  /// Instead of a number of pairs where a block has no such form: a pair of weights that is -128 twice, and +128 is no weight.
+  static constexpr std::uint32_t none = ~std::uint32_t{0};
+};
+
 /// rows x cols accumulators: acc[r][c] = bias[c] - zero_point[c] * row_sum[r] + sum_k a[r][k] * w[c][k].
 /// A row's activations are `segments` runs of 4 * `steps` bytes: run s of row r starts at a + r * a_row + segment[s].
 struct GemmTask {
@@ -52,8 +61,7 @@ struct GemmTask {
   const std::ptrdiff_t* segment;    ///< where each run begins in a row
   std::size_t segments, steps;      ///< runs in a row, steps of 4 bytes in a run
   const std::int8_t* b;             ///< [cols / 16][segments * steps][16][4]
-  const std::byte* complemented;    ///< the same for vpmaddubsw, see PackedConv2d
-  const std::uint8_t* twin_minima;  ///< [cols / 16]: 1 where the block has no such form
+  MaddubsBlocks maddubs;            ///< the same for vpmaddubsw
   std::size_t rows, cols;           ///< output pixels and channels
   const std::int32_t* bias;         ///< padded to whole blocks
   const std::int32_t* zero_point;   ///< of the weights, padded to whole blocks; null when all are 0
