@@ -15,7 +15,8 @@ namespace trimtab::int8::detail {
 ///   in place  1 x 1, stride 1, u8: the pixels of x themselves;
 ///   band      some output rows' input rows are copied with their padding; a window's rows are runs of bytes in the copy, and
 ///             neighbouring windows overlap in it, so nothing is copied KH * KW times;
-///   gathered  groups, dilated columns, 1 x 1 of signed codes: each output pixel's window is copied out.
+///   gathered  groups, dilated columns, 1 x 1 of signed codes, and small pictures, of whose rows kernels could not take 4 pixels at a
+///             time: each output pixel's window is copied out.
 class Conv2dRun {
  public:
   Conv2dRun(const Codes& x, const PackedConv2d& w, const WindowGeometry& g, const LayerOutput& y)
@@ -27,9 +28,11 @@ class Conv2dRun {
       source_ = Source::in_place;
       piece_ = even_pixels(128);
       row_ = g.c;
-    } else if (pointwise || w.groups() > 1 || o.dilation_w > 1) {
+    } else if (const bool small = g.out_w < 16 && g.out_w % 4 != 0; pointwise || w.groups() > 1 || o.dilation_w > 1 || small) {
       source_ = Source::gathered;
-      piece_ = even_pixels(std::clamp<std::size_t>(L1_share / std::max<std::size_t>(gathered_row, 1), 16, 128));
+      // Where windows are large, reading all weights for each piece costs more than activations from the second cache.
+      const std::size_t share = pointwise || w.groups() > 1 ? L1_share : L2_share;
+      piece_ = even_pixels(std::clamp<std::size_t>(share / std::max<std::size_t>(gathered_row, 1), 16, 128));
       row_ = gathered_row;
       scratch_ = piece_ * gathered_row;
     } else {
@@ -77,7 +80,8 @@ class Conv2dRun {
 
  private:
   enum class Source { in_place, band, gathered };
-  static constexpr std::size_t L1_share = 24576;  // bytes of activations that leave room for weights in an L1 of 32 KiB and more
+  static constexpr std::size_t L1_share = 24576;   // bytes of activations that leave room for weights in an L1 of 32 KiB and more
+  static constexpr std::size_t L2_share = 262144;  // the same in an L2 of 512 KiB and more
 
   /// Output pixels of a piece, `most` or less, as many for each thread; a multiple of 4, which kernels take at once, and 16 at least, so
   /// that weights are not read for too few.
