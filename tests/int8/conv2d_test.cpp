@@ -147,6 +147,43 @@ TEST_CASE("Pairs of weights on both sides of where vpmaddubsw saturates give exa
   CHECK((run<std::int32_t>(c, d, isa, 1) == naive::conv2d(c, d)));
 }
 
+TEST_CASE("Steps that share one sum of 16 bits are exact for the activations that drive each filter furthest, on every ISA", "[int8]") {
+  const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
+  // Weights up to 32 all make pairs, up to 64 with and up to 127 mostly without a complement; -128 has none.
+  const int largest = GENERATE(1, 32, 64, 90, 127);
+  const std::size_t window = GENERATE(std::size_t{1}, std::size_t{3});
+  CAPTURE(int8::name(isa), largest, window);
+  std::mt19937 random(static_cast<unsigned>(largest));
+  std::uniform_int_distribution<int> weight(-largest, largest);
+  constexpr std::size_t filters = 40, channels = 68;
+  const std::size_t depth = window * window * channels;
+  naive::Data<std::uint8_t> d{};
+  for (std::size_t i = 0; i < filters * depth; ++i) d.weight.push_back(static_cast<std::int8_t>(weight(random)));
+  for (std::size_t i = 0; i < filters * depth && largest == 127; i += 97) d.weight[i] = -128;
+  // One picture for each end of each filter: 255 wherever its weights have one sign, and so on to the right, where 4 windows are.
+  Case c{"ends", 2 * filters, window, window + 3, channels, filters, window, window};
+  for (std::size_t o = 0; o < filters; ++o)
+    for (const int sign : {1, -1})
+      for (std::size_t h = 0; h < window; ++h)
+        for (std::size_t w = 0; w < window + 3; ++w)
+          for (std::size_t i = 0; i < channels; ++i)
+            d.x.push_back(d.weight[((o * window + h) * window + w % window) * channels + i] * sign > 0 ? 255 : 0);
+  CHECK((run<std::int32_t>(c, d, isa, 1) == naive::conv2d(c, d)));
+}
+
+TEST_CASE("The packer finds a partner for nearly every step of small weights, and for none of large ones", "[int8]") {
+  const auto pairs = [](int largest) {
+    std::mt19937 random(7);
+    std::uniform_int_distribution<int> weight(-largest, largest);
+    std::vector<std::int8_t> w(16 * 256);
+    for (auto& v : w) v = static_cast<std::int8_t>(weight(random));
+    return int8::pack_linear(TensorView<const std::int8_t>(w.data(), {16, 256})).maddubs(0, 0).pairs[0];
+  };
+  CHECK(pairs(32) == 32);  // of 64 steps: four weights of 32 always fit in
+  CHECK(pairs(50) == 32);
+  CHECK(pairs(127) == 0);
+}
+
 TEST_CASE("linear equals loops in 64-bit integers", "[int8]") {
   const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
   const int8::ScopedIsa scope(isa);

@@ -233,7 +233,8 @@ TRIMTAB_TARGET_AVX2 __attribute__((noinline)) std::size_t parted_rows(const Gemm
     const auto* w = reinterpret_cast<const __m256i*>(t.b + c * t.segments * t.steps * 4);
     for (std::size_t s = 0; s < t.segments; ++s) {
       const std::uint8_t* a = t.a + static_cast<std::ptrdiff_t>(r) * t.a_row + t.segment[s];
-      for (std::size_t k = 0; k < t.steps; ++k, w += 2, a += 4)
+      for (std::size_t k = 0; k < t.steps; ++k, w += 2, a += 4) {
+        _mm_prefetch(reinterpret_cast<const char*>(w) + 2048, _MM_HINT_T0);
         avx2::unroll<M>([&](auto m) TRIMTAB_INLINE_AVX2 {
           std::int32_t four;
           std::memcpy(&four, a + static_cast<std::ptrdiff_t>(m) * t.a_row, 4);
@@ -245,6 +246,7 @@ TRIMTAB_TARGET_AVX2 __attribute__((noinline)) std::size_t parted_rows(const Gemm
             acc[2 * m + half] = _mm256_add_epi32(acc[2 * m + half], sum);
           });
         });
+      }
     }
     finish_tile<M>(t, stage, r, c, acc);
   }
