@@ -1,13 +1,14 @@
-// Integer layers of real networks, per ISA and number of threads: u8/<layer>/<isa>/<threads>, s8 for signed activations; and all of
-// MobileNet-v2 1.0/224 at batch 1 in one piece: network/mobilenet_v2/<isa>/<threads>.
+// Integer layers of real networks, per ISA and number of threads: u8/<layer>/<isa>/<threads>, s8 for signed activations; and all
+// of MobileNet-v2 1.0/224 at batch 1 in one piece: network/mobilenet_v2/<isa>/<threads>.
 //
 // Each round runs the layer, then oneDNN's and XNNPACK's version of it where they were found, a few times each, so that all see
-// the same machine. The time shown is ours (timing.hpp). Counters: MAC/s; "limit": its share of what the cores can do with operands in
-// registers, measured at start; "vs_onednn", "vs_xnnpack": median over the rounds of their time by ours, above 1 is faster than
-// they are. An ONNX file, named after the options, gives layers of its shapes their weights, which the speed on AVX2 depends on
-// (docs/kernels.md); all others are drawn. The network's time is that of 52 convolutions, the classifier, 10 additions and the pooling, from the picture's codes to
-// the logits' codes, each reading what the one before has written; peers run layer by layer, too, and add a residual branch in the
-// convolution before (oneDNN) or by an operator of its own (XNNPACK). oneDNN's ISA is chosen by DNNL_MAX_CPU_ISA (AVX2, AVX2_VNNI, AVX512_CORE_VNNI); XNNPACK takes the best there is.
+// the same machine. The time shown is ours (timing.hpp). Counters: MAC/s; "limit": its share of what the cores can do with
+// operands in registers, measured at start; "vs_onednn", "vs_xnnpack": median over the rounds of their time by ours, above 1 is
+// faster than they are. An ONNX file, named after the options, gives layers of its shapes their weights, which the speed on AVX2
+// depends on (docs/kernels.md); all others are drawn. The network's time is that of 52 convolutions, the classifier, 10 additions
+// and the pooling, from the picture's codes to the logits' codes, each reading what the one before has written; peers run layer
+// by layer, too, and add a residual branch in the convolution before (oneDNN) or by an operator of its own (XNNPACK). oneDNN's
+// ISA is chosen by DNNL_MAX_CPU_ISA (AVX2, AVX2_VNNI, AVX512_CORE_VNNI); XNNPACK takes the best there is.
 
 #include <benchmark/benchmark.h>
 
@@ -58,13 +59,13 @@ struct NetworkStep {
   int residual = -1;  ///< the buffer that is added to the result, or none
 };
 
-/// The convolutions of MobileNet-v2 1.0/224 (Sandler et al., CVPR 2018, table 2), in order; global average pooling comes before the last.
+/// The convolutions of MobileNet-v2 1.0/224 (Sandler et al., CVPR 2018, table 2), in order; global average pooling comes before
+/// the last.
 std::vector<NetworkStep> mobilenet_v2(std::size_t batch) {
   std::vector<NetworkStep> all;
   std::size_t end = 0;
-  const auto conv = [&](std::size_t size, std::size_t in, std::size_t out, std::size_t kernel, std::size_t stride, std::size_t groups = 1) {
-    return ::conv(size, in, out, kernel, stride, groups, batch);
-  };
+  const auto conv = [&](std::size_t size, std::size_t in, std::size_t out, std::size_t kernel, std::size_t stride,
+                        std::size_t groups = 1) { return ::conv(size, in, out, kernel, stride, groups, batch); };
   all.push_back({conv(224, 3, 32, 3, 2), 3, end});
   struct Row {
     std::size_t t, c, n, s;
@@ -173,11 +174,12 @@ struct OurLayer {
   }
 };
 
-/// Runs all sides in turn, `calls` times each a round, and reports. On several threads each side first waits for `pause` and runs once
-/// untimed: the other libraries' threads go on spinning for a while after their last work, and would hold the cores that this one needs.
+/// Runs all sides in turn, `calls` times each a round, and reports. On several threads each side first waits for `pause` and runs
+/// once untimed: the other libraries' threads go on spinning for a while after their last work, and would hold the cores that
+/// this one needs.
 template <class Ours, class OneDnn, class Xnnpack>
-void compare(benchmark::State& state, double macs, double limit, int thread_count, std::chrono::milliseconds pause, const Ours& ours,
-             [[maybe_unused]] const OneDnn& onednn, [[maybe_unused]] const Xnnpack& xnnpack) {
+void compare(benchmark::State& state, double macs, double limit, int thread_count, std::chrono::milliseconds pause,
+             const Ours& ours, [[maybe_unused]] const OneDnn& onednn, [[maybe_unused]] const Xnnpack& xnnpack) {
   ours();
   const int calls = std::max(1, static_cast<int>(1e-4 / timing::seconds(thread_count, 3, ours)));
   std::vector<double> vs_onednn, vs_xnnpack;
@@ -239,7 +241,8 @@ void run_conv(benchmark::State& state, const Shape& shape, int8::Isa isa, int th
 
 /// The buffers of one side.
 struct Buffers {
-  std::vector<std::vector<std::uint8_t>> bytes = std::vector<std::vector<std::uint8_t>>(5, random_codes(std::size_t{112} * 112 * 96 + 64));
+  std::vector<std::vector<std::uint8_t>> bytes =
+      std::vector<std::vector<std::uint8_t>>(5, random_codes(std::size_t{112} * 112 * 96 + 64));
   std::uint8_t* operator[](std::size_t i) { return bytes[i].data(); }
 };
 
@@ -296,8 +299,8 @@ void run_network(benchmark::State& state, int8::Isa isa, int thread_count, doubl
         std::make_unique<peers::Xnnpack>(layers[i], xnn[s.x], s.residual < 0 ? xnn[s.y] : xnn_branch.data(), pool.get()));
     sums.emplace_back();
     if (s.residual >= 0)
-      sums.back() = peers::XnnpackOperator::add(element_count(s.shape.g.output()), xnn[static_cast<std::size_t>(s.residual)], xnn_branch.data(),
-                                                xnn[s.y], pool.get());
+      sums.back() = peers::XnnpackOperator::add(element_count(s.shape.g.output()), xnn[static_cast<std::size_t>(s.residual)],
+                                                xnn_branch.data(), xnn[s.y], pool.get());
   }
   const auto xnn_pool = peers::XnnpackOperator::global_average_pool(49, 1280, xnn[3], xnn[steps[last].x], pool.get());
 #endif

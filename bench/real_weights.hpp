@@ -25,7 +25,8 @@ inline std::map<std::string, std::vector<std::int8_t>> read(const std::string& p
   using namespace trimtab;
   const Network network = fold_batch_norm(read_onnx(path).network);
   std::map<std::string, std::vector<std::int8_t>> all;
-  const auto add = [&](const std::string& name, std::size_t filters, const float* weight, std::size_t depth, std::size_t filter_step, std::size_t step) {
+  const auto add = [&](const std::string& name, std::size_t filters, const float* weight, std::size_t depth,
+                       std::size_t filter_step, std::size_t step) {
     std::vector<std::int8_t> codes;
     for (std::size_t o = 0; o < filters; ++o) {
       const auto at = [&](std::size_t k) { return weight[o * filter_step + k * step]; };

@@ -147,7 +147,8 @@ TEST_CASE("Pairs of weights on both sides of where vpmaddubsw saturates give exa
   CHECK((run<std::int32_t>(c, d, isa, 1) == naive::conv2d(c, d)));
 }
 
-TEST_CASE("Steps that share one sum of 16 bits are exact for the activations that drive each filter furthest, on every ISA", "[int8]") {
+TEST_CASE("Steps that share one sum of 16 bits are exact for the activations that drive each filter furthest, on every ISA",
+          "[int8]") {
   const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
   // Weights up to 32 all make pairs, up to 64 with and up to 127 mostly without a complement; -128 has none.
   const int largest = GENERATE(1, 32, 64, 90, 127);

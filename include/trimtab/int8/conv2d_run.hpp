@@ -15,7 +15,8 @@ namespace trimtab::int8::detail {
 ///   in place  1 x 1, stride 1, u8: the pixels of x themselves;
 ///   band      some output rows' input rows are copied with their padding; a window's rows are runs of bytes in the copy, and
 ///             neighbouring windows overlap in it, so nothing is copied KH * KW times;
-///   gathered  groups, dilated columns, 1 x 1 of signed codes, and small pictures, of whose rows kernels could not take 4 pixels at a
+///   gathered  groups, dilated columns, 1 x 1 of signed codes, and small pictures, of whose rows kernels could not take 4 pixels
+///   at a
 ///             time: each output pixel's window is copied out.
 class Conv2dRun {
  public:
@@ -49,7 +50,9 @@ class Conv2dRun {
     // Few pieces for several threads: the channels are split as well, which costs nothing where no activations are copied.
     const auto workers = static_cast<std::size_t>(threads());
     const std::size_t enough = workers == 1 ? 1 : 8 * workers, rows = std::max<std::size_t>(pieces_ * w.groups(), 1);
-    const std::size_t columns = source_ == Source::in_place ? div_up(enough, rows) : rows % workers == 0 || rows >= enough ? 1 : workers;
+    const std::size_t columns = source_ == Source::in_place             ? div_up(enough, rows)
+                                : rows % workers == 0 || rows >= enough ? 1
+                                                                        : workers;
     block_columns_ = std::max<std::size_t>(div_up(w.blocks(), columns), 1);
     scratch_ = round_up(scratch_, cache_line);
     sums_ = w.has_zero_points() ? round_up(source_ == Source::band ? g.out_w : piece_, 16) : 0;
@@ -83,14 +86,14 @@ class Conv2dRun {
   static constexpr std::size_t L1_share = 24576;   // bytes of activations that leave room for weights in an L1 of 32 KiB and more
   static constexpr std::size_t L2_share = 262144;  // the same in an L2 of 512 KiB and more
 
-  /// Output pixels of a piece, `most` or less, as many for each thread; a multiple of 4, which kernels take at once, and 16 at least, so
-  /// that weights are not read for too few.
+  /// Output pixels of a piece, `most` or less, as many for each thread; a multiple of 4, which kernels take at once, and 16 at
+  /// least, so that weights are not read for too few.
   std::size_t even_pixels(std::size_t most) const {
     return std::max<std::size_t>(round_up(div_up(pixels_, even_pieces(pixels_, most)), 4), 16);
   }
 
-  /// Where segments begin, and bias, multipliers and zero points per packed channel, each worker's own. What does not depend on the
-  /// activations goes into the bias:
+  /// Where segments begin, and bias, multipliers and zero points per packed channel, each worker's own. What does not depend on
+  /// the activations goes into the bias:
   ///   sum (x - zx)(w - zw) = sum x w - zw sum x - zx sum (w - zw).
   void prepare(std::size_t worker, std::span<const std::int32_t> bias) const {
     const std::size_t segment_bytes = source_ == Source::band ? g_.options.dilation_h * band_row_ : w_.steps() * 4;
@@ -234,11 +237,13 @@ class Conv2dRun {
   LayerOutput y_;
   std::size_t width_, pixels_;  // packed channels per group; output pixels
   Source source_ = Source::gathered;
-  std::size_t piece_ = 1, pieces_ = 1;  // output pixels of a piece, or output rows at most where the source is a band; number of pieces
-  std::size_t bands_ = 1;               // of a picture
+  std::size_t piece_ = 1,
+              pieces_ = 1;  // output pixels of a piece, or output rows at most where the source is a band; number of pieces
+  std::size_t bands_ = 1;   // of a picture
   std::size_t block_columns_ = 1;       // blocks of channels per piece
   std::size_t row_ = 0, band_row_ = 0;  // bytes between activations of neighbouring output pixels; between input rows of a band
-  // Of each worker: bytes of copied activations, row sums, packed channels, places for segments, offsets of steps; and where they are.
+  // Of each worker: bytes of copied activations, row sums, packed channels, places for segments, offsets of steps; and where they
+  // are.
   std::size_t scratch_ = 0, sums_ = 0, channels_ = 0, segments_ = 0, offsets_ = 0;
   std::uint8_t* activations_ = nullptr;
   std::int32_t *row_sums_ = nullptr, *folded_ = nullptr, *zero_point_ = nullptr, *offset_ = nullptr;

@@ -7,8 +7,11 @@
 #include <trimtab/int8/kernels/tasks.hpp>
 #if TRIMTAB_KERNELS_HERE
 #include <trimtab/int8/kernels/amx.hpp>
-#include <trimtab/int8/kernels/avx2.hpp>
-#include <trimtab/int8/kernels/avx512vnni.hpp>
+#include <trimtab/int8/kernels/avx2_depthwise.hpp>
+#include <trimtab/int8/kernels/avx2_elementwise.hpp>
+#include <trimtab/int8/kernels/avx2_gemm.hpp>
+#include <trimtab/int8/kernels/avx512vnni_depthwise.hpp>
+#include <trimtab/int8/kernels/avx512vnni_gemm.hpp>
 #include <trimtab/int8/kernels/avxvnni.hpp>
 #include <trimtab/int8/kernels/portable.hpp>
 #endif

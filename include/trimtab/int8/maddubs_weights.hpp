@@ -15,13 +15,14 @@ namespace trimtab::int8 {
 
 /// Blocks of 16 channels, packed from steps of [16][4] bytes, 4 values of K each.
 ///
-/// vpmaddubsw adds two products of a uint8 and an int8 in 16 bits. Such sums stay there for all activations if and only if the positive
-/// weights in them add up to at most 128 and the negative ones to at least -128: 255 * 128 = 32640. Two things lead there:
+/// vpmaddubsw adds two products of a uint8 and an int8 in 16 bits. Such sums stay there for all activations if and only if the
+/// positive weights in them add up to at most 128 and the negative ones to at least -128: 255 * 128 = 32640. Two things lead
+/// there:
 ///   complement  an activation is taken as 255 - x and its weight as the opposite: x w = 255 w - (255 - x) w;
 ///   order       steps may come in any, since they are sums of integers, so a step of large weights finds one of small weights.
-/// A block is: [16] int32, the sums of 255 w over all complemented weights; then pairs of steps whose sums may be added in 16 bits: 64
-/// bytes of weights of the first, whose activations are taken as they are, 64 of the second, 64 of what the second's activations are
-/// xor'ed with; then the steps left over: 64 bytes of weights, 64 of what their activations are xor'ed with.
+/// A block is: [16] int32, the sums of 255 w over all complemented weights; then pairs of steps whose sums may be added in 16
+/// bits: 64 bytes of weights of the first, whose activations are taken as they are, 64 of the second, 64 of what the second's
+/// activations are xor'ed with; then the steps left over: 64 bytes of weights, 64 of what their activations are xor'ed with.
 class MaddubsWeights {
  public:
   /// Room for `blocks` blocks of `steps` steps each, in the memory already held; what was there is lost.
@@ -56,13 +57,16 @@ class MaddubsWeights {
     std::uint32_t index;
 
     Step(std::uint32_t s, const std::int8_t* w) : index(s) {
-      std::int16_t largest = 0, highest = 0, sum_of_both = 0;  // narrow and without branches, so that compilers make vectors of it
+      std::int16_t largest = 0, highest = 0,
+                   sum_of_both = 0;  // narrow and without branches, so that compilers make vectors of it
       for (std::size_t l = 0; l < lanes; ++l) {
         const auto w0 = static_cast<std::int16_t>(w[2 * l]), w1 = static_cast<std::int16_t>(w[2 * l + 1]);
         const auto a = static_cast<std::int16_t>(w0 < 0 ? -w0 : w0), b = static_cast<std::int16_t>(w1 < 0 ? -w1 : w1);
-        const auto sum = static_cast<std::int16_t>(a + b), difference = static_cast<std::int16_t>(w0 + w1 < 0 ? -(w0 + w1) : w0 + w1);
+        const auto sum = static_cast<std::int16_t>(a + b),
+                   difference = static_cast<std::int16_t>(w0 + w1 < 0 ? -(w0 + w1) : w0 + w1);
         // The higher and the lower of the two sums, of positive magnitudes and of negative ones.
-        const auto high = static_cast<std::int16_t>((sum + difference) >> 1), low = static_cast<std::int16_t>((sum - difference) >> 1);
+        const auto high = static_cast<std::int16_t>((sum + difference) >> 1),
+                   low = static_cast<std::int16_t>((sum - difference) >> 1);
         large[l] = static_cast<std::uint8_t>(a > b ? a : b);
         small[l] = static_cast<std::uint8_t>(a > b ? b : a);
         more_room[l] = static_cast<std::uint8_t>(most - low);
@@ -91,9 +95,10 @@ class MaddubsWeights {
 
   std::size_t block_bytes() const { return sizeof(std::int32_t) * block_channels + 2 * step_bytes * steps_; }
 
-  /// Writes the weights and masks of a step that is added to `first`, another one or zeros, and adds 255 w of what it complements to
-  /// `sum`. False where that would be a -128.
-  static bool put_complemented(const std::int8_t* w, const std::int8_t* first, std::int8_t* weight, std::int8_t* mask, std::int32_t* sum);
+  /// Writes the weights and masks of a step that is added to `first`, another one or zeros, and adds 255 w of what it complements
+  /// to `sum`. False where that would be a -128.
+  static bool put_complemented(const std::int8_t* w, const std::int8_t* first, std::int8_t* weight, std::int8_t* mask,
+                               std::int32_t* sum);
 
   detail::AlignedBytes memory_;
   std::vector<std::int32_t> offset_;
@@ -101,8 +106,8 @@ class MaddubsWeights {
   std::size_t steps_ = 0;
 };
 
-inline bool MaddubsWeights::put_complemented(const std::int8_t* w, const std::int8_t* first, std::int8_t* weight, std::int8_t* mask,
-                                             std::int32_t* sum) {
+inline bool MaddubsWeights::put_complemented(const std::int8_t* w, const std::int8_t* first, std::int8_t* weight,
+                                             std::int8_t* mask, std::int32_t* sum) {
   std::memcpy(weight, w, step_bytes);
   std::memset(mask, 0, step_bytes);
   std::array<std::uint8_t, lanes> fits;

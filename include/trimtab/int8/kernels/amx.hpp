@@ -3,10 +3,9 @@
 /// Integer kernels for AMX-INT8: tdpbusd adds the products of a tile of 16 rows x 64 bytes, u8, and one of 16 steps x 64 bytes,
 /// s8, to a tile of 16 x 16 int32, without saturating. What becomes of the sums is AVX512-VNNI's.
 
-#include <trimtab/int8/kernels/avx512vnni.hpp>
+#include <trimtab/int8/kernels/avx512vnni_gemm.hpp>
 
 #if TRIMTAB_X86_KERNELS
-#define TRIMTAB_TARGET_AMX __attribute__((target("amx-tile,amx-int8,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
 
 namespace trimtab::int8::amx {
 
@@ -28,19 +27,19 @@ struct alignas(64) TileShapes {
 /// Tile state belongs to a thread, and makes its context switches longer: configured here, released at the end of the scope.
 class TileScope {
  public:
-  TRIMTAB_TARGET_AMX explicit TileScope(const TileShapes& shapes) {
+  TRIMTAB_INT8_AMX explicit TileScope(const TileShapes& shapes) {
     __asm__ volatile("" : : "r"(&shapes) : "memory");  // GCC's _tile_loadconfig names 8 of the 64 bytes as read
     _tile_loadconfig(&shapes);
   }
-  TRIMTAB_TARGET_AMX ~TileScope() { _tile_release(); }
+  TRIMTAB_INT8_AMX ~TileScope() { _tile_release(); }
   TileScope(const TileScope&) = delete;
   TileScope& operator=(const TileScope&) = delete;
 };
 
 /// M rows of N blocks: bias and zero points join the sums, which then go out.
 template <std::size_t M, std::size_t N>
-TRIMTAB_TARGET_AMX inline void store_rows(const GemmTask& t, const avx512vnni::CodeStage& stage, std::size_t r, std::size_t c,
-                                          const std::int32_t* sum) {
+TRIMTAB_INT8_AMX inline void store_rows(const GemmTask& t, const avx512vnni::CodeStage& stage, std::size_t r, std::size_t c,
+                                        const std::int32_t* sum) {
   __m512i acc[M][N];
   avx512vnni::start_tile<M, N>(t, r, c, acc);
   TRIMTAB_UNROLL
@@ -72,8 +71,8 @@ TRIMTAB_TARGET_AMX inline void store_rows(const GemmTask& t, const avx512vnni::C
 
 /// R tiles of `m` rows, the first from r0 on and the second from r1 on, by N blocks of 16 channels.
 template <std::size_t R, std::size_t N>
-TRIMTAB_TARGET_AMX __attribute__((noinline)) void gemm_tiles(const GemmTask& t, const avx512vnni::CodeStage& stage, std::size_t m,
-                                                             std::size_t r0, std::size_t r1, std::size_t c) {
+TRIMTAB_INT8_AMX __attribute__((noinline)) void gemm_tiles(const GemmTask& t, const avx512vnni::CodeStage& stage, std::size_t m,
+                                                           std::size_t r0, std::size_t r1, std::size_t c) {
   _tile_zero(0);
   if constexpr (N == 2) _tile_zero(1);
   if constexpr (R == 2) _tile_zero(2);
@@ -108,8 +107,8 @@ TRIMTAB_TARGET_AMX __attribute__((noinline)) void gemm_tiles(const GemmTask& t, 
 
 /// All rows of N blocks, in pairs of tiles; neighbours overlap where the rows do not divide, and then give some results twice.
 template <std::size_t N>
-TRIMTAB_TARGET_AMX inline void gemm_panel(const GemmTask& t, const avx512vnni::CodeStage& stage, std::size_t tiles, std::size_t m,
-                                          std::size_t c) {
+TRIMTAB_INT8_AMX inline void gemm_panel(const GemmTask& t, const avx512vnni::CodeStage& stage, std::size_t tiles, std::size_t m,
+                                        std::size_t c) {
   const auto first = [&](std::size_t tile) { return tile * m < t.rows - m ? tile * m : t.rows - m; };
   std::size_t tile = 0;
   for (; tile + 2 <= tiles; tile += 2) gemm_tiles<2, N>(t, stage, m, first(tile), first(tile + 1), c);
@@ -117,7 +116,7 @@ TRIMTAB_TARGET_AMX inline void gemm_panel(const GemmTask& t, const avx512vnni::C
 }
 
 /// Rows split evenly, so that one shape serves all tiles: 49 rows are 4 tiles of 13.
-TRIMTAB_TARGET_AMX inline void gemm_u8s8(const GemmTask& t) {
+TRIMTAB_INT8_AMX inline void gemm_u8s8(const GemmTask& t) {
   if (t.rows == 0) return;
   const std::size_t tiles = (t.rows + tile_rows - 1) / tile_rows, m = (t.rows + tiles - 1) / tiles, left = t.steps % tile_steps;
   TileShapes shapes;
@@ -137,5 +136,4 @@ TRIMTAB_TARGET_AMX inline void gemm_u8s8(const GemmTask& t) {
 
 }  // namespace trimtab::int8::amx
 
-#undef TRIMTAB_TARGET_AMX
 #endif  // TRIMTAB_X86_KERNELS

@@ -2,54 +2,53 @@
 /// \file
 /// Integer kernels for AVX-VNNI: vpdpbusd on 8 int32 lanes. What comes before and after the products is AVX2's.
 
-#include <trimtab/int8/kernels/avx2.hpp>
+#include <trimtab/int8/kernels/avx2_depthwise.hpp>
+#include <trimtab/int8/kernels/avx2_gemm.hpp>
 
 #if TRIMTAB_X86_KERNELS
 #include <cstring>
 #include <utility>
 
-#define TRIMTAB_TARGET_AVXVNNI __attribute__((target("avx2,avxvnni")))
-#define TRIMTAB_INLINE_AVXVNNI TRIMTAB_TARGET_AVXVNNI __attribute__((always_inline))
-
 namespace trimtab::int8::avxvnni {
 
 /// f(0), f(1) .. f(N - 1) with the index a constant: arrays of vectors stay in registers only when the compiler sees constants
-/// from the start. Lambdas do not inherit the target of the function around them, so they say TRIMTAB_INLINE_AVXVNNI themselves.
+/// from the start. Lambdas do not inherit the target of the function around them, so they say TRIMTAB_INT8_INLINE_AVXVNNI
+/// themselves.
 template <class F, std::size_t... I>
-TRIMTAB_INLINE_AVXVNNI inline void unroll(const F& f, std::index_sequence<I...>) {
+TRIMTAB_INT8_INLINE_AVXVNNI inline void unroll(const F& f, std::index_sequence<I...>) {
   (f(std::integral_constant<std::size_t, I>{}), ...);
 }
 template <std::size_t N, class F>
-TRIMTAB_INLINE_AVXVNNI inline void unroll(const F& f) {
+TRIMTAB_INT8_INLINE_AVXVNNI inline void unroll(const F& f) {
   avxvnni::unroll(f, std::make_index_sequence<N>{});
 }
 
 /// M rows by one block of 16 channels: 2 M accumulators, two weight vectors and one broadcast of 4 activations, 15 of 16
 /// registers at M = 6; 64 bytes of weights and 4 M of activations per step.
 template <std::size_t M>
-TRIMTAB_TARGET_AVXVNNI __attribute__((noinline)) void gemm_tile(const GemmTask& t, const avx2::CodeStage& stage, std::size_t r,
-                                                                std::size_t c) {
+TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void gemm_tile(const GemmTask& t, const avx2::CodeStage& stage, std::size_t r,
+                                                              std::size_t c) {
   __m256i acc[2 * M];
   avx2::start_tile<M>(t, r, c, acc);
   const std::int8_t* b = t.b + c * t.segments * t.steps * 4;
   const std::ptrdiff_t row = t.a_row;
   for (std::size_t s = 0; s < t.segments; ++s) {
     const std::uint8_t* a[(M + 2) / 3];
-    avxvnni::unroll<(M + 2) / 3>([&](auto m_) TRIMTAB_INLINE_AVXVNNI {
+    avxvnni::unroll<(M + 2) / 3>([&](auto m_) TRIMTAB_INT8_INLINE_AVXVNNI {
       constexpr std::size_t m = 3 * m_;
       a[m / 3] = t.a + static_cast<std::ptrdiff_t>(r + m) * row + t.segment[s];
     });
     for (std::size_t k = 0; k < t.steps; ++k, b += 64) {
       const auto* w = reinterpret_cast<const __m256i*>(b);
       const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
-      avxvnni::unroll<M>([&](auto m) TRIMTAB_INLINE_AVXVNNI {
+      avxvnni::unroll<M>([&](auto m) TRIMTAB_INT8_INLINE_AVXVNNI {
         std::int32_t four;
         std::memcpy(&four, a[m / 3] + static_cast<std::ptrdiff_t>(m % 3) * row, 4);
         const __m256i x = _mm256_set1_epi32(four);
         acc[2 * m] = _mm256_dpbusd_avx_epi32(acc[2 * m], x, w0);
         acc[2 * m + 1] = _mm256_dpbusd_avx_epi32(acc[2 * m + 1], x, w1);
       });
-      avxvnni::unroll<(M + 2) / 3>([&](auto m_) TRIMTAB_INLINE_AVXVNNI {
+      avxvnni::unroll<(M + 2) / 3>([&](auto m_) TRIMTAB_INT8_INLINE_AVXVNNI {
         constexpr std::size_t m = 3 * m_;
         a[m / 3] += 4;
       });
@@ -58,7 +57,7 @@ TRIMTAB_TARGET_AVXVNNI __attribute__((noinline)) void gemm_tile(const GemmTask& 
   avx2::finish_tile<M>(t, stage, r, c, acc);
 }
 
-TRIMTAB_TARGET_AVXVNNI inline void gemm_u8s8(const GemmTask& t) {
+TRIMTAB_INT8_AVXVNNI inline void gemm_u8s8(const GemmTask& t) {
   const avx2::CodeStage stage = avx2::code_stage(t.out);
   for (std::size_t c = 0; c < t.cols; c += block_channels) {
     std::size_t r = 0;
@@ -76,8 +75,8 @@ TRIMTAB_TARGET_AVXVNNI inline void gemm_u8s8(const GemmTask& t) {
 }
 
 /// Interleaves four rows of one pixel: vector v holds, per channel, the four rows' bytes side by side.
-TRIMTAB_INLINE_AVXVNNI inline void interleave_rows(const std::uint8_t* const* x, std::size_t at, std::size_t width, __m256i flip,
-                                                   __m256i* to) {
+TRIMTAB_INT8_INLINE_AVXVNNI inline void interleave_rows(const std::uint8_t* const* x, std::size_t at, std::size_t width,
+                                                        __m256i flip, __m256i* to) {
   const __m256i x0 = _mm256_xor_si256(avx2::load_bytes(x[0] + at, width), flip),
                 x1 = _mm256_xor_si256(avx2::load_bytes(x[1] + at, width), flip);
   const __m256i x2 = _mm256_xor_si256(avx2::load_bytes(x[2] + at, width), flip),
@@ -92,8 +91,8 @@ TRIMTAB_INLINE_AVXVNNI inline void interleave_rows(const std::uint8_t* const* x,
 
 /// Interleaves what output columns first .. first + count - 1 of output rows p0 on need of 32 channels from c on: per column and
 /// quad of rows 4 vectors.
-TRIMTAB_TARGET_AVXVNNI inline void interleave_columns(const DepthwiseTask& t, std::size_t c, std::size_t p0,
-                                                      std::size_t window_rows, std::size_t first, std::size_t count) {
+TRIMTAB_INT8_AVXVNNI inline void interleave_columns(const DepthwiseTask& t, std::size_t c, std::size_t p0,
+                                                    std::size_t window_rows, std::size_t first, std::size_t count) {
   const std::size_t quads = t.quad_count(), width = t.channels - c < 32 ? t.channels - c : 32;
   const std::size_t columns = (count - 1) * t.stride_w + (t.kernel_w - 1) * t.dilation_w + 1;
   const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip));
@@ -114,28 +113,28 @@ TRIMTAB_TARGET_AVXVNNI inline void interleave_columns(const DepthwiseTask& t, st
 /// P output rows of one pixel column by 32 channels: 4 P accumulators; per quad of rows and window column 4 (P + 1) loads for 4 P
 /// vpdpbusd. The window of output row p starts p * stride_h rows down the quads.
 template <std::size_t P>
-TRIMTAB_TARGET_AVXVNNI __attribute__((noinline)) void depthwise_tile(const DepthwiseTask& t, const avx2::CodeStage& stage,
-                                                                     const __m256i* x, const __m256i* w, std::size_t c,
-                                                                     std::size_t p0, std::size_t ow) {
+TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void depthwise_tile(const DepthwiseTask& t, const avx2::CodeStage& stage,
+                                                                   const __m256i* x, const __m256i* w, std::size_t c,
+                                                                   std::size_t p0, std::size_t ow) {
   __m256i acc[P][4];
-  avxvnni::unroll<4>([&](auto v) TRIMTAB_INLINE_AVXVNNI {
+  avxvnni::unroll<4>([&](auto v) TRIMTAB_INT8_INLINE_AVXVNNI {
     const __m256i bias = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.bias + c + 8 * v));
-    avxvnni::unroll<P>([&](auto p) TRIMTAB_INLINE_AVXVNNI { acc[p][v] = bias; });
+    avxvnni::unroll<P>([&](auto p) TRIMTAB_INT8_INLINE_AVXVNNI { acc[p][v] = bias; });
   });
   const std::size_t quads = t.quad_count();
   for (std::size_t kw = 0; kw < t.kernel_w; ++kw) {
     const __m256i* at = x + kw * t.dilation_w * 4 * quads;
     for (std::size_t q = 0; q < quads; ++q, at += 4, w += 4 * t.shifts) {
-      avxvnni::unroll<4>([&](auto v) TRIMTAB_INLINE_AVXVNNI {
+      avxvnni::unroll<4>([&](auto v) TRIMTAB_INT8_INLINE_AVXVNNI {
         const __m256i in = _mm256_load_si256(at + v);
-        avxvnni::unroll<P>([&](auto p) TRIMTAB_INLINE_AVXVNNI {
+        avxvnni::unroll<P>([&](auto p) TRIMTAB_INT8_INLINE_AVXVNNI {
           acc[p][v] = _mm256_dpbusd_avx_epi32(acc[p][v], in, _mm256_load_si256(w + 4 * p * t.stride_h + v));
         });
       });
     }
   }
   const std::size_t width = t.channels - c < 32 ? t.channels - c : 32;
-  avxvnni::unroll<P>([&](auto p) TRIMTAB_INLINE_AVXVNNI {
+  avxvnni::unroll<P>([&](auto p) TRIMTAB_INT8_INLINE_AVXVNNI {
     avx2::store_pixel(t.out, stage, t.out.multiplier + c, static_cast<std::ptrdiff_t>(((p0 + p) * t.out_w + ow) * t.channels + c),
                       width, acc[p]);
   });
@@ -143,8 +142,8 @@ TRIMTAB_TARGET_AVXVNNI __attribute__((noinline)) void depthwise_tile(const Depth
 
 /// P output rows from p0 on, 32 channels from c on.
 template <std::size_t P>
-TRIMTAB_TARGET_AVXVNNI __attribute__((noinline)) void depthwise_pass(const DepthwiseTask& t, const avx2::CodeStage& stage,
-                                                                     std::size_t c, std::size_t p0) {
+TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void depthwise_pass(const DepthwiseTask& t, const avx2::CodeStage& stage,
+                                                                   std::size_t c, std::size_t p0) {
   const std::size_t quads = t.quad_count();
   const __m256i* w = static_cast<const __m256i*>(t.quads) + c / 32 * t.kernel_w * quads * t.shifts * 4;
   for (std::size_t first = 0; first < t.out_w; first += depthwise_columns) {
@@ -158,7 +157,7 @@ TRIMTAB_TARGET_AVXVNNI __attribute__((noinline)) void depthwise_pass(const Depth
 
 /// 4 rows of input, interleaved byte by byte, feed vpdpbusd with four useful bytes of four; the window slides down within them,
 /// so that a 3 x 3 window of stride 1 gives 2 output rows for one interleaving.
-TRIMTAB_TARGET_AVXVNNI inline void depthwise_u8s8(const DepthwiseTask& t) {
+TRIMTAB_INT8_AVXVNNI inline void depthwise_u8s8(const DepthwiseTask& t) {
   const avx2::CodeStage stage = avx2::code_stage(t.out);
   const std::size_t rows_at_once = t.dilation_h > 1 ? 1 : (t.shifts - 1) / t.stride_h + 1;
   for (std::size_t p = 0; p < t.out_rows;) {
@@ -175,6 +174,4 @@ TRIMTAB_TARGET_AVXVNNI inline void depthwise_u8s8(const DepthwiseTask& t) {
 
 }  // namespace trimtab::int8::avxvnni
 
-#undef TRIMTAB_TARGET_AVXVNNI
-#undef TRIMTAB_INLINE_AVXVNNI
 #endif  // TRIMTAB_X86_KERNELS

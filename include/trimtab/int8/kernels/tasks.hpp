@@ -56,17 +56,17 @@ struct MaddubsBlocks {
 /// rows x cols accumulators: acc[r][c] = bias[c] - zero_point[c] * row_sum[r] + sum_k a[r][k] * w[c][k].
 /// A row's activations are `segments` runs of 4 * `steps` bytes: run s of row r starts at a + r * a_row + segment[s].
 struct GemmTask {
-  const std::uint8_t* a;            ///< activations
-  std::ptrdiff_t a_row;             ///< bytes between rows
-  const std::ptrdiff_t* segment;    ///< where each run begins in a row
-  std::size_t segments, steps;      ///< runs in a row, steps of 4 bytes in a run
-  const std::int8_t* b;             ///< [cols / 16][segments * steps][16][4]
-  MaddubsBlocks maddubs;            ///< the same for vpmaddubsw
-  std::size_t rows, cols;           ///< output pixels and channels
-  const std::int32_t* bias;         ///< padded to whole blocks
-  const std::int32_t* zero_point;   ///< of the weights, padded to whole blocks; null when all are 0
-  const std::int32_t* row_sum;      ///< of the activations, per row; null when zero_point is
-  Output out;                       ///< where the results go
+  const std::uint8_t* a;           ///< activations
+  std::ptrdiff_t a_row;            ///< bytes between rows
+  const std::ptrdiff_t* segment;   ///< where each run begins in a row
+  std::size_t segments, steps;     ///< runs in a row, steps of 4 bytes in a run
+  const std::int8_t* b;            ///< [cols / 16][segments * steps][16][4]
+  MaddubsBlocks maddubs;           ///< the same for vpmaddubsw
+  std::size_t rows, cols;          ///< output pixels and channels
+  const std::int32_t* bias;        ///< padded to whole blocks
+  const std::int32_t* zero_point;  ///< of the weights, padded to whole blocks; null when all are 0
+  const std::int32_t* row_sum;     ///< of the activations, per row; null when zero_point is
+  Output out;                      ///< where the results go
 };
 
 /// `out_rows` x `out_w` x `channels` accumulators of a depthwise convolution:

@@ -1,0 +1,152 @@
+#pragma once
+/// \file
+/// Depthwise convolutions with AVX2, on 16-bit weights.
+
+#include <trimtab/int8/kernels/avx2_output.hpp>
+
+#if TRIMTAB_X86_KERNELS
+namespace trimtab::int8::avx2 {
+
+/// The first `width` of 32 bytes, zeros after them.
+TRIMTAB_INT8_INLINE_AVX2 inline __m256i load_bytes(const std::uint8_t* x, std::size_t width) {
+  if (width >= 32) return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
+  if (width == 16) return _mm256_zextsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
+  alignas(32) std::uint8_t all[32] = {};
+  std::memcpy(all, x, width);
+  return _mm256_load_si256(reinterpret_cast<const __m256i*>(all));
+}
+
+/// Interleaves what output columns first .. first + count - 1 of `rows` output rows from p0 on need of 32 channels from c on, in
+/// pairs of window rows: per column and pair 4 vectors of 16-bit numbers, the two rows of a channel side by side.
+TRIMTAB_INT8_AVX2 inline void interleave_pairs(const DepthwiseTask& t, std::size_t c, std::size_t p0, std::size_t rows,
+                                               std::size_t first, std::size_t count) {
+  const std::size_t window_rows = (rows - 1) * t.stride_h + t.kernel_h, pairs = (window_rows + 1) / 2;
+  const std::size_t width = t.channels - c < 32 ? t.channels - c : 32;
+  const std::size_t columns = (count - 1) * t.stride_w + (t.kernel_w - 1) * t.dilation_w + 1;
+  const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip)), zero = _mm256_setzero_si256();
+  for (std::size_t q = 0; q < pairs; ++q) {
+    const std::uint8_t* const* row = t.row + p0 * t.stride_h + 2 * q * t.dilation_h;
+    const std::uint8_t *x0 = row[0] + c, *x1 = row[2 * q + 1 < window_rows ? t.dilation_h : 0] + c;  // no row: weight 0
+    auto* to = reinterpret_cast<__m256i*>(t.scratch) + 4 * q;
+    for (std::size_t j = 0; j < columns; ++j, to += 4 * pairs) {
+      const std::size_t iw = first * t.stride_w + j - t.pad_left;  // wraps left of the picture
+      const bool inside = iw < t.w;
+      const __m256i a = _mm256_xor_si256(load_bytes(inside ? x0 + iw * t.channels : t.padding + c, width), flip);
+      const __m256i b = _mm256_xor_si256(load_bytes(inside ? x1 + iw * t.channels : t.padding + c, width), flip);
+      const __m256i low = _mm256_unpacklo_epi8(a, b), high = _mm256_unpackhi_epi8(a, b);
+      _mm256_store_si256(to, _mm256_unpacklo_epi8(low, zero));
+      _mm256_store_si256(to + 1, _mm256_unpackhi_epi8(low, zero));
+      _mm256_store_si256(to + 2, _mm256_unpacklo_epi8(high, zero));
+      _mm256_store_si256(to + 3, _mm256_unpackhi_epi8(high, zero));
+    }
+  }
+}
+
+/// Stores one pixel of a block of 32 channels, given in lane order, of which the first `width` exist.
+TRIMTAB_INT8_INLINE_AVX2 inline void store_pixel(const Output& out, const CodeStage& s, const float* multiplier,
+                                                 std::ptrdiff_t at, std::size_t width, const __m256i* acc) {
+  if (out.kind == OutputKind::codes) {
+    __m256 m[4];
+    avx2::unroll<4>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 { m[i] = _mm256_loadu_ps(multiplier + 8 * i); });
+    const __m256i codes = to_codes(acc, m, s);
+    std::uint8_t* y = static_cast<std::uint8_t*>(out.data) + at;
+    if (width >= 32) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), codes);
+    } else {
+      store_bytes(y, _mm256_castsi256_si128(codes), width);
+      if (width > 16) store_bytes(y + 16, _mm256_extracti128_si256(codes, 1), width - 16);
+    }
+    return;
+  }
+  __m256i v[4];
+  avx2::unroll<4>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 {
+    v[i] = out.kind == OutputKind::floats
+               ? _mm256_castps_si256(_mm256_mul_ps(_mm256_cvtepi32_ps(acc[i]), _mm256_loadu_ps(multiplier + 8 * i)))
+               : acc[i];
+  });
+  // Lane l of the four vectors is 16 channels in natural order.
+  const __m256i natural[4] = {_mm256_permute2x128_si256(v[0], v[1], 0x20), _mm256_permute2x128_si256(v[2], v[3], 0x20),
+                              _mm256_permute2x128_si256(v[0], v[1], 0x31), _mm256_permute2x128_si256(v[2], v[3], 0x31)};
+  std::int32_t* y = static_cast<std::int32_t*>(out.data) + at;
+  if (width >= 32) {
+    avx2::unroll<4>([&](auto i)
+                        TRIMTAB_INT8_INLINE_AVX2 { _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + 8 * i), natural[i]); });
+  } else {
+    alignas(32) std::int32_t all[32];
+    avx2::unroll<4>([&](auto i)
+                        TRIMTAB_INT8_INLINE_AVX2 { _mm256_store_si256(reinterpret_cast<__m256i*>(all + 8 * i), natural[i]); });
+    std::memcpy(y, all, width * 4);
+  }
+}
+
+/// Where a row of output pixels finds what it needs.
+struct DepthwiseRow {
+  const __m256i* x;          ///< first column's first pair
+  std::size_t pairs, pitch;  ///< pairs of rows under the window, vectors between columns
+  const __m256i* w;          ///< [KW][kernel_h / 2 + 1][4]
+  const float* multiplier;   ///< of the 32 channels
+  const std::int32_t* bias;  ///< of the 32 channels
+  std::ptrdiff_t at;         ///< where in the output the first pixel goes
+  std::size_t width;         ///< channels that exist
+};
+
+/// C neighbouring output pixels by 32 channels: a vector of weights serves C pixels, 4 C accumulators; 16-bit products of two
+/// rows by vpmaddwd.
+template <std::size_t C>
+TRIMTAB_INT8_AVX2 __attribute__((noinline)) void depthwise_tile(const DepthwiseTask& t, const CodeStage& stage,
+                                                                const DepthwiseRow& row, std::size_t ow) {
+  __m256i acc[C][4];
+  avx2::unroll<4>([&](auto v) TRIMTAB_INT8_INLINE_AVX2 {
+    const __m256i bias = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row.bias + 8 * v));
+    avx2::unroll<C>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 { acc[i][v] = bias; });
+  });
+  const std::size_t step = t.stride_w * row.pitch;
+  const __m256i *x = row.x + ow * step, *w = row.w;
+  for (std::size_t kw = 0; kw < t.kernel_w; ++kw, x += t.dilation_w * row.pitch, w += 4 * (t.kernel_h / 2 + 1))
+    for (std::size_t q = 0; q < row.pairs; ++q)
+      avx2::unroll<4>([&](auto v) TRIMTAB_INT8_INLINE_AVX2 {
+        const __m256i weight = _mm256_load_si256(w + 4 * q + v);
+        avx2::unroll<C>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 {
+          acc[i][v] = _mm256_add_epi32(acc[i][v], _mm256_madd_epi16(_mm256_load_si256(x + i * step + 4 * q + v), weight));
+        });
+      });
+  avx2::unroll<C>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 {
+    store_pixel(t.out, stage, row.multiplier, row.at + static_cast<std::ptrdiff_t>((ow + i) * t.channels), row.width, acc[i]);
+  });
+}
+
+/// Interleaves pairs of input rows, widened to 16 bits, once for all output rows of the band; a window starts at the first or the
+/// second row of a pair, and has weights for either. 16-bit weights have their zero points already taken off.
+TRIMTAB_INT8_AVX2 inline void depthwise_u8s16(const DepthwiseTask& t) {
+  const CodeStage stage = code_stage(t.out);
+  const std::size_t at_once = t.dilation_h > 1 ? 1 : t.out_rows, weights = 4 * t.kernel_w * (t.kernel_h / 2 + 1);
+  const std::size_t columns = t.stride_w > 1 ? depthwise_columns / 2 : depthwise_columns;
+  const auto* x = reinterpret_cast<const __m256i*>(t.scratch);
+  for (std::size_t p0 = 0; p0 < t.out_rows; p0 += at_once)
+    for (std::size_t c = 0; c < t.channels; c += 32)
+      for (std::size_t first = 0; first < t.out_w; first += columns) {
+        const std::size_t count = t.out_w - first < columns ? t.out_w - first : columns;
+        interleave_pairs(t, c, p0, at_once, first, count);
+        for (std::size_t p = 0; p < at_once; ++p) {
+          const std::size_t top = p * t.stride_h, shift = top % 2;
+          DepthwiseRow row;
+          row.pitch = ((at_once - 1) * t.stride_h + t.kernel_h + 1) / 2 * 4;
+          row.x = x + top / 2 * 4;
+          row.pairs = (t.kernel_h + shift + 1) / 2;
+          row.w = static_cast<const __m256i*>(t.quads) + (c / 32 * 2 + shift) * weights;
+          row.multiplier = t.out.multiplier + c;
+          row.bias = t.bias + c;
+          row.at = static_cast<std::ptrdiff_t>(((p0 + p) * t.out_w + first) * t.channels + c);
+          row.width = t.channels - c < 32 ? t.channels - c : 32;
+          std::size_t ow = 0;
+          for (; ow + 3 <= count; ow += 3) depthwise_tile<3>(t, stage, row, ow);
+          if (ow + 2 <= count)
+            depthwise_tile<2>(t, stage, row, ow);
+          else if (ow < count)
+            depthwise_tile<1>(t, stage, row, ow);
+        }
+      }
+}
+
+}  // namespace trimtab::int8::avx2
+#endif  // TRIMTAB_X86_KERNELS

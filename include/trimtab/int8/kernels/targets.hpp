@@ -1,0 +1,19 @@
+#pragma once
+/// \file
+/// For which instruction sets the functions of the integer kernels are compiled, whatever flags the program has.
+
+#include <trimtab/int8/isa.hpp>
+
+#if TRIMTAB_X86_KERNELS
+#include <immintrin.h>
+
+#define TRIMTAB_INT8_AVX2 __attribute__((target("avx2")))
+#define TRIMTAB_INT8_AVXVNNI __attribute__((target("avx2,avxvnni")))
+#define TRIMTAB_INT8_AVX512VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
+#define TRIMTAB_INT8_AMX __attribute__((target("amx-tile,amx-int8,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
+
+// Lambdas do not inherit the target of the function around them, so they say these themselves.
+#define TRIMTAB_INT8_INLINE_AVX2 TRIMTAB_INT8_AVX2 __attribute__((always_inline))
+#define TRIMTAB_INT8_INLINE_AVXVNNI TRIMTAB_INT8_AVXVNNI __attribute__((always_inline))
+#define TRIMTAB_INT8_INLINE_AVX512VNNI TRIMTAB_INT8_AVX512VNNI __attribute__((always_inline))
+#endif  // TRIMTAB_X86_KERNELS
