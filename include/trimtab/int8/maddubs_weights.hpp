@@ -57,9 +57,8 @@ class MaddubsWeights {
     std::uint32_t index;
 
     Step(std::uint32_t s, const std::int8_t* w) : index(s) {
-      std::int16_t largest = 0, highest = 0,
-                   sum_of_both = 0;  // narrow and without branches, so that compilers make vectors of it
-      for (std::size_t l = 0; l < lanes; ++l) {
+      std::int16_t largest = 0, highest = 0, sum_of_both = 0;
+      for (std::size_t l = 0; l < lanes; ++l) {  // narrow and without branches, so that compilers make vectors of it
         const auto w0 = static_cast<std::int16_t>(w[2 * l]), w1 = static_cast<std::int16_t>(w[2 * l + 1]);
         const auto a = static_cast<std::int16_t>(w0 < 0 ? -w0 : w0), b = static_cast<std::int16_t>(w1 < 0 ? -w1 : w1);
         const auto sum = static_cast<std::int16_t>(a + b),
@@ -83,13 +82,15 @@ class MaddubsWeights {
     /// Whether `second`, with complements where needed, fits in beside this one.
     bool takes(const Step& second) const {
       if (!fits || second.minimum) return false;
-      std::uint8_t fit = 1;
+      unsigned misfits = 0;
       for (std::size_t l = 0; l < lanes; ++l) {  // no && and ||, so that compilers make vectors of it; sums are below 256
-        const std::uint8_t sum = static_cast<std::uint8_t>(second.large[l] + second.small[l]);
-        const bool apart = (second.large[l] <= more_room[l]) & (second.small[l] <= less_room[l]);
-        fit &= static_cast<std::uint8_t>(apart | (sum <= more_room[l]));
+        const auto sum = static_cast<std::uint8_t>(second.large[l] + second.small[l]);
+        const auto both_out = static_cast<std::uint8_t>(sum > more_room[l]);
+        const auto large_out = static_cast<std::uint8_t>(second.large[l] > more_room[l]);
+        const auto small_out = static_cast<std::uint8_t>(second.small[l] > less_room[l]);
+        misfits |= static_cast<std::uint8_t>(both_out & (large_out | small_out));
       }
-      return fit != 0;
+      return misfits == 0;
     }
   };
 
@@ -117,7 +118,7 @@ inline bool MaddubsWeights::put_complemented(const std::int8_t* w, const std::in
       positive = static_cast<std::int16_t>(positive + (v > 0 ? v : 0));
       negative = static_cast<std::int16_t>(negative - (v < 0 ? v : 0));
     }
-    fits[l] = static_cast<std::uint8_t>((positive <= most) & (negative <= most));
+    fits[l] = static_cast<std::uint8_t>(std::max(positive, negative) <= most);
   }
   for (std::size_t l = 0; l < lanes; ++l) {
     if (fits[l] != 0) continue;
