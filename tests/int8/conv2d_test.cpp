@@ -95,6 +95,10 @@ TEST_CASE("Pointwise convolutions equal loops in 64-bit integers on every ISA, f
       {"groups", 1, 5, 5, 24, 36, 1, 1, {}, 3},
       {"one full block of channels", 1, 5, 5, 8, 16, 1, 1},
       {"two full blocks of channels", 1, 5, 5, 8, 32, 1, 1},
+      {"two pixels", 1, 1, 2, 12, 40, 1, 1},
+      {"three pixels", 1, 1, 3, 12, 40, 1, 1},
+      {"six pixels", 1, 1, 6, 12, 40, 1, 1},
+      {"seven pixels", 1, 1, 7, 64, 24, 1, 1},
   })));
 }
 

@@ -142,17 +142,27 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t parted_rows(const GemmTa
   return r;
 }
 
+/// Rows that are left over after tiles of 4 are computed again with those before them, while the weights are in the cache.
 TRIMTAB_INT8_AVX2 inline void gemm_u8s8(const GemmTask& t) {
   const CodeStage stage = code_stage(t.out);
   for (std::size_t c = 0; c < t.cols; c += block_channels) {
     std::size_t r = 0;
-    if (t.maddubs.pairs[c / 16] != MaddubsBlocks::none) {
+    if (t.maddubs.pairs[c / 16] != MaddubsBlocks::none && t.rows > 1) {
+      const bool common = t.out.kind == OutputKind::codes && t.zero_point == nullptr && t.cols - c >= 16;
       if (t.cols - c <= 8)
         r = gemm_rows<8, 1, false>(t, stage, r, c);
-      else if (t.out.kind == OutputKind::codes && t.zero_point == nullptr && t.cols - c >= 16)
+      else if (common)
         r = gemm_rows<4, 2, true>(t, stage, r, c);
       r = gemm_rows<4, 2, false>(t, stage, r, c);
-      r = gemm_rows<2, 2, false>(t, stage, r, c);
+      if (r == t.rows) continue;
+      if (t.rows == 3) gemm_rows<2, 2, false>(t, stage, 0, c);
+      if (t.rows < 4)
+        gemm_rows<2, 2, false>(t, stage, t.rows - 2, c);
+      else if (common)
+        gemm_rows<4, 2, true>(t, stage, t.rows - 4, c);
+      else
+        gemm_rows<4, 2, false>(t, stage, t.rows - 4, c);
+      continue;
     }
     r = parted_rows<2>(t, stage, r, c);
     parted_rows<1>(t, stage, r, c);
