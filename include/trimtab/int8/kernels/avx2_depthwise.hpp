@@ -16,29 +16,44 @@ TRIMTAB_INT8_INLINE_AVX2 inline __m256i load_bytes(const std::uint8_t* x, std::s
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(all));
 }
 
+/// Two bytes of each of up to 32 channels side by side as 16-bit numbers, 4 vectors.
+template <bool Whole>
+TRIMTAB_INT8_INLINE_AVX2 inline void interleave_pixel(const std::uint8_t* x0, const std::uint8_t* x1, std::size_t width,
+                                                      __m256i flip, __m256i* to) {
+  const __m256i zero = _mm256_setzero_si256();
+  const __m256i a = _mm256_xor_si256(load_bytes(x0, Whole ? 32 : width), flip);
+  const __m256i b = _mm256_xor_si256(load_bytes(x1, Whole ? 32 : width), flip);
+  const __m256i low = _mm256_unpacklo_epi8(a, b), high = _mm256_unpackhi_epi8(a, b);
+  _mm256_store_si256(to, _mm256_unpacklo_epi8(low, zero));
+  _mm256_store_si256(to + 1, _mm256_unpackhi_epi8(low, zero));
+  _mm256_store_si256(to + 2, _mm256_unpacklo_epi8(high, zero));
+  _mm256_store_si256(to + 3, _mm256_unpackhi_epi8(high, zero));
+}
+
 /// Interleaves what output columns first .. first + count - 1 of `rows` output rows from p0 on need of 32 channels from c on, in
 /// pairs of window rows: per column and pair 4 vectors of 16-bit numbers, the two rows of a channel side by side.
+template <bool Whole>
 TRIMTAB_INT8_AVX2 inline void interleave_pairs(const DepthwiseTask& t, std::size_t c, std::size_t p0, std::size_t rows,
                                                std::size_t first, std::size_t count) {
-  const std::size_t window_rows = (rows - 1) * t.stride_h + t.kernel_h, pairs = (window_rows + 1) / 2;
-  const std::size_t width = t.channels - c < 32 ? t.channels - c : 32;
-  const std::size_t columns = (count - 1) * t.stride_w + (t.kernel_w - 1) * t.dilation_w + 1;
-  const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip)), zero = _mm256_setzero_si256();
+  const std::size_t window_rows = (rows - 1) * t.stride_h + t.kernel_h, pairs = (window_rows + 1) / 2, pitch = 4 * pairs;
+  const std::size_t width = t.channels - c < 32 ? t.channels - c : 32, channels = t.channels;
+  const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip));
+  // Columns left of the picture, in it, and right of it.
+  const std::size_t columns = (count - 1) * t.stride_w + (t.kernel_w - 1) * t.dilation_w + 1, begin = first * t.stride_w;
+  const auto until = [&](std::size_t padded) {
+    return padded > begin ? (padded - begin < columns ? padded - begin : columns) : 0;
+  };
+  const std::size_t left = until(t.pad_left), right = until(t.pad_left + t.w);
   for (std::size_t q = 0; q < pairs; ++q) {
     const std::uint8_t* const* row = t.row + p0 * t.stride_h + 2 * q * t.dilation_h;
-    const std::uint8_t *x0 = row[0] + c, *x1 = row[2 * q + 1 < window_rows ? t.dilation_h : 0] + c;  // no row: weight 0
+    const std::size_t skipped = (begin + left - t.pad_left) * channels + c;
+    const std::uint8_t *x0 = row[0] + skipped,
+                       *x1 = row[2 * q + 1 < window_rows ? t.dilation_h : 0] + skipped;  // no row: weight 0
     auto* to = reinterpret_cast<__m256i*>(t.scratch) + 4 * q;
-    for (std::size_t j = 0; j < columns; ++j, to += 4 * pairs) {
-      const std::size_t iw = first * t.stride_w + j - t.pad_left;  // wraps left of the picture
-      const bool inside = iw < t.w;
-      const __m256i a = _mm256_xor_si256(load_bytes(inside ? x0 + iw * t.channels : t.padding + c, width), flip);
-      const __m256i b = _mm256_xor_si256(load_bytes(inside ? x1 + iw * t.channels : t.padding + c, width), flip);
-      const __m256i low = _mm256_unpacklo_epi8(a, b), high = _mm256_unpackhi_epi8(a, b);
-      _mm256_store_si256(to, _mm256_unpacklo_epi8(low, zero));
-      _mm256_store_si256(to + 1, _mm256_unpackhi_epi8(low, zero));
-      _mm256_store_si256(to + 2, _mm256_unpacklo_epi8(high, zero));
-      _mm256_store_si256(to + 3, _mm256_unpackhi_epi8(high, zero));
-    }
+    std::size_t j = 0;
+    for (; j < left; ++j, to += pitch) interleave_pixel<Whole>(t.padding + c, t.padding + c, width, flip, to);
+    for (; j < right; ++j, to += pitch, x0 += channels, x1 += channels) interleave_pixel<Whole>(x0, x1, width, flip, to);
+    for (; j < columns; ++j, to += pitch) interleave_pixel<Whole>(t.padding + c, t.padding + c, width, flip, to);
   }
 }
 
@@ -126,7 +141,10 @@ TRIMTAB_INT8_AVX2 inline void depthwise_u8s16(const DepthwiseTask& t) {
     for (std::size_t c = 0; c < t.channels; c += 32)
       for (std::size_t first = 0; first < t.out_w; first += columns) {
         const std::size_t count = t.out_w - first < columns ? t.out_w - first : columns;
-        interleave_pairs(t, c, p0, at_once, first, count);
+        if (t.channels - c >= 32)
+          interleave_pairs<true>(t, c, p0, at_once, first, count);
+        else
+          interleave_pairs<false>(t, c, p0, at_once, first, count);
         for (std::size_t p = 0; p < at_once; ++p) {
           const std::size_t top = p * t.stride_h, shift = top % 2;
           DepthwiseRow row;
