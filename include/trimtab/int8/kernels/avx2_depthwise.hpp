@@ -10,7 +10,11 @@ namespace trimtab::int8::avx2 {
 /// The first `width` of 32 bytes, zeros after them.
 TRIMTAB_INT8_INLINE_AVX2 inline __m256i load_bytes(const std::uint8_t* x, std::size_t width) {
   if (width >= 32) return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
-  if (width == 16) return _mm256_zextsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
+  if (width % 4 == 0) {
+    const __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i inside = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(width / 4)), place);
+    return _mm256_maskload_epi32(reinterpret_cast<const int*>(x), inside);
+  }
   alignas(32) std::uint8_t all[32] = {};
   std::memcpy(all, x, width);
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(all));
