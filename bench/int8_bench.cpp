@@ -202,7 +202,7 @@ void compare(benchmark::State& state, double macs, double limit, int thread_coun
   }
   using benchmark::Counter;
   state.counters["MAC/s"] = Counter(macs, Counter::kIsIterationInvariantRate);
-  if (limit > 0) state.counters["limit"] = Counter(macs / (limit * thread_count), Counter::kIsIterationInvariantRate);
+  if (limit > 0) state.counters["limit"] = Counter(macs / limit, Counter::kIsIterationInvariantRate);
   if (!vs_onednn.empty()) state.counters["vs_onednn"] = timing::median(vs_onednn);
   if (!vs_xnnpack.empty()) state.counters["vs_xnnpack"] = timing::median(vs_xnnpack);
 }
@@ -335,9 +335,10 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::AddCustomContext("weights", given_weights.empty() ? "normal" : argv[argc]);
   for (const int8::Isa isa : int8::available_isas()) {
-    const double limit = limits::macs_per_second(isa);
-    benchmark::AddCustomContext(std::string(int8::name(isa)) + " limit, GMAC/s per core", std::to_string(limit / 1e9));
     for (const int thread_count : {1, 2}) {
+      const double limit = limits::macs_per_second(isa, thread_count);
+      benchmark::AddCustomContext(std::string(int8::name(isa)) + " limit, GMAC/s, threads: " + std::to_string(thread_count),
+                                  std::to_string(limit / 1e9));
       const std::string network = std::string("network/mobilenet_v2/") + int8::name(isa) + "/" + std::to_string(thread_count);
       benchmark::RegisterBenchmark(network.c_str(), [=](benchmark::State& s) { run_network(s, isa, thread_count, limit); })
           ->UseManualTime()

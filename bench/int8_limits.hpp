@@ -1,8 +1,9 @@
 #pragma once
 /// \file
-/// What this core can do at most, per instruction set: multiply-accumulates of bytes per second with all operands in registers.
+/// What the cores can do at most, per instruction set: multiply-accumulates of bytes per second with all operands in registers.
 
 #include <algorithm>
+#include <trimtab/core/parallel.hpp>
 #include <trimtab/int8/isa.hpp>
 
 #include "timing.hpp"
@@ -50,21 +51,23 @@ __attribute__((target("avx2"))) inline void avx2(long rounds) {
 }
 #endif
 
-/// MAC/s of one core; 0 where there is no measure (portable).
-inline double macs_per_second(trimtab::int8::Isa isa) {
+/// MAC/s of so many cores at work at once; 0 where there is no measure (portable).
+inline double macs_per_second(trimtab::int8::Isa isa, int thread_count) {
 #if TRIMTAB_X86_KERNELS
   using trimtab::int8::Isa;
   void (*run)(long) = isa == Isa::avx512vnni ? avx512vnni : isa == Isa::avxvnni ? avxvnni : isa == Isa::avx2 ? avx2 : nullptr;
   if (run == nullptr) return 0;
-  const double per_round = 12.0 * (isa == Isa::avxvnni ? 32 : 64);
+  const trimtab::ScopedThreads scope(thread_count);
+  const double per_round = 12.0 * (isa == Isa::avxvnni ? 32 : 64) * thread_count;
   double best = 0;
   for (int repeat = 0; repeat < 5; ++repeat) {
     constexpr long rounds = 1000000;
-    best = std::max(best, per_round * static_cast<double>(rounds) / timing::seconds(1, 1, [&] { run(rounds); }));
+    const auto all = [&] { trimtab::parallel_for(static_cast<std::size_t>(thread_count), [&](std::size_t) { run(rounds); }); };
+    best = std::max(best, per_round * static_cast<double>(rounds) / timing::seconds(thread_count, 1, all));
   }
   return best;
 #else
-  static_cast<void>(isa);
+  static_cast<void>(isa), static_cast<void>(thread_count);
   return 0;
 #endif
 }
