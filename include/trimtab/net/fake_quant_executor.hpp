@@ -30,7 +30,7 @@ namespace trimtab {
 /// at once; its own work is cut into threads by itself.
 class FakeQuantExecutor {
  public:
-  /// `q` must outlive the executor, and may change its factors between calls.
+  /// `q` must outlive the executor, and may change its factors between calls. `products`: what the backward multiplies in.
   explicit FakeQuantExecutor(const QuantizedNetwork& q, BackwardProducts products = BackwardProducts::int16)
       : FakeQuantExecutor(std::make_shared<QuantizedWeights>(q, products)) {}
   /// One more executor of the same weights.
