@@ -48,11 +48,12 @@ TEST_CASE("FakeQuantExecutor: gradients of every factor equal the chain rule ove
   const Network n = test::small_network();
   const Array x = test::random_pictures(n, 3, 12);
   const bool pointwise = GENERATE(false, true);
+  const BackwardProducts products = GENERATE(BackwardProducts::float32, BackwardProducts::int16);
   for (const QuantizationOptions& options : test::every_mode()) {
     QuantizedNetwork q = quantized(n, options);
     if (pointwise) add_pointwise_factors(q);
     scramble_factors(q, 5);
-    FakeQuantExecutor executor(q);
+    FakeQuantExecutor executor(q, products);
     Array grad_y(executor.forward(x).shape());
     std::mt19937 random(1);
     for (float& v : grad_y) v = std::normal_distribution<float>()(random);
@@ -63,7 +64,7 @@ TEST_CASE("FakeQuantExecutor: gradients of every factor equal the chain rule ove
     double largest = 0;
     for (const double g : expected) largest = std::max(largest, std::abs(g));
     for (std::size_t i = 0; i < got.size(); ++i) {
-      CAPTURE(pointwise, int(options.weights), int(options.scheme), options.weight_bits, int(options.requantizer), i);
+      CAPTURE(pointwise, int(products), int(options.weights), int(options.scheme), options.weight_bits, int(options.requantizer), i);
       CHECK(double(got[i]) == Approx(expected[i]).epsilon(1e-3).margin(1e-4 * largest));
     }
   }

@@ -21,8 +21,7 @@
 #include <trimtab/net/float_executor.hpp>
 #include <trimtab/net/lower.hpp>
 #include <trimtab/net/quantized_weights.hpp>
-#include <trimtab/ops/bias.hpp>
-#include <trimtab/ops/fake_quantize.hpp>
+#include <trimtab/net/weighted_backward.hpp>
 #include <trimtab/ops/grid_steps.hpp>
 
 namespace trimtab {
@@ -31,8 +30,9 @@ namespace trimtab {
 /// at once; its own work is cut into threads by itself.
 class FakeQuantExecutor {
  public:
-  /// `q` must outlive the executor, and may change its factors between calls.
-  explicit FakeQuantExecutor(const QuantizedNetwork& q) : FakeQuantExecutor(std::make_shared<QuantizedWeights>(q)) {}
+  /// `q` must outlive the executor, and may change its factors between calls. `products`: what the backward multiplies in.
+  explicit FakeQuantExecutor(const QuantizedNetwork& q, BackwardProducts products = BackwardProducts::int16)
+      : FakeQuantExecutor(std::make_shared<QuantizedWeights>(q, products)) {}
   /// One more executor of the same weights.
   explicit FakeQuantExecutor(std::shared_ptr<QuantizedWeights> weights)
       : q_(&weights->network()), weights_(std::move(weights)), nodes_(q_->network.size()) {}
@@ -285,7 +285,7 @@ class FakeQuantExecutor {
       }
       s.has_grad = true;
     }
-    return {TensorView<float>(grown(s.grad, s.bytes.size()), batch_extent(id)), mode};
+    return {TensorView<float>(detail::grown(s.grad, s.bytes.size()), batch_extent(id)), mode};
   }
   /// The same for those that can only add: zeros at first use.
   TensorView<float> claim_zeros(NodeId id) {
@@ -319,51 +319,18 @@ class FakeQuantExecutor {
     }
     const auto wanted = [&](std::size_t i = 0) { return node.inputs[i] >= lowest; };
     const auto zeros_in = [&](std::size_t i = 0) { return claim_zeros(node.inputs[i]); };
-    const auto weight_factors = [&](const auto& layer, const auto& backward_weight) {
+    const auto with_weights = [&](const auto& l) {
       const auto [of_activation, of_weight, of_pointwise, of_bias] = s.grad_factors;
-      const bool pointwise = trained.pointwise && !of_pointwise.empty();
-      if (!trained.weights && !pointwise) return;
-      const TensorView<float> x(grown(reals_, nodes_[node.inputs[0]].bytes.size()), input_extent(id));
-      bytes_to_reals(nodes_[node.inputs[0]].bytes.data(), x.size(), grid(node.inputs[0]), x.data);
-      const Extents extent = view(layer.weight).extent;
-      const TensorView<float> grad_weight(grown(grad_weight_, layer.weight.size()), extent);
-      std::fill_n(grad_weight.data, grad_weight.size(), 0.0F);
-      backward_weight(x, grad_weight);
-      const TensorView<const float> quantized(own.effective.empty() ? layer.weight.data() : own.effective.data(), extent);
-      std::vector<float> unwanted(trained.weights ? 0 : of_weight.size());
-      const std::span<float> of_threshold = trained.weights ? of_weight : std::span<float>(unwanted);
-      if (!pointwise) {
-        fake_quantize_backward_factors(grad_weight, quantized, *q_->weight[id], of_threshold);
-        return;
-      }
-      const TensorView<float> grad_effective(grown(reals_, layer.weight.size()), extent);
-      std::fill_n(grad_effective.data, grad_effective.size(), 0.0F);
-      fake_quantize_backward(grad_weight, quantized, *q_->weight[id], grad_effective, of_threshold);
-      for (std::size_t i = 0; i < of_pointwise.size(); ++i) of_pointwise[i] += grad_effective.data[i] * layer.weight.data()[i];
-      std::vector<float> grad_bias(layer.bias.size());
-      bias_backward(grad, grad_bias);
-      for (std::size_t i = 0; i < grad_bias.size(); ++i) of_bias[i] += grad_bias[i] * layer.bias(i);
+      const NodeId input = node.inputs[0];
+      weighted_.factors(l, *weights_, id, grad, bytes_of(input), grid(input), trained, {of_weight, of_pointwise, of_bias});
+      if (!wanted()) return;
+      const Claim in = claim(input);
+      weighted_.input(l, *weights_, id, grad, in.grad, in.mode);
     };
     std::visit(
         detail::Overload{
-            [&](const Conv2d& l) {
-              weight_factors(l, [&](const auto& x, const auto& gw) { conv2d_backward_weight(grad, x, l.window, l.groups, gw); });
-              if (!wanted()) return;
-              const Claim in = claim(node.inputs[0]);
-              conv2d_backward_input(grad, own.weight, l.window, l.groups, in.grad, in.mode);
-            },
-            [&](const DepthwiseConv2d& l) {
-              weight_factors(l, [&](const auto& x, const auto& gw) { depthwise_conv2d_backward_weight(grad, x, l.window, gw); });
-              if (!wanted()) return;
-              const Claim in = claim(node.inputs[0]);
-              depthwise_conv2d_backward_input(grad, own.weight, l.window, in.grad, in.mode);
-            },
-            [&](const Linear& l) {
-              weight_factors(l, [&](const auto& x, const auto& gw) { linear_backward_weight(grad, x, gw); });
-              if (!wanted()) return;
-              const Claim in = claim(node.inputs[0]);
-              linear_backward_input(grad, own.weight, in.grad, in.mode);
-            },
+            [&](const Conv2d& l) { with_weights(l); }, [&](const DepthwiseConv2d& l) { with_weights(l); },
+            [&](const Linear& l) { with_weights(l); },
             [&](const Add&) {
               for (std::size_t i = 0; i < 2; ++i)
                 if (wanted(i)) add_into(grad, claim(node.inputs[i]));
@@ -386,12 +353,6 @@ class FakeQuantExecutor {
         node.op);
   }
 
-  /// Scratch of at least `size` numbers, which keeps its memory from layer to layer.
-  static float* grown(std::vector<float>& scratch, std::size_t size) {
-    if (scratch.size() < size) scratch.resize(size);
-    return scratch.data();
-  }
-
   static void add_into(const TensorView<float>& from, const Claim& to) {
     parallel_ranges(from.size(), std::size_t{1} << 16, [&](std::size_t begin, std::size_t end) {
       if (to.mode == GradientMode::assign)
@@ -407,7 +368,7 @@ class FakeQuantExecutor {
   std::size_t batch_ = 0;
   Array output_;
   std::vector<std::vector<float>> spare_;  // gradients' buffers that no node holds
-  std::vector<float> reals_, grad_weight_;
+  detail::WeightedBackward weighted_;
   std::vector<std::int32_t> accumulators_;  // of the layer under way, in fixed point
   int8::Workspace workspace_;
 };

@@ -101,14 +101,14 @@ void conv2d_forward(const WindowGeometry& g, const Real* x, const Real* weight, 
   });
 }
 
-/// One group's input rows [h0, h1) of picture n: the gradients of the windows that touch them, added back to where they came
-/// from.
-template <class Real>
+/// One group's input rows [h0, h1) of picture n: the gradients of the windows that touch them, which gradients(m0, m1, unrolled)
+/// gives for the windows [m0, m1), added back to where they came from.
+template <class Real, class Gradients>
 void conv2d_backward_input_band(const WindowGeometry& g, std::size_t n, std::size_t group, std::size_t h0, std::size_t h1,
-                                const Real* grad_y, const Real* weight, Real* grad_x) {
+                                const Gradients& gradients, Real* grad_x) {
   if (h0 == h1) return;
   const WindowOptions& o = g.options;
-  const std::size_t size = window_size(g), filters = g.group_out(), reach = (g.kernel_h - 1) * o.dilation_h;
+  const std::size_t size = window_size(g), reach = (g.kernel_h - 1) * o.dilation_h;
   const std::size_t first = h0 + o.padding.top > reach ? (h0 + o.padding.top - reach + o.stride_h - 1) / o.stride_h : 0;
   const std::size_t last = std::min(g.out_h, (h1 - 1 + o.padding.top) / o.stride_h + 1);
   const std::size_t begin = (n * g.out_h + first) * g.out_w, end = (n * g.out_h + std::max(first, last)) * g.out_w;
@@ -116,8 +116,7 @@ void conv2d_backward_input_band(const WindowGeometry& g, std::size_t n, std::siz
   Real* unrolled = ThreadScratch<Real>::of(ScratchUse::unrolled, std::min(block, end - begin) * size);
   for (std::size_t m0 = begin; m0 < end; m0 += block) {
     const std::size_t m1 = std::min(end, m0 + block);
-    matmul<Real>({grad_y + m0 * g.out_c + group * filters, m1 - m0, filters, g.out_c},
-                 {weight + group * filters * size, filters, size, size}, {unrolled, m1 - m0, size, size}, {false});
+    gradients(m0, m1, unrolled);
     const Real* from = unrolled;
     for_each_stretch(
         g, group, m0, m1, h0, h1,
@@ -126,6 +125,21 @@ void conv2d_backward_input_band(const WindowGeometry& g, std::size_t n, std::siz
         },
         [](std::size_t, std::size_t) {});
   }
+}
+
+/// grad_x from the gradients of its unrolled windows: gradients(group, m0, m1, unrolled) writes those of the windows [m0, m1).
+template <class Real, class Gradients>
+void conv2d_backward_input_bands(const WindowGeometry& g, GradientMode mode, Real* grad_x, const Gradients& gradients) {
+  if (mode == GradientMode::assign) std::fill_n(grad_x, element_count(g.input()), Real(0));
+  // Bands share the windows across their border, so there are none where pictures and groups give work enough.
+  const std::size_t reach = (g.kernel_h - 1) * g.options.dilation_h + 1;
+  const std::size_t bands = g.n * g.groups >= 8 ? 1 : std::clamp<std::size_t>(g.h / (4 * reach), 1, 8);
+  parallel_for(g.n * g.groups * bands, [&](std::size_t i) {
+    const std::size_t band = i % bands, group = i / bands % g.groups;
+    conv2d_backward_input_band(
+        g, i / (bands * g.groups), group, band * g.h / bands, (band + 1) * g.h / bands,
+        [&](std::size_t m0, std::size_t m1, Real* unrolled) { gradients(group, m0, m1, unrolled); }, grad_x);
+  });
 }
 
 template <class Real>
@@ -139,14 +153,9 @@ void conv2d_backward_input(const WindowGeometry& g, const Real* grad_y, const Re
     });
     return;
   }
-  if (mode == GradientMode::assign) std::fill_n(grad_x, element_count(g.input()), Real(0));
-  // Bands share the windows across their border, so there are none where pictures and groups give work enough.
-  const std::size_t reach = (g.kernel_h - 1) * g.options.dilation_h + 1;
-  const std::size_t bands = g.n * g.groups >= 8 ? 1 : std::clamp<std::size_t>(g.h / (4 * reach), 1, 8);
-  parallel_for(g.n * g.groups * bands, [&](std::size_t i) {
-    const std::size_t band = i % bands;
-    conv2d_backward_input_band(g, i / (bands * g.groups), i / bands % g.groups, band * g.h / bands, (band + 1) * g.h / bands,
-                               grad_y, weight, grad_x);
+  conv2d_backward_input_bands(g, mode, grad_x, [&](std::size_t group, std::size_t m0, std::size_t m1, Real* unrolled) {
+    matmul<Real>({grad_y + m0 * g.out_c + group * filters, m1 - m0, filters, g.out_c},
+                 {weight + group * filters * size, filters, size, size}, {unrolled, m1 - m0, size, size}, {false});
   });
 }
 
@@ -196,7 +205,8 @@ void conv2d_forward(const X& x, const W& weight, const B& bias, const WindowOpti
   detail::conv2d_forward<Real>(g, xv.data, wv.data, b, yv.data);
 }
 
-/// grad_x[ih, iw, i] += sum of grad_y[oh, ow, o] * weight[o, kh, kw, i] over all that conv2d_forward joins, or = where `mode` says so.
+/// grad_x[ih, iw, i] += sum of grad_y[oh, ow, o] * weight[o, kh, kw, i] over all that conv2d_forward joins, or = where `mode`
+/// says so.
 template <Tensor G, Tensor W, Tensor GX>
 void conv2d_backward_input(const G& grad_y, const W& weight, const WindowOptions& options, std::size_t groups, GX&& grad_x,
                            GradientMode mode = GradientMode::add) {

@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// The float kernels of each instruction set, behind one table.
+/// The kernels of each instruction set behind tables: one of float kernels, one of 16-bit products.
 
 #include <trimtab/core/config.hpp>
 #include <trimtab/core/isa.hpp>
@@ -8,6 +8,7 @@
 #if TRIMTAB_KERNELS_HERE
 #include <trimtab/ops/kernels/avx2.hpp>
 #include <trimtab/ops/kernels/avx512.hpp>
+#include <trimtab/ops/kernels/int16.hpp>
 #endif
 
 namespace trimtab::kernels {
@@ -23,6 +24,16 @@ struct KernelTable {
 
 /// The table of an instruction set that is in available_isas(); null where Eigen and plain loops stand in.
 TRIMTAB_KERNELS_INLINE const KernelTable* table(Isa isa);
+
+/// 16-bit products. All instruction sets give the same bits.
+struct Int16Table {
+  void (*round)(const Int16RoundTask&);
+  void (*scaled)(const Int16ScaledTask&);
+  void (*dot)(const Int16DotTask&);
+};
+
+/// The table of an instruction set that is in available_isas().
+TRIMTAB_KERNELS_INLINE const Int16Table& int16_table(Isa isa);
 
 #if TRIMTAB_KERNELS_HERE
 TRIMTAB_KERNELS_INLINE const KernelTable* table(Isa isa) {
@@ -44,6 +55,16 @@ TRIMTAB_KERNELS_INLINE const KernelTable* table(Isa isa) {
 #endif
   static_cast<void>(isa);
   return nullptr;
+}
+
+TRIMTAB_KERNELS_INLINE const Int16Table& int16_table(Isa isa) {
+  static constexpr Int16Table portable_table{portable::int16_round, portable::int16_scaled, portable::int16_dot};
+#if TRIMTAB_X86_KERNELS
+  static constexpr Int16Table avx2_table{avx2::int16_round, avx2::int16_scaled, avx2::int16_dot};
+  if (isa != Isa::portable) return avx2_table;
+#endif
+  static_cast<void>(isa);
+  return portable_table;
 }
 #endif
 

@@ -1,8 +1,9 @@
 #pragma once
 /// \file
-/// What the float kernels are given. Leaf functions: plain structs in, no threads, no memory of their own.
+/// What the kernels are given. Leaf functions: plain structs in, no threads, no memory of their own.
 
 #include <cstddef>
+#include <cstdint>
 
 namespace trimtab::kernels {
 
@@ -51,6 +52,55 @@ struct DepthwiseWeightTask {
   float* to;
   std::size_t taps, pixels, channels;
   std::ptrdiff_t grad_step, x_step, tap_step, to_step;
+};
+
+/// Columns of a panel of packed 16-bit numbers.
+inline constexpr std::size_t int16_panel = 16;
+/// Two steps of the depth of one panel, side by side for each column, as vpmaddwd wants them.
+struct alignas(64) Int16Step {
+  std::int16_t column[int16_panel][2];
+};
+
+/// sum[m][n] = sum over k of a[m][k] * b[k][n] in int32, all partial sums of which fit, by the caller's choice of a and b. The
+/// depth runs in pairs; where it is odd, the last of b is 0, and a may be anything there.
+///     a element (m, k) at a[m * a_row + k]
+///     b element (k, n) at b[n / 16 * pairs + k / 2].column[n % 16][k % 2]
+struct Int16Product {
+  const std::int16_t* a;
+  std::ptrdiff_t a_row;
+  const Int16Step* b;
+  std::size_t rows, cols, pairs;
+};
+
+/// Rows of `cols` floats, side by side, to integers with a scale each: with v[m][n] = x[m * cols + n] * factor[n]
+///     scale[m] = max over n of |v[m][n]| / limit,    to[m * cols + n] = round_half_even(v[m][n] * (limit / max over n of
+///     |v[m][n]|))
+/// A row whose largest magnitude is below 2^-100 becomes zeros, with scale 0; one that holds an infinity or NaN zeros with scale
+/// NaN.
+struct Int16RoundTask {
+  const float* x;
+  const float* factor;
+  std::size_t rows, cols;
+  float limit;  ///< a whole number, 1 to 32767
+  std::int16_t* to;
+  float* scale;
+};
+
+/// c[m * c_row + n] = scale[m] * float(sum[m][n]), or += where `add` says so.
+struct Int16ScaledTask {
+  Int16Product product;
+  const float* scale;
+  float* c;
+  std::ptrdiff_t c_row;
+  bool add;
+};
+
+/// to[n] += g[m * g_row + n] * float(sum[m][n]) for all rows m, one after the other.
+struct Int16DotTask {
+  Int16Product product;
+  const float* g;
+  std::ptrdiff_t g_row;
+  float* to;
 };
 
 }  // namespace trimtab::kernels
