@@ -143,10 +143,16 @@ TEST_CASE("Fragments and Rows: every element once, with its channel, in pieces o
   const ScopedThreads one(1);
   if (detail::has_short_runs(runs)) {
     const detail::Rows rows(runs);
+    std::vector<std::size_t> channel;
+    rows.for_each_place([&](std::size_t i, std::size_t c) {
+      right = right && i == channel.size();
+      channel.push_back(c);
+    });
+    CHECK(channel.size() == rows.width);
     rows.for_each([&](std::size_t block, std::size_t begin, std::size_t n) {
       right = right && block < rows.blocks() && n <= rows.width;
       for (std::size_t i = 0; i < n; ++i) {
-        right = right && rows.channel(i) == channel_at(begin + i);
+        right = right && channel[i] == channel_at(begin + i);
         ++seen[begin + i];
       }
     });

@@ -85,7 +85,14 @@ struct Rows {
     block = width * std::max<std::size_t>(16, run_grain / width);
   }
   std::size_t blocks() const { return (runs.size() + block - 1) / block; }
-  std::size_t channel(std::size_t position) const { return position / runs.inner % runs.channels; }
+
+  /// body(place, channel) for each place of a row.
+  template <class Body>
+  void for_each_place(const Body& body) const {
+    for (std::size_t i = 0; i < width;)
+      for (std::size_t c = 0; c < runs.channels && i < width; ++c)
+        for (const std::size_t end = std::min(i + runs.inner, width); i < end; ++i) body(i, c);
+  }
 
   /// body(block, begin, width of the row) for each row; blocks run on several threads, the rows of a block in order on one.
   template <class Body>

@@ -111,13 +111,12 @@ std::vector<GridGradient> fake_quantize_backward(const Real* grad_y, const Real*
       run_loop<BackwardRow<WithX>>(grad_y + begin, x + begin, table.row(), part_of_x(begin),
                                    GradientLanes<Real>{at, at + step, at + 2 * step}, n);
     });
-    for (std::size_t i = 0; i < rows.width; ++i) {  // place by place, since its channel takes two divisions to find
-      GridGradient& total = channel[rows.channel(i)];
+    rows.for_each_place([&](std::size_t i, std::size_t c) {
       for (std::size_t block = 0; block < rows.blocks(); ++block) {
         const Real* const at = sums.data() + block * 3 * step + i;
-        total += {double(at[0]), double(at[step]), double(at[2 * step])};
+        channel[c] += {double(at[0]), double(at[step]), double(at[2 * step])};
       }
-    }
+    });
   } else {
     const Fragments fragments(grids.runs);
     std::vector<GridGradient> part(fragments.count());

@@ -94,8 +94,9 @@ std::vector<Extremes<std::remove_const_t<T>>> channel_extremes(const TensorView<
       const std::size_t at = block * rows.width;
       extremes_row(x + begin, n, lo.data() + at, hi.data() + at, bad.data() + at);
     });
-    for (std::size_t i = 0; i < lo.size(); ++i)
-      merge_checked(channel[rows.channel(i % rows.width)], checked_extremes(lo[i], hi[i], bad[i]));
+    rows.for_each_place([&](std::size_t place, std::size_t c) {
+      for (std::size_t i = place; i < lo.size(); i += rows.width) merge_checked(channel[c], checked_extremes(lo[i], hi[i], bad[i]));
+    });
   } else {
     const Fragments fragments(runs);
     std::vector<Extremes<Real>> part(fragments.count());

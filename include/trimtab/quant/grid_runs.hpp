@@ -47,13 +47,16 @@ template <class Real>
 class GridTable {
  public:
   GridTable(const Rows& rows, const std::vector<Affine<Real>>& grids) {
-    for (std::size_t i = 0; i < rows.width; ++i) {
-      const Affine<Real>& g = grids[rows.channel(i)];
-      scale_.push_back(g.scale);
-      lowest_.push_back(g.lowest());
-      highest_.push_back(g.highest());
-      zero_point_.push_back(g.zero_point);
-    }
+    scale_.resize(rows.width);
+    lowest_.resize(rows.width);
+    highest_.resize(rows.width);
+    zero_point_.resize(rows.width);
+    rows.for_each_place([&](std::size_t i, std::size_t c) {
+      scale_[i] = grids[c].scale;
+      lowest_[i] = grids[c].lowest();
+      highest_[i] = grids[c].highest();
+      zero_point_[i] = grids[c].zero_point;
+    });
   }
   const Real* scale() const { return scale_.data(); }
   const Real* lowest() const { return lowest_.data(); }
