@@ -95,7 +95,8 @@ std::vector<Extremes<std::remove_const_t<T>>> channel_extremes(const TensorView<
       extremes_row(x + begin, n, lo.data() + at, hi.data() + at, bad.data() + at);
     });
     rows.for_each_place([&](std::size_t place, std::size_t c) {
-      for (std::size_t i = place; i < lo.size(); i += rows.width) merge_checked(channel[c], checked_extremes(lo[i], hi[i], bad[i]));
+      for (std::size_t i = place; i < lo.size(); i += rows.width)
+        merge_checked(channel[c], checked_extremes(lo[i], hi[i], bad[i]));
     });
   } else {
     const Fragments fragments(runs);

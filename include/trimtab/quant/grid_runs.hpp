@@ -2,6 +2,7 @@
 /// \file
 /// The grids of a tensor's channels laid along its memory, so that one element formula serves every granularity and layout.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <trimtab/core/channel_runs.hpp>
@@ -47,16 +48,18 @@ template <class Real>
 class GridTable {
  public:
   GridTable(const Rows& rows, const std::vector<Affine<Real>>& grids) {
-    scale_.resize(rows.width);
-    lowest_.resize(rows.width);
-    highest_.resize(rows.width);
-    zero_point_.resize(rows.width);
-    rows.for_each_place([&](std::size_t i, std::size_t c) {
-      scale_[i] = grids[c].scale;
-      lowest_[i] = grids[c].lowest();
-      highest_[i] = grids[c].highest();
-      zero_point_[i] = grids[c].zero_point;
-    });
+    const std::size_t period = std::min(rows.width, rows.runs.channels * rows.runs.inner);
+    const auto fill = [&](auto& places, const auto& of) {
+      places.resize(rows.width);
+      std::size_t i = 0;
+      for (std::size_t c = 0; i < period; ++c)
+        for (const std::size_t end = std::min(i + rows.runs.inner, period); i < end; ++i) places[i] = of(grids[c]);
+      for (; i < rows.width; i += period) std::copy_n(places.begin(), std::min(period, rows.width - i), &places[i]);
+    };
+    fill(scale_, [](const Affine<Real>& g) { return g.scale; });
+    fill(lowest_, [](const Affine<Real>& g) { return g.lowest(); });
+    fill(highest_, [](const Affine<Real>& g) { return g.highest(); });
+    fill(zero_point_, [](const Affine<Real>& g) { return g.zero_point; });
   }
   const Real* scale() const { return scale_.data(); }
   const Real* lowest() const { return lowest_.data(); }
