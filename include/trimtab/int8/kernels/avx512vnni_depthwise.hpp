@@ -5,12 +5,8 @@
 #include <trimtab/int8/kernels/avx512vnni_output.hpp>
 
 #if TRIMTAB_X86_KERNELS
-// GCC's own _mm512_undefined_* reads an uninitialized variable on purpose, and warns about it where the intrinsics are used.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
+
+TRIMTAB_INT8_BEGIN_AVX512
 
 namespace trimtab::int8::avx512vnni {
 
@@ -282,7 +278,5 @@ TRIMTAB_INT8_AVX512VNNI inline void depthwise_u8s8(const DepthwiseTask& t) {
 
 }  // namespace trimtab::int8::avx512vnni
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+TRIMTAB_INT8_END_AVX512
 #endif  // TRIMTAB_X86_KERNELS

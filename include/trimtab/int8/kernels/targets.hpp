@@ -16,4 +16,15 @@
 #define TRIMTAB_INT8_INLINE_AVX2 TRIMTAB_INT8_AVX2 __attribute__((always_inline))
 #define TRIMTAB_INT8_INLINE_AVXVNNI TRIMTAB_INT8_AVXVNNI __attribute__((always_inline))
 #define TRIMTAB_INT8_INLINE_AVX512VNNI TRIMTAB_INT8_AVX512VNNI __attribute__((always_inline))
+
+// GCC's own _mm512_undefined_* reads an uninitialized variable on purpose, and warns about it where the intrinsics are used.
+#if defined(__GNUC__) && !defined(__clang__)
+#define TRIMTAB_INT8_BEGIN_AVX512                                                      \
+  _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wuninitialized\"") \
+      _Pragma("GCC diagnostic ignored \"-Wmaybe-uninitialized\"")
+#define TRIMTAB_INT8_END_AVX512 _Pragma("GCC diagnostic pop")
+#else
+#define TRIMTAB_INT8_BEGIN_AVX512
+#define TRIMTAB_INT8_END_AVX512
+#endif
 #endif  // TRIMTAB_X86_KERNELS
