@@ -63,15 +63,17 @@ class Conv2dRun {
     const std::size_t workers = static_cast<std::size_t>(threads());
     channels_ = w_.groups() * width_;
     segments_ = round_up(w_.segments(), cache_line / sizeof(std::ptrdiff_t));
-    offsets_ = source_ == Source::band && w_.segments() > 1 ? round_up(w_.blocks() * w_.segments() * w_.steps(), 16) : 0;
-    workspace.begin(workers * (3 * channels_ * 4 + scratch_ + sums_ * 4 + segments_ * sizeof(std::ptrdiff_t) + offsets_ * 4));
+    offsets_ = source_ == Source::band && w_.segments() > 1
+                   ? round_up(w_.blocks() * w_.segments() * w_.steps(), cache_line / sizeof(std::ptrdiff_t))
+                   : 0;
+    workspace.begin(workers * (3 * channels_ * 4 + scratch_ + sums_ * 4 + (segments_ + offsets_) * sizeof(std::ptrdiff_t)));
     folded_ = workspace.take<std::int32_t>(workers * channels_);
     multiplier_ = workspace.take<float>(workers * channels_);
     zero_point_ = workspace.take<std::int32_t>(workers * channels_);
     activations_ = workspace.take<std::uint8_t>(workers * scratch_);
     row_sums_ = workspace.take<std::int32_t>(workers * sums_);
     segment_ = workspace.take<std::ptrdiff_t>(workers * segments_);
-    offset_ = workspace.take<std::int32_t>(workers * offsets_);
+    offset_ = workspace.take<std::ptrdiff_t>(workers * offsets_);
     const std::size_t column_pieces = div_up(w_.blocks(), block_columns_);
     const auto start = [&](std::size_t worker) { prepare(worker, bias); };
     parallel_for_workers(pieces_ * w_.groups() * column_pieces, start, [&](std::size_t worker, std::size_t i) {
@@ -100,9 +102,9 @@ class Conv2dRun {
     for (std::size_t s = 0; s < w_.segments(); ++s)
       segment_[worker * segments_ + s] = static_cast<std::ptrdiff_t>(s * segment_bytes);
     // Bands have one group, and their segments are no neighbours.
-    const std::int32_t run = static_cast<std::int32_t>(4 * w_.steps()), gap = static_cast<std::int32_t>(segment_bytes) - run;
+    const auto run = static_cast<std::ptrdiff_t>(4 * w_.steps()), gap = static_cast<std::ptrdiff_t>(segment_bytes) - run;
     for (std::size_t i = 0; i < offsets_ && i < w_.blocks() * w_.segments() * w_.steps(); ++i) {
-      const std::int32_t at = w_.maddubs(0, 0).offset[i];
+      const std::ptrdiff_t at = w_.maddubs(0, 0).offset[i];
       offset_[worker * offsets_ + i] = at + at / run * gap;
     }
     const std::size_t out = w_.group_out();
@@ -246,9 +248,9 @@ class Conv2dRun {
   // are.
   std::size_t scratch_ = 0, sums_ = 0, channels_ = 0, segments_ = 0, offsets_ = 0;
   std::uint8_t* activations_ = nullptr;
-  std::int32_t *row_sums_ = nullptr, *folded_ = nullptr, *zero_point_ = nullptr, *offset_ = nullptr;
+  std::int32_t *row_sums_ = nullptr, *folded_ = nullptr, *zero_point_ = nullptr;
   float* multiplier_ = nullptr;
-  std::ptrdiff_t* segment_ = nullptr;
+  std::ptrdiff_t *segment_ = nullptr, *offset_ = nullptr;
 };
 
 }  // namespace trimtab::int8::detail

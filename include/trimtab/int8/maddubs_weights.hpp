@@ -102,7 +102,7 @@ class MaddubsWeights {
                                std::int32_t* sum);
 
   detail::AlignedBytes memory_;
-  std::vector<std::int32_t> offset_;
+  std::vector<std::ptrdiff_t> offset_;
   std::vector<std::uint32_t> pairs_;
   std::size_t steps_ = 0;
 };
@@ -144,7 +144,7 @@ inline void MaddubsWeights::pack(std::size_t b, const std::int8_t* w) {
   std::byte* const block = memory_.data() + b * block_bytes();
   auto* sum = reinterpret_cast<std::int32_t*>(block);
   auto* to = reinterpret_cast<std::int8_t*>(block + sizeof(std::int32_t) * block_channels);
-  std::int32_t* offset = offset_.data() + b * steps_;
+  std::ptrdiff_t* offset = offset_.data() + b * steps_;
   std::fill_n(sum, block_channels, 0);
   pairs_[b] = 0;
   std::vector<std::uint32_t> alone;
@@ -169,8 +169,8 @@ inline void MaddubsWeights::pack(std::size_t b, const std::int8_t* w) {
       std::memcpy(to, w + first * step_bytes, step_bytes);
       put_complemented(w + second * step_bytes, to, to + step_bytes, to + 2 * step_bytes, sum);
       to += 3 * step_bytes;
-      *offset++ = static_cast<std::int32_t>(4 * first);
-      *offset++ = static_cast<std::int32_t>(4 * second);
+      *offset++ = 4 * static_cast<std::ptrdiff_t>(first);
+      *offset++ = 4 * static_cast<std::ptrdiff_t>(second);
       ++pairs_[b];
     }
   }
@@ -181,7 +181,7 @@ inline void MaddubsWeights::pack(std::size_t b, const std::int8_t* w) {
       return;
     }
     to += 2 * step_bytes;
-    *offset++ = static_cast<std::int32_t>(4 * s);
+    *offset++ = 4 * static_cast<std::ptrdiff_t>(s);
   }
 }
 

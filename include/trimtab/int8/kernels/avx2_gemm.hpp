@@ -60,8 +60,8 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask
   const CodeStage stage = code_stage;
   const std::size_t steps = t.segments * t.steps, b = c / 16, pairs = t.maddubs.pairs[b];
   const auto* block = reinterpret_cast<const __m256i*>(t.maddubs.weights) + b * (2 + 4 * steps);
-  const std::int32_t *const offset = t.maddubs.offset + b * steps, *const pairs_end = offset + 2 * pairs,
-                            *const end = offset + steps;
+  const std::ptrdiff_t *const offset = t.maddubs.offset + b * steps, *const pairs_end = offset + 2 * pairs,
+                              *const end = offset + steps;
   const auto* bias = reinterpret_cast<const __m256i*>(t.bias + c);
   const __m256i ones = _mm256_set1_epi16(1);
   const __m256i start[2] = {_mm256_add_epi32(_mm256_loadu_si256(bias), _mm256_load_si256(block)),
@@ -75,12 +75,12 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask
     __m256i acc[2 * M];
     start_tile<M>(start[0], start[1], acc);
     if constexpr (!Common) subtract_row_sums<M>(t, r, c, acc);
-    const auto four = [&](auto m, std::int32_t at) TRIMTAB_INT8_INLINE_AVX2 {
+    const auto four = [&](auto m, std::ptrdiff_t at) TRIMTAB_INT8_INLINE_AVX2 {
       std::int32_t bytes;
       std::memcpy(&bytes, a[m] + at, 4);
       return _mm256_set1_epi32(bytes);
     };
-    const std::int32_t* at = offset;
+    const std::ptrdiff_t* at = offset;
     for (; at != pairs_end; at += 2, w += 6)
       avx2::unroll<M>([&](auto m) TRIMTAB_INT8_INLINE_AVX2 {
         const __m256i x0 = four(m, at[0]), x1 = four(m, at[1]);

@@ -46,9 +46,9 @@ struct Output {
 
 /// Weights for vpmaddubsw; see MaddubsWeights for what is in a block.
 struct MaddubsBlocks {
-  const std::byte* weights;    ///< blocks of 16 int32 and 128 bytes a step
-  const std::int32_t* offset;  ///< [block][steps]: where in a row the block's next step has its activations
-  const std::uint32_t* pairs;  ///< [block]: how many pairs of steps come first
+  const std::byte* weights;      ///< blocks of 16 int32 and 128 bytes a step
+  const std::ptrdiff_t* offset;  ///< [block][steps]: where in a row the block's next step has its activations
+  const std::uint32_t* pairs;    ///< [block]: how many pairs of steps come first
   /// Instead of a number of pairs where a block has no such form: a pair of weights that is -128 twice, and +128 is no weight.
   static constexpr std::uint32_t none = ~std::uint32_t{0};
 };
