@@ -4,16 +4,18 @@
 // Each round runs the layer, then oneDNN's and XNNPACK's version of it where they were found, a few times each, so that all see
 // the same machine. The time shown is ours (timing.hpp). Counters: MAC/s; "limit": its share of what the cores can do with
 // operands in registers, measured at start; "vs_onednn", "vs_xnnpack": median over the rounds of their time by ours, above 1 is
-// faster than they are. An ONNX file, named after the options, gives layers of its shapes their weights, which the speed on AVX2
-// depends on (docs/kernels.md); all others are drawn. The network's time is that of 52 convolutions, the classifier, 10 additions
-// and the pooling, from the picture's codes to the logits' codes, each reading what the one before has written; peers run layer
-// by layer, too, and add a residual branch in the convolution before (oneDNN) or by an operator of its own (XNNPACK). oneDNN's
-// ISA is chosen by DNNL_MAX_CPU_ISA (AVX2, AVX2_VNNI, AVX512_CORE_VNNI); XNNPACK takes the best there is.
+// faster than they are; "paired", for convolutions on AVX2: the share of steps that share a sum of 16 bits with another. An ONNX
+// file, named after the options, gives layers of its shapes their weights, which the speed on AVX2 depends on (docs/kernels.md);
+// all others are drawn. The network's time is that of 52 convolutions, the classifier, 10 additions and the pooling, from the
+// picture's codes to the logits' codes, each reading what the one before has written; peers run layer by layer, too, and add a
+// residual branch in the convolution before (oneDNN) or by an operator of its own (XNNPACK). oneDNN's ISA is chosen by
+// DNNL_MAX_CPU_ISA (AVX2, AVX2_VNNI, AVX512_CORE_VNNI); XNNPACK takes the best there is.
 
 #include <benchmark/benchmark.h>
 
 #include <array>
 #include <chrono>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
@@ -109,15 +111,13 @@ std::vector<Shape> shapes() {
 }
 
 /// Weights of a file's layers (real_weights.hpp), where one was named.
-std::map<std::string, std::vector<std::int8_t>> given_weights;
+std::map<std::array<std::size_t, 4>, std::vector<std::int8_t>> given_weights;
 
 peers::Layer make_layer(const WindowGeometry& g) {
   std::mt19937 random(3);
   peers::Layer l{g, {}, {}, {}};
   const std::size_t depth = g.kernel_h * g.kernel_w * g.group_in();
-  std::string key;
-  for (const std::size_t n : {g.out_c, g.kernel_h, g.kernel_w, g.group_in()}) key += std::to_string(n) + ' ';
-  if (const auto given = given_weights.find(key); given != given_weights.end()) {
+  if (const auto given = given_weights.find({g.out_c, g.kernel_h, g.kernel_w, g.group_in()}); given != given_weights.end()) {
     l.weight = given->second;
   } else {  // normal, and as a threshold at its largest weight makes it, the largest of each filter 127
     std::normal_distribution<float> bell;
@@ -159,6 +159,14 @@ struct OurLayer {
     } else {
       packed = int8::pack_conv2d(TensorView<const std::int8_t>(l.weight.data(), {g.out_c, g.kernel_h, g.kernel_w, g.c}));
     }
+  }
+
+  /// The share of the steps that share a sum with another one (MaddubsWeights).
+  double paired() const {
+    double pairs = 0;
+    for (std::size_t b = 0; b < packed.blocks(); ++b)
+      if (const std::uint32_t n = *packed.maddubs(0, b).pairs; n != int8::MaddubsBlocks::none) pairs += n;
+    return 2 * pairs / static_cast<double>(packed.blocks() * packed.segments() * packed.steps());
   }
 
   template <class T>
@@ -217,6 +225,7 @@ void run_conv(benchmark::State& state, const Shape& shape, int8::Isa isa, int th
   const T* x = reinterpret_cast<const T*>(codes.data());
   int8::Workspace workspace;
   const OurLayer layer(l);
+  if (isa == int8::Isa::avx2 && l.g.groups == 1) state.counters["paired"] = layer.paired();
 #ifdef TRIMTAB_BENCH_ONEDNN
   peers::OneDnn onednn(l, codes.data(), peer_y.data());
   state.SetLabel(onednn.name());
@@ -330,7 +339,14 @@ void run_network(benchmark::State& state, int8::Isa isa, int thread_count, doubl
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
 #ifdef TRIMTAB_BENCH_ONNX
-  if (argc > 1) given_weights = real_weights::read(argv[--argc]);
+  if (argc > 1 && argv[argc - 1][0] != '-') {
+    try {
+      given_weights = real_weights::read(argv[--argc]);
+    } catch (const std::exception& e) {
+      std::fprintf(stderr, "int8_bench: %s\n", e.what());
+      return 2;
+    }
+  }
 #endif
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::AddCustomContext("weights", given_weights.empty() ? "normal" : argv[argc]);

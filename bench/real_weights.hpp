@@ -3,6 +3,7 @@
 /// Weight codes of a real network, for kernels whose speed depends on them.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -13,19 +14,13 @@
 
 namespace real_weights {
 
-/// Of a layer: output channels, window, input channels per group.
-inline std::string key(std::size_t out, std::size_t kernel_h, std::size_t kernel_w, std::size_t group_in) {
-  std::string text;
-  for (const std::size_t n : {out, kernel_h, kernel_w, group_in}) text += std::to_string(n) + ' ';
-  return text;
-}
-
-/// O KH KW I/groups codes by key, of the first layer of each: a threshold a filter, at its largest weight.
-inline std::map<std::string, std::vector<std::int8_t>> read(const std::string& path) {
+/// O KH KW I/groups codes of the first layer of each shape, these four numbers: a threshold a filter, at its largest weight.
+/// Throws as read_onnx does.
+inline std::map<std::array<std::size_t, 4>, std::vector<std::int8_t>> read(const std::string& path) {
   using namespace trimtab;
   const Network network = fold_batch_norm(read_onnx(path).network);
-  std::map<std::string, std::vector<std::int8_t>> all;
-  const auto add = [&](const std::string& name, std::size_t filters, const float* weight, std::size_t depth,
+  std::map<std::array<std::size_t, 4>, std::vector<std::int8_t>> all;
+  const auto add = [&](const std::array<std::size_t, 4>& shape, std::size_t filters, const float* weight, std::size_t depth,
                        std::size_t filter_step, std::size_t step) {
     std::vector<std::int8_t> codes;
     for (std::size_t o = 0; o < filters; ++o) {
@@ -35,18 +30,18 @@ inline std::map<std::string, std::vector<std::int8_t>> read(const std::string& p
       for (std::size_t k = 0; k < depth; ++k)
         codes.push_back(largest > 0 ? static_cast<std::int8_t>(std::lrint(at(k) / largest * 127.0F)) : std::int8_t{0});
     }
-    all.emplace(name, std::move(codes));
+    all.emplace(shape, std::move(codes));
   };
   for (NodeId id = 0; id < network.size(); ++id) {
     if (const auto* conv = std::get_if<Conv2d>(&network[id].op)) {
       const Extents e = view(conv->weight).extent;
-      add(key(e[0], e[1], e[2], e[3]), e[0], conv->weight.data(), e[1] * e[2] * e[3], e[1] * e[2] * e[3], 1);
+      add({e[0], e[1], e[2], e[3]}, e[0], conv->weight.data(), e[1] * e[2] * e[3], e[1] * e[2] * e[3], 1);
     } else if (const auto* depthwise = std::get_if<DepthwiseConv2d>(&network[id].op)) {
       const Extents e = view(depthwise->weight).extent;
-      add(key(e[2], e[0], e[1], 1), e[2], depthwise->weight.data(), e[0] * e[1], 1, e[2]);
+      add({e[2], e[0], e[1], 1}, e[2], depthwise->weight.data(), e[0] * e[1], 1, e[2]);
     } else if (const auto* linear = std::get_if<Linear>(&network[id].op)) {
       const Extents e = view(linear->weight).extent;
-      add(key(e[0], 1, 1, e[1]), e[0], linear->weight.data(), e[1], e[1], 1);
+      add({e[0], 1, 1, e[1]}, e[0], linear->weight.data(), e[1], e[1], 1);
     }
   }
   return all;

@@ -1,8 +1,8 @@
 #pragma once
 /// \file
 /// Gradients of convolutions and linear layers whose inputs and weights lie on grids, as products of 16-bit integers. All sums
-/// are exact, so that nothing but the rounding of the incoming gradient, 2^-16 of a pixel's largest, and the last multiplication
-/// by a scale is lost.
+/// are exact, so that nothing is lost but by the rounding of the incoming gradient, to 32767 steps of a pixel's largest or as
+/// many as keep sums in 32 bits, and by the last multiplication with a scale.
 
 #include <algorithm>
 #include <cstdint>
