@@ -61,40 +61,52 @@ TRIMTAB_INT8_AVX2 inline void interleave_pairs(const DepthwiseTask& t, std::size
   }
 }
 
-/// Stores one pixel of a block of 32 channels, given in lane order, of which the first `width` exist.
-TRIMTAB_INT8_INLINE_AVX2 inline void store_pixel(const Output& out, const CodeStage& s, const float* multiplier,
-                                                 std::ptrdiff_t at, std::size_t width, const __m256i* acc) {
+/// Stores `count` neighbouring pixels of a block of 32 channels, of which the first `width` exist: 4 vectors of accumulators
+/// each, in lane order.
+TRIMTAB_INT8_INLINE_AVX2 inline void store_pixels(const Output& out, const CodeStage& code_stage, const float* multiplier,
+                                                  std::ptrdiff_t at, std::size_t width, std::size_t count, const __m256i* acc) {
+  const CodeStage stage = code_stage;  // copies, since codes that are stored might be parts of what the references are to
+  const std::ptrdiff_t pixel = out.row;
+  __m256 m[4];
+  avx2::unroll<4>([&](auto v) TRIMTAB_INT8_INLINE_AVX2 { m[v] = _mm256_loadu_ps(multiplier + 8 * v); });
   if (out.kind == OutputKind::codes) {
-    __m256 m[4];
-    avx2::unroll<4>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 { m[i] = _mm256_loadu_ps(multiplier + 8 * i); });
-    const __m256i codes = to_codes(acc, m, s);
-    std::uint8_t* y = static_cast<std::uint8_t*>(out.data) + at;
-    if (width >= 32) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), codes);
-    } else {
-      store_bytes(y, _mm256_castsi256_si128(codes), width);
-      if (width > 16) store_bytes(y + 16, _mm256_extracti128_si256(codes, 1), width - 16);
-    }
+    auto* y = static_cast<std::uint8_t*>(out.data) + at;
+    const auto store = [&](auto plain, auto whole) TRIMTAB_INT8_INLINE_AVX2 {
+      for (std::size_t i = 0; i < count; ++i, y += pixel, acc += 4) {
+        const __m256i codes = to_codes<plain>(acc, m, stage);
+        if constexpr (whole) {
+          _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), codes);
+        } else {
+          store_bytes(y, _mm256_castsi256_si128(codes), width);
+          if (width > 16) store_bytes(y + 16, _mm256_extracti128_si256(codes, 1), width - 16);
+        }
+      }
+    };
+    if (width < 32)
+      stage.plain ? store(std::true_type{}, std::false_type{}) : store(std::false_type{}, std::false_type{});
+    else
+      stage.plain ? store(std::true_type{}, std::true_type{}) : store(std::false_type{}, std::true_type{});
     return;
   }
-  __m256i v[4];
-  avx2::unroll<4>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 {
-    v[i] = out.kind == OutputKind::floats
-               ? _mm256_castps_si256(_mm256_mul_ps(_mm256_cvtepi32_ps(acc[i]), _mm256_loadu_ps(multiplier + 8 * i)))
-               : acc[i];
-  });
-  // Lane l of the four vectors is 16 channels in natural order.
-  const __m256i natural[4] = {_mm256_permute2x128_si256(v[0], v[1], 0x20), _mm256_permute2x128_si256(v[2], v[3], 0x20),
-                              _mm256_permute2x128_si256(v[0], v[1], 0x31), _mm256_permute2x128_si256(v[2], v[3], 0x31)};
-  std::int32_t* y = static_cast<std::int32_t*>(out.data) + at;
-  if (width >= 32) {
-    avx2::unroll<4>([&](auto i)
-                        TRIMTAB_INT8_INLINE_AVX2 { _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + 8 * i), natural[i]); });
-  } else {
-    alignas(32) std::int32_t all[32];
-    avx2::unroll<4>([&](auto i)
-                        TRIMTAB_INT8_INLINE_AVX2 { _mm256_store_si256(reinterpret_cast<__m256i*>(all + 8 * i), natural[i]); });
-    std::memcpy(y, all, width * 4);
+  const bool floats = out.kind == OutputKind::floats;
+  auto* y = static_cast<std::int32_t*>(out.data) + at;
+  for (std::size_t i = 0; i < count; ++i, y += pixel, acc += 4) {
+    __m256i v[4];
+    avx2::unroll<4>([&](auto j) TRIMTAB_INT8_INLINE_AVX2 {
+      v[j] = floats ? _mm256_castps_si256(_mm256_mul_ps(_mm256_cvtepi32_ps(acc[j]), m[j])) : acc[j];
+    });
+    // Lane l of the four vectors is 16 channels in natural order.
+    const __m256i natural[4] = {_mm256_permute2x128_si256(v[0], v[1], 0x20), _mm256_permute2x128_si256(v[2], v[3], 0x20),
+                                _mm256_permute2x128_si256(v[0], v[1], 0x31), _mm256_permute2x128_si256(v[2], v[3], 0x31)};
+    if (width >= 32) {
+      avx2::unroll<4>([&](auto j)
+                          TRIMTAB_INT8_INLINE_AVX2 { _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + 8 * j), natural[j]); });
+    } else {
+      alignas(32) std::int32_t all[32];
+      avx2::unroll<4>([&](auto j)
+                          TRIMTAB_INT8_INLINE_AVX2 { _mm256_store_si256(reinterpret_cast<__m256i*>(all + 8 * j), natural[j]); });
+      std::memcpy(y, all, width * 4);
+    }
   }
 }
 
@@ -129,9 +141,78 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) void depthwise_tile(const DepthwiseT
           acc[i][v] = _mm256_add_epi32(acc[i][v], _mm256_madd_epi16(_mm256_load_si256(x + i * step + 4 * q + v), weight));
         });
       });
+  __m256i sums[4 * C];
   avx2::unroll<C>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 {
-    store_pixel(t.out, stage, row.multiplier, row.at + static_cast<std::ptrdiff_t>((ow + i) * t.channels), row.width, acc[i]);
+    avx2::unroll<4>([&](auto v) TRIMTAB_INT8_INLINE_AVX2 { sums[4 * i + v] = acc[i][v]; });
   });
+  store_pixels(t.out, stage, row.multiplier, row.at + static_cast<std::ptrdiff_t>(ow) * t.out.row, row.width, C, sums);
+}
+
+/// A row of `count` output pixels, depthwise_columns at most, with windows of K by K side by side, `Stride` columns apart: 8
+/// channels and P pairs of rows at a time, so that their K P vectors of weights stay in registers, and each column is read once,
+/// for all the windows that it is in. Per pixel and 8 channels as many vpmaddwd and vpaddd as in depthwise_tile, but for 3 by 3
+/// at stride 1 two loads instead of eight.
+template <std::size_t K, std::size_t P, std::size_t Stride>
+TRIMTAB_INT8_AVX2 __attribute__((noinline)) void depthwise_row(const DepthwiseTask& t, const CodeStage& stage,
+                                                               const DepthwiseRow& row, std::size_t count) {
+  __m256i sums[4 * depthwise_columns];
+  const std::size_t pitch = row.pitch;
+  for (std::size_t v = 0; v < 4; ++v) {
+    const auto pass = [&](std::size_t q, auto first) TRIMTAB_INT8_INLINE_AVX2 {
+      __m256i w[K][P];
+      avx2::unroll<K>([&](auto kw) TRIMTAB_INT8_INLINE_AVX2 {
+        avx2::unroll<P>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 { w[kw][i] = row.w[4 * (kw * (K / 2 + 1) + q + i) + v]; });
+      });
+      const __m256i start =
+          first ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row.bias + 8 * v)) : _mm256_setzero_si256();
+      constexpr std::size_t open = (K + Stride - 1) / Stride;  // windows that a column may be in
+      __m256i acc[open];
+      avx2::unroll<open>([&](auto d) TRIMTAB_INT8_INLINE_AVX2 { acc[d] = start; });
+      // The next column of x: window d, whose column kw - d Stride it is, takes it in.
+      const __m256i* x = row.x + 4 * q + v;
+      const auto column = [&](auto kw) TRIMTAB_INT8_INLINE_AVX2 {
+        __m256i in[P];
+        avx2::unroll<P>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 { in[i] = x[4 * i]; });
+        x += pitch;
+        avx2::unroll<kw / Stride + 1>([&](auto d) TRIMTAB_INT8_INLINE_AVX2 {
+          __m256i sum = _mm256_madd_epi16(in[0], w[kw - d * Stride][0]);
+          if constexpr (P == 2) sum = _mm256_add_epi32(sum, _mm256_madd_epi16(in[1], w[kw - d * Stride][1]));
+          acc[d] = _mm256_add_epi32(acc[d], sum);
+        });
+      };
+      avx2::unroll<K - Stride>(column);
+      __m256i* to = sums + v;
+#pragma GCC unroll 2
+      for (std::size_t i = 0; i < count; ++i, to += 4) {
+        avx2::unroll<Stride>([&](auto j)
+                                 TRIMTAB_INT8_INLINE_AVX2 { column(std::integral_constant<std::size_t, K - Stride + j>{}); });
+        *to = first ? acc[0] : _mm256_add_epi32(*to, acc[0]);
+        avx2::unroll<open - 1>([&](auto d) TRIMTAB_INT8_INLINE_AVX2 { acc[d] = acc[d + 1]; });
+        acc[open - 1] = start;
+      }
+    };
+    pass(0, std::true_type{});
+    for (std::size_t q = P; q < K / 2 + 1; q += P) pass(q, std::false_type{});
+  }
+  store_pixels(t.out, stage, row.multiplier, row.at, row.width, count, sums);
+}
+
+/// The row by whatever fits its windows.
+TRIMTAB_INT8_AVX2 inline void depthwise_row(const DepthwiseTask& t, const CodeStage& stage, const DepthwiseRow& row,
+                                            std::size_t count) {
+  const std::size_t k = t.kernel_h == t.kernel_w && t.dilation_w == 1 && t.stride_w <= 2 ? t.kernel_w : 0;
+  if (k == 3)
+    t.stride_w == 1 ? depthwise_row<3, 2, 1>(t, stage, row, count) : depthwise_row<3, 2, 2>(t, stage, row, count);
+  else if (k == 5)
+    t.stride_w == 1 ? depthwise_row<5, 1, 1>(t, stage, row, count) : depthwise_row<5, 1, 2>(t, stage, row, count);
+  else {
+    std::size_t ow = 0;
+    for (; ow + 3 <= count; ow += 3) depthwise_tile<3>(t, stage, row, ow);
+    if (ow + 2 <= count)
+      depthwise_tile<2>(t, stage, row, ow);
+    else if (ow < count)
+      depthwise_tile<1>(t, stage, row, ow);
+  }
 }
 
 /// Interleaves pairs of input rows, widened to 16 bits, once for all output rows of the band; a window starts at the first or the
@@ -160,12 +241,7 @@ TRIMTAB_INT8_AVX2 inline void depthwise_u8s16(const DepthwiseTask& t) {
           row.bias = t.bias + c;
           row.at = static_cast<std::ptrdiff_t>(((p0 + p) * t.out_w + first) * t.channels + c);
           row.width = t.channels - c < 32 ? t.channels - c : 32;
-          std::size_t ow = 0;
-          for (; ow + 3 <= count; ow += 3) depthwise_tile<3>(t, stage, row, ow);
-          if (ow + 2 <= count)
-            depthwise_tile<2>(t, stage, row, ow);
-          else if (ow < count)
-            depthwise_tile<1>(t, stage, row, ow);
+          depthwise_row(t, stage, row, count);
         }
       }
 }
