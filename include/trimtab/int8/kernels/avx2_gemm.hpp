@@ -46,14 +46,20 @@ TRIMTAB_INT8_INLINE_AVX2 inline void finish_tile(const GemmTask& t, const CodeSt
   });
 }
 
+/// What tiles of gemm_rows may be; with less to decide between them, layers of 16 to 24 inputs are 5 to 15 % faster.
+enum class Tiles {
+  any,
+  codes,  ///< 16 channels of codes, weights without zero points
+  bytes,  ///< the same, and codes are plain and unsigned
+};
+
 /// Rows from r on, M at a time while they last, by one block of 16 channels in the form of MaddubsWeights. Per pair of steps, row
 /// and 8 channels: one vpxor, two vpmaddubsw, the sum of their sums in 16 bits, one vpmaddwd by ones, one vpaddd, for 64
 /// products; per step left over a vpxor, vpmaddubsw, vpmaddwd and vpaddd for 32. 2 M accumulators, ones, activations and
 /// temporaries: 13 of 16 registers at M = 4, the others for weights. Returns the row after the last.
 ///
-/// Common: 16 channels of codes, weights without zero points; with less to decide between tiles, layers of 16 to 24 inputs are
-/// 5 to 8 % faster. Halves = 1: no more than 8 channels, the others are left out.
-template <std::size_t M, std::size_t Halves, bool Common>
+/// Halves = 1: no more than 8 channels, the others are left out.
+template <std::size_t M, std::size_t Halves, Tiles Kind>
 TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask& task, const CodeStage& code_stage,
                                                                   std::size_t r, std::size_t c) {
   const GemmTask t = task;  // copies, since codes that are stored might be parts of what the references are to
@@ -74,7 +80,7 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask
     const auto* w = block + 2;
     __m256i acc[2 * M];
     start_tile<M>(start[0], start[1], acc);
-    if constexpr (!Common) subtract_row_sums<M>(t, r, c, acc);
+    if constexpr (Kind == Tiles::any) subtract_row_sums<M>(t, r, c, acc);
     const auto four = [&](auto m, std::ptrdiff_t at) TRIMTAB_INT8_INLINE_AVX2 {
       std::int32_t bytes;
       std::memcpy(&bytes, a[m] + at, 4);
@@ -98,9 +104,9 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask
           acc[2 * m + half] = _mm256_add_epi32(acc[2 * m + half], _mm256_madd_epi16(sums, ones));
         });
       });
-    if constexpr (Common)
+    if constexpr (Kind != Tiles::any)
       avx2::unroll<M / 2>([&](auto pair) TRIMTAB_INT8_INLINE_AVX2 {
-        store_codes<2>(y, t.out.row, stage, t.out.multiplier + c, 16, acc + 4 * pair);
+        store_codes<2, Kind == Tiles::bytes>(y, t.out.row, stage, t.out.multiplier + c, 16, acc + 4 * pair);
         y += 2 * t.out.row;
       });
     else
@@ -142,30 +148,28 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t parted_rows(const GemmTa
   return r;
 }
 
-/// Rows that are left over after tiles of 4 are computed again with those before them, while the weights are in the cache.
+/// Rows from r on in tiles of 4; those that are left over are computed again with rows before them, while the weights are in the
+/// cache. The task has 4 rows at least.
+template <Tiles Kind>
+TRIMTAB_INT8_AVX2 inline void gemm_block(const GemmTask& t, const CodeStage& stage, std::size_t r, std::size_t c) {
+  if (gemm_rows<4, 2, Kind>(t, stage, r, c) < t.rows) gemm_rows<4, 2, Kind>(t, stage, t.rows - 4, c);
+}
+
 TRIMTAB_INT8_AVX2 inline void gemm_u8s8(const GemmTask& t) {
   const CodeStage stage = code_stage(t.out);
+  const bool codes = t.out.kind == OutputKind::codes && t.zero_point == nullptr, bytes = t.out.plain && !t.out.is_signed;
   for (std::size_t c = 0; c < t.cols; c += block_channels) {
-    std::size_t r = 0;
-    if (t.maddubs.pairs[c / 16] != MaddubsBlocks::none && t.rows > 1) {
-      const bool common = t.out.kind == OutputKind::codes && t.zero_point == nullptr && t.cols - c >= 16;
-      if (t.cols - c <= 8)
-        r = gemm_rows<8, 1, false>(t, stage, r, c);
-      else if (common)
-        r = gemm_rows<4, 2, true>(t, stage, r, c);
-      r = gemm_rows<4, 2, false>(t, stage, r, c);
-      if (r == t.rows) continue;
-      if (t.rows == 3) gemm_rows<2, 2, false>(t, stage, 0, c);
-      if (t.rows < 4)
-        gemm_rows<2, 2, false>(t, stage, t.rows - 2, c);
-      else if (common)
-        gemm_rows<4, 2, true>(t, stage, t.rows - 4, c);
-      else
-        gemm_rows<4, 2, false>(t, stage, t.rows - 4, c);
-      continue;
+    const std::size_t width = t.cols - c;
+    if (t.maddubs.pairs[c / block_channels] == MaddubsBlocks::none || t.rows < 2) {
+      parted_rows<1>(t, stage, parted_rows<2>(t, stage, 0, c), c);
+    } else if (t.rows < 4) {
+      if (t.rows == 3) gemm_rows<2, 2, Tiles::any>(t, stage, 0, c);
+      gemm_rows<2, 2, Tiles::any>(t, stage, t.rows - 2, c);
+    } else if (codes && width >= block_channels) {
+      bytes ? gemm_block<Tiles::bytes>(t, stage, 0, c) : gemm_block<Tiles::codes>(t, stage, 0, c);
+    } else {
+      gemm_block<Tiles::any>(t, stage, width <= 8 ? gemm_rows<8, 1, Tiles::any>(t, stage, 0, c) : 0, c);
     }
-    r = parted_rows<2>(t, stage, r, c);
-    parted_rows<1>(t, stage, r, c);
   }
 }
 

@@ -50,10 +50,11 @@ TRIMTAB_INT8_INLINE_AVX2 inline __m256i to_steps(__m256i acc, __m256 multiplier,
 }
 
 /// 32 codes from the accumulators of four vectors, 16-byte lanes apart: lane l holds groups of 4 from lane l of v0, v1, v2, v3.
-template <bool Plain>
+template <bool Plain, bool Unsigned = false>
 TRIMTAB_INT8_INLINE_AVX2 inline __m256i to_codes(const __m256i* acc, const __m256* multiplier, const CodeStage& s) {
   __m256i low = _mm256_packs_epi32(to_steps<Plain>(acc[0], multiplier[0], s), to_steps<Plain>(acc[1], multiplier[1], s));
   __m256i high = _mm256_packs_epi32(to_steps<Plain>(acc[2], multiplier[2], s), to_steps<Plain>(acc[3], multiplier[3], s));
+  if constexpr (Plain && Unsigned) return _mm256_packus_epi16(low, high);
   if constexpr (Plain) return _mm256_xor_si256(_mm256_packus_epi16(low, high), s.flip);
   low = _mm256_adds_epi16(low, s.zero_point);
   high = _mm256_adds_epi16(high, s.zero_point);
@@ -74,15 +75,15 @@ TRIMTAB_INT8_INLINE_AVX2 inline void store_bytes(std::uint8_t* y, __m128i codes,
 }
 
 /// Stores the codes of Rows rows, 2 or 1, of one block of which the first `width` channels exist: acc[2 * row + half]. y: the
-/// first row's.
-template <std::size_t Rows>
+/// first row's. Bytes: the codes are plain and unsigned.
+template <std::size_t Rows, bool Bytes = false>
 TRIMTAB_INT8_INLINE_AVX2 inline void store_codes(std::uint8_t* y, std::ptrdiff_t y_row, const CodeStage& s,
                                                  const float* multiplier, std::size_t width, const __m256i* acc) {
   constexpr std::size_t second = Rows == 2 ? 2 : 0;
   const __m256 m0 = _mm256_loadu_ps(multiplier), m1 = _mm256_loadu_ps(multiplier + 8);
   const __m256i both[4] = {acc[0], acc[1], acc[second], acc[second + 1]};
   const __m256 m[4] = {m0, m1, m0, m1};
-  const __m256i codes = _mm256_permutevar8x32_epi32(to_codes(both, m, s), s.order);
+  const __m256i codes = _mm256_permutevar8x32_epi32(Bytes ? to_codes<true, true>(both, m, s) : to_codes(both, m, s), s.order);
   store_bytes(y, _mm256_castsi256_si128(codes), width);
   if constexpr (Rows == 2) store_bytes(y + y_row, _mm256_extracti128_si256(codes, 1), width);
 }
