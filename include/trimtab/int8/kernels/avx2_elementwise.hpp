@@ -10,42 +10,59 @@
 
 namespace trimtab::int8::avx2 {
 
-/// Products of 8 codes.
-TRIMTAB_INT8_INLINE_AVX2 inline __m256 add_products(const AddInput& in, std::size_t i) {
-  const __m128i codes =
-      _mm_xor_si128(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(in.codes + i)), _mm_set1_epi8(static_cast<char>(in.flip)));
-  const __m256i shifted = _mm256_sub_epi32(_mm256_cvtepu8_epi32(codes), _mm256_set1_epi32(in.zero_point));
-  __m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(shifted), _mm256_set1_ps(in.multiplier));
-  __asm__("" : "+x"(product));  // else a build with FMA would make one of this and the sum
-  return product;
+/// One branch of an addition, its numbers in vectors.
+struct AddBranch {
+  const std::uint8_t* codes;
+  __m256i flip, zero_point;
+  __m256 multiplier;
+
+  /// Products of the 8 codes from i on.
+  TRIMTAB_INT8_INLINE_AVX2 __m256 products(std::size_t i) const {
+    const __m256i wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes + i)));
+    const __m256i shifted = _mm256_sub_epi32(_mm256_xor_si256(wide, flip), zero_point);
+    __m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(shifted), multiplier);
+    __asm__("" : "+x"(product));  // else a build with FMA would make one of this and the sum
+    return product;
+  }
+};
+
+TRIMTAB_INT8_INLINE_AVX2 inline AddBranch add_branch(const AddInput& in) {
+  return {in.codes, _mm256_set1_epi32(in.flip), _mm256_set1_epi32(in.zero_point), _mm256_set1_ps(in.multiplier)};
 }
 
-/// 8 pairs at a time; what is left over goes through a buffer of 8.
-TRIMTAB_INT8_AVX2 inline void add(const AddTask& t) {
+/// 32 pairs at a time; what is left over goes through buffers of 32.
+TRIMTAB_INT8_AVX2 inline void add(const AddTask& task) {
+  constexpr std::size_t at_once = 32;
+  const AddTask t = task;  // a copy, since codes that are stored might be parts of what the reference is to
+  const AddBranch a = add_branch(t.a), b = add_branch(t.b);
   const __m256 lo = _mm256_set1_ps(static_cast<float>(t.lo - t.zero_point)),
                hi = _mm256_set1_ps(static_cast<float>(t.hi - t.zero_point));
-  const __m256i zero_point = _mm256_set1_epi32(t.zero_point);
-  const __m128i flip = _mm_set1_epi8(static_cast<char>(t.flip));
+  const __m256i zero_point = _mm256_set1_epi32(t.zero_point), flip = _mm256_set1_epi8(static_cast<char>(t.flip));
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);  // packs work within 128 bits
   std::size_t i = 0;
-  for (; i + 8 <= t.count; i += 8) {
-    const __m256 steps = _mm256_add_ps(add_products(t.a, i), add_products(t.b, i));
+  for (; i + at_once <= t.count; i += at_once) {
+    const auto steps = [&](std::size_t j)
+                           TRIMTAB_INT8_INLINE_AVX2 { return _mm256_add_ps(a.products(i + j), b.products(i + j)); };
     if (t.steps != nullptr) {
-      _mm256_storeu_ps(t.steps + i, steps);
+      for (std::size_t j = 0; j < at_once; j += 8) _mm256_storeu_ps(t.steps + i + j, steps(j));
       continue;
     }
-    const __m256i codes = _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(steps, lo), hi)), zero_point);
-    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(codes), _mm256_extracti128_si256(codes, 1));
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(t.codes + i), _mm_xor_si128(_mm_packus_epi16(words, words), flip));
+    const auto codes = [&](std::size_t j) TRIMTAB_INT8_INLINE_AVX2 {
+      return _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(steps(j), lo), hi)), zero_point);
+    };
+    const __m256i bytes = _mm256_packus_epi16(_mm256_packs_epi32(codes(0), codes(8)), _mm256_packs_epi32(codes(16), codes(24)));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(t.codes + i),
+                        _mm256_xor_si256(_mm256_permutevar8x32_epi32(bytes, order), flip));
   }
   if (i == t.count) return;
-  std::uint8_t a[8] = {}, b[8] = {}, codes[8];
-  float steps[8];
-  std::memcpy(a, t.a.codes + i, t.count - i);
-  std::memcpy(b, t.b.codes + i, t.count - i);
+  std::uint8_t rest_a[at_once] = {}, rest_b[at_once] = {}, codes[at_once];
+  float steps[at_once];
+  std::memcpy(rest_a, t.a.codes + i, t.count - i);
+  std::memcpy(rest_b, t.b.codes + i, t.count - i);
   AddTask rest = t;
-  rest.a.codes = a;
-  rest.b.codes = b;
-  rest.count = 8;
+  rest.a.codes = rest_a;
+  rest.b.codes = rest_b;
+  rest.count = at_once;
   rest.steps = t.steps != nullptr ? steps : nullptr;
   rest.codes = codes;
   add(rest);
