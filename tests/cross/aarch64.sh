@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the tests of core, quant and int8 for 64-bit ARM and runs them in QEMU's user mode: the portable kernels on another
-# architecture, which has FMA to begin with. Then compares the bits of grids and codes with this machine's.
+# Builds the tests of core, quant and int8 for 64-bit ARM and runs them in QEMU's user mode: the SDOT and portable kernels on an
+# architecture that has FMA to begin with. Then compares the bits of grids and codes with this machine's.
 # Debian: g++-aarch64-linux-gnu qemu-user. tests/cross/aarch64.sh [FOLDER]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

@@ -22,6 +22,19 @@
 #define TRIMTAB_X86_KERNELS 0
 #endif
 
+/// 1 where the kernels for ARM are compiled, unless -DTRIMTAB_PORTABLE_ONLY: GCC, Clang 16 or later, or an older Clang that
+/// compiles for CPUs with SDOT alone, for little-endian AArch64.
+#if defined(__AARCH64EL__) && !defined(TRIMTAB_PORTABLE_ONLY) &&                     \
+    (defined(__ARM_FEATURE_DOTPROD) || (defined(__GNUC__) && !defined(__clang__)) || \
+     (defined(__clang__) && __clang_major__ >= 16))
+#define TRIMTAB_ARM_KERNELS 1
+#if defined(__linux__)
+#include <sys/auxv.h>
+#endif
+#else
+#define TRIMTAB_ARM_KERNELS 0
+#endif
+
 // Full unrolling of the loop that follows: an array of accumulators stays in registers only then.
 #if defined(__clang__)
 #define TRIMTAB_UNROLL _Pragma("clang loop unroll(full)")
@@ -33,8 +46,15 @@
 
 namespace trimtab {
 
-/// From the slowest to the fastest.
-enum class Isa { portable, avx2, avxvnni, avx512vnni, amx };
+/// Of each architecture from the slowest to the fastest.
+enum class Isa {
+  portable,
+  avx2,
+  avxvnni,
+  avx512vnni,
+  amx,
+  neondot  ///< AArch64 with SDOT, of Armv8.2 and later
+};
 
 /// The name as TRIMTAB_ISA spells it.
 inline const char* name(Isa isa) {
@@ -49,11 +69,15 @@ inline const char* name(Isa isa) {
       return "avx512vnni";
     case Isa::amx:
       return "amx";
+    case Isa::neondot:
+      return "neondot";
   }
   return "unknown";
 }
 
 namespace detail {
+
+inline constexpr Isa all_isas[] = {Isa::portable, Isa::avx2, Isa::avxvnni, Isa::avx512vnni, Isa::amx, Isa::neondot};
 
 /// Linux gives a process the 8 KiB of AMX's tiles on request only; it grants them to all threads. Where it does not, as in some
 /// sandboxes, or where a signal stack is too small to save them on, AMX cannot run.
@@ -96,6 +120,10 @@ inline bool can_run(Isa isa) {
     default:
       return false;
   }
+#elif TRIMTAB_ARM_KERNELS && defined(__ARM_FEATURE_DOTPROD)
+  return isa == Isa::neondot;  // compiled for such CPUs alone, as for Apple's
+#elif TRIMTAB_ARM_KERNELS && defined(__linux__)
+  return isa == Isa::neondot && (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
 #else
   return false;
 #endif
@@ -107,7 +135,7 @@ inline bool can_run(Isa isa) {
 inline const std::vector<Isa>& available_isas() {
   static const std::vector<Isa> isas = [] {
     std::vector<Isa> found;
-    for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avxvnni, Isa::avx512vnni, Isa::amx})
+    for (const Isa isa : detail::all_isas)
       if (detail::can_run(isa)) found.push_back(isa);
     return found;
   }();
@@ -116,9 +144,11 @@ inline const std::vector<Isa>& available_isas() {
 
 /// The instruction set of that name. Throws value_error for a name that is none.
 inline Isa isa_from_name(std::string_view text) {
-  for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avxvnni, Isa::avx512vnni, Isa::amx})
+  for (const Isa isa : detail::all_isas)
     if (text == name(isa)) return isa;
-  throw value_error(detail::message("trimtab: unknown ISA '", text, "'; known are portable, avx2, avxvnni, avx512vnni, amx"));
+  std::string known;
+  for (const Isa isa : detail::all_isas) known += (known.empty() ? "" : ", ") + std::string(name(isa));
+  throw value_error(detail::message("trimtab: unknown ISA '", text, "'; known are ", known));
 }
 
 namespace detail {

@@ -13,6 +13,7 @@
 #include <trimtab/int8/kernels/avx512vnni_depthwise.hpp>
 #include <trimtab/int8/kernels/avx512vnni_gemm.hpp>
 #include <trimtab/int8/kernels/avxvnni.hpp>
+#include <trimtab/int8/kernels/neondot.hpp>
 #include <trimtab/int8/kernels/portable.hpp>
 #endif
 
@@ -67,6 +68,11 @@ TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa) {
     default:
       break;
   }
+#elif TRIMTAB_ARM_KERNELS
+  static constexpr DepthwiseKernel neon_depthwise{neon::depthwise_u8s16, 0, false};
+  static constexpr KernelTable neondot_table{Isa::neondot,   neondot::gemm_u8s8, neon_depthwise,
+                                             neon_depthwise, neon::add,          neon::copy_flipped};
+  if (isa == Isa::neondot) return neondot_table;
 #endif
   static_cast<void>(isa);
   return portable_table;

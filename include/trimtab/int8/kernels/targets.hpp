@@ -28,3 +28,13 @@
 #define TRIMTAB_INT8_END_AVX512
 #endif
 #endif  // TRIMTAB_X86_KERNELS
+
+#if TRIMTAB_ARM_KERNELS
+#include <arm_neon.h>
+
+#if defined(__clang__)
+#define TRIMTAB_INT8_NEONDOT __attribute__((target("dotprod")))
+#else
+#define TRIMTAB_INT8_NEONDOT __attribute__((target("arch=armv8.2-a+dotprod")))
+#endif
+#endif  // TRIMTAB_ARM_KERNELS
