@@ -68,10 +68,10 @@ class FakeQuantExecutor {
   void forward_node(NodeId id, const Array& x) {
     batch_ = x.shape(0);
     run_node(id, x);
-    nodes_[id].steps = {};
+    nodes_[id].steps = std::vector<float>();
   }
   /// Frees the bytes of a node that no later one reads.
-  void forget(NodeId id) { nodes_[id].bytes = {}; }
+  void forget(NodeId id) { nodes_[id].bytes = std::vector<std::uint8_t>(); }  // "= {}" would keep the memory
 
   /// Adds dloss/dfactor of the last forward to `grad_factors`, in the order of factor_blocks. grad_output: dloss/doutput, N C.
   void backward(const Array& grad_output, std::span<float> grad_factors, TrainedSet trained = {}) {
