@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <trimtab/core/large_pages.hpp>
 #include <trimtab/int8/add.hpp>
 #include <trimtab/int8/concat.hpp>
 #include <trimtab/int8/conv2d.hpp>
@@ -37,6 +38,8 @@ class FakeQuantExecutor {
   explicit FakeQuantExecutor(std::shared_ptr<QuantizedWeights> weights)
       : q_(&weights->network()), weights_(std::move(weights)), nodes_(q_->network.size()) {}
 
+  FakeQuantExecutor(FakeQuantExecutor&&) = default;  ///< no copies: of the same weights there can be another
+
   /// What executors of the same weights are made from.
   const std::shared_ptr<QuantizedWeights>& weights() const { return weights_; }
 
@@ -60,6 +63,7 @@ class FakeQuantExecutor {
     for (const std::size_t e : network()[network().input()].extent) expected.push_back(e);
     detail::require_extents(view(x).extent, expected, "FakeQuantExecutor::forward: x");
     batch_ = x.shape(0);
+    place_steps();
     for (NodeId id = 0; id <= last; ++id) run_node(id, x);
   }
 
@@ -67,8 +71,10 @@ class FakeQuantExecutor {
   /// x. Keeps the node's bytes alone; there is no backward from here.
   void forward_node(NodeId id, const Array& x) {
     batch_ = x.shape(0);
+    for (State& s : nodes_) s.steps = {};  // their places are taken
+    nodes_[id].steps = {detail::grown(steps_, steps_count(id)), steps_count(id)};
     run_node(id, x);
-    nodes_[id].steps = std::vector<float>();
+    nodes_[id].steps = {};
   }
   /// Frees the bytes of a node that no later one reads.
   void forget(NodeId id) { nodes_[id].bytes = std::vector<std::uint8_t>(); }  // "= {}" would keep the memory
@@ -102,10 +108,11 @@ class FakeQuantExecutor {
 
  private:
   using Layer = QuantizedWeights::Layer;
+  using LargeArray = std::vector<float, LargePages<float>>;
   struct State {
     std::vector<std::uint8_t> bytes;  // the output
-    std::vector<float> steps;         // the output before clip and rounding, in steps of the grid
-    std::vector<float> grad;          // dloss / doutput, while has_grad
+    std::span<float> steps;           // the output before clip and rounding, in steps of the grid: a part of steps_
+    LargeArray grad;                  // dloss / doutput, while has_grad
     bool has_grad = false;
     std::array<std::span<float>, 4> grad_factors;  // by FactorKind, of the backward under way
   };
@@ -118,6 +125,18 @@ class FakeQuantExecutor {
     Extents e{batch_};
     for (const std::size_t n : network()[id].extent) e.push_back(n);
     return e;
+  }
+  /// How many steps node `id` has for this batch.
+  std::size_t steps_count(NodeId id) const {
+    const Node& node = network()[id];
+    return detail::keeps_codes(node.op) ? 0 : batch_ * element_count(node.extent);
+  }
+  /// Gives every node its part of steps_.
+  void place_steps() {
+    std::size_t size = 0;
+    for (NodeId id = 0; id < nodes_.size(); ++id) size += steps_count(id);
+    float* steps = detail::grown(steps_, size);
+    for (NodeId id = 0; id < nodes_.size(); steps += steps_count(id++)) nodes_[id].steps = {steps, steps_count(id)};
   }
   Extents input_extent(NodeId id) const { return batch_extent(network()[id].inputs[0]); }
   TensorView<const std::uint8_t> bytes_of(NodeId id) const { return {nodes_[id].bytes.data(), batch_extent(id)}; }
@@ -132,7 +151,6 @@ class FakeQuantExecutor {
       keep_codes(id);
       return;
     }
-    s.steps.resize(s.bytes.size());
     const TensorView<float> steps(s.steps.data(), batch_extent(id));
     const auto in = [&](std::size_t i = 0) { return node.inputs[i]; };
     std::visit(detail::Overload{
@@ -365,9 +383,10 @@ class FakeQuantExecutor {
   const QuantizedNetwork* q_;
   std::shared_ptr<QuantizedWeights> weights_;
   std::vector<State> nodes_;
+  LargeArray steps_;  // one array for all nodes, most of which would not fill a large page
   std::size_t batch_ = 0;
   Array output_;
-  std::vector<std::vector<float>> spare_;  // gradients' buffers that no node holds
+  std::vector<LargeArray> spare_;  // gradients' buffers that no node holds
   detail::WeightedBackward weighted_;
   std::vector<std::int32_t> accumulators_;  // of the layer under way, in fixed point
   int8::Workspace workspace_;

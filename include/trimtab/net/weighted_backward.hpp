@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include <trimtab/core/large_pages.hpp>
 #include <trimtab/net/factors.hpp>
 #include <trimtab/net/quantized_weights.hpp>
 #include <trimtab/ops/bias.hpp>
@@ -44,7 +45,8 @@ inline void backward_input(const Linear&, const TensorView<const float>& grad, c
 }
 
 /// Scratch of at least `size` numbers, which keeps its memory.
-inline float* grown(std::vector<float>& scratch, std::size_t size) {
+template <class Allocator>
+float* grown(std::vector<float, Allocator>& scratch, std::size_t size) {
   if (scratch.size() < size) scratch.resize(size);
   return scratch.data();
 }
@@ -122,7 +124,8 @@ class WeightedBackward {
     }
   }
 
-  std::vector<float> reals_, grad_weight_;
+  std::vector<float, LargePages<float>> reals_;
+  std::vector<float> grad_weight_;
 };
 
 }  // namespace trimtab::detail
