@@ -7,12 +7,15 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include <trimtab/core/config.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/core/wide_loop.hpp>
 #include <trimtab/quant/params.hpp>
+#include <trimtab/quant/requantize.hpp>
 #include <trimtab/quant/threshold.hpp>
+#include <type_traits>
 
 namespace trimtab {
 
@@ -22,10 +25,9 @@ namespace detail {
 inline constexpr std::size_t step_grain = std::size_t{1} << 14;
 
 struct StepsToBytes {
-  TRIMTAB_LOOP void run(const float* steps, std::size_t count, float lo, float hi, std::int32_t zero_point, std::uint8_t* bytes) {
+  TRIMTAB_LOOP void run(const float* steps, std::size_t count, StepsToCode to_code, std::uint8_t* bytes) {
     TRIMTAB_NO_ALIAS
-    for (std::size_t i = 0; i < count; ++i)
-      bytes[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(round_half_even(clamp_to(steps[i], lo, hi))) + zero_point);
+    for (std::size_t i = 0; i < count; ++i) bytes[i] = static_cast<std::uint8_t>(to_code(steps[i]));
   }
 };
 
@@ -42,7 +44,8 @@ struct BytesToReals {
 /// 0 .. 255.
 inline void steps_to_bytes(const float* steps, std::size_t count, const Affine<float>& grid, std::uint8_t* bytes) {
   parallel_ranges(count, detail::step_grain, [&](std::size_t begin, std::size_t end) {
-    detail::run_loop<detail::StepsToBytes>(steps + begin, end - begin, grid.lowest(), grid.highest(), grid.zero_point, bytes + begin);
+    const StepsToCode to_code{grid.zero_point, grid.codes.qmin, grid.codes.qmax};
+    detail::run_loop<detail::StepsToBytes>(steps + begin, end - begin, to_code, bytes + begin);
   });
 }
 
@@ -60,31 +63,34 @@ struct StepInterval {
 
 namespace detail {
 
-/// One lane of steps_backward. Outside the grid `held` is a whole number of steps, and the residue 0.
+/// The sums of steps_backward.
 struct StepSums {
   static constexpr std::size_t lanes = 16;  // independent, so that they vectorise
   std::array<float, lanes> residue{}, below{}, above{};
-
-  void add(float v, float& grad, std::size_t lane, StepInterval clip, StepInterval grid) {
-    const float g = grad, q = clamp_to(v, clip.lo, clip.hi), held = clamp_to(q, grid.lo, grid.hi);
-    residue[lane] += g * (round_half_even(held) - held);
-    below[lane] += keep_if(q < grid.lo, g);
-    above[lane] += keep_if(q > grid.hi, g);
-    grad = keep_if(held == v, g);
-  }
 };
 
+/// What clip and grid together leave of v is h = clamp(v, held): outside the grid a whole number of steps, and the residue 0. v
+/// counts as below or above the grid where it is outside `inside`; without Below, as after ReLU, whose clip holds it up, nowhere
+/// below.
+template <bool Below>
 struct StepsBackward {
-  TRIMTAB_LOOP GridGradient run(const float* steps, std::size_t count, StepInterval clip, StepInterval grid, float* grad) {
+  TRIMTAB_LOOP GridGradient run(const float* steps, std::size_t count, StepInterval held, StepInterval inside, float* grad) {
     constexpr std::size_t block = 2048;  // float sums stay short
     GridGradient total;
     for (std::size_t b = 0; b < count; b += block) {
       StepSums sums;
+      const auto add = [&](std::size_t i, std::size_t lane) TRIMTAB_LOOP_LAMBDA {
+        const float v = steps[i], g = grad[i], h = clamp_to(v, held.lo, held.hi);
+        sums.residue[lane] += g * (round_half_even(h) - h);
+        if constexpr (Below) sums.below[lane] += keep_if(!(v >= inside.lo), g);
+        sums.above[lane] += keep_if(v > inside.hi, g);
+        grad[i] = keep_if(h == v, g);
+      };
       const std::size_t end = std::min(count, b + block), whole = b + (end - b) / StepSums::lanes * StepSums::lanes;
       for (std::size_t i = b; i < whole; i += StepSums::lanes)
         TRIMTAB_NO_ALIAS
-        for (std::size_t lane = 0; lane < StepSums::lanes; ++lane) sums.add(steps[i + lane], grad[i + lane], lane, clip, grid);
-      for (std::size_t i = whole; i < end; ++i) sums.add(steps[i], grad[i], i - whole, clip, grid);
+        for (std::size_t lane = 0; lane < StepSums::lanes; ++lane) add(i + lane, lane);
+      for (std::size_t i = whole; i < end; ++i) add(i, i - whole);
       for (std::size_t lane = 0; lane < StepSums::lanes; ++lane)
         total += {double(sums.residue[lane]), double(sums.below[lane]), double(sums.above[lane])};
     }
@@ -100,8 +106,16 @@ struct StepsBackward {
 /// grad, in: dloss / dreal output; out: dloss / dreal input. `grid`: lowest and highest steps of the quantizer itself, both inside.
 /// The same bits on any number of threads.
 inline GridGradient steps_backward(const float* steps, std::size_t count, StepInterval clip, StepInterval grid, float* grad) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const StepInterval held{clamp_to(clip.lo, grid.lo, grid.hi), clamp_to(clip.hi, grid.lo, grid.hi)};
+  // q is above the grid where v is, unless the clip ends inside it, or lies above it as a whole; and the same below.
+  const StepInterval inside{clip.hi < grid.lo ? infinity : grid.lo,
+                            clip.hi <= grid.hi ? infinity : clip.lo > grid.hi ? -infinity : grid.hi};
   return parallel_sum(count, detail::step_grain, GridGradient{}, [&](std::size_t begin, std::size_t end) {
-    return detail::run_loop<detail::StepsBackward>(steps + begin, end - begin, clip, grid, grad + begin);
+    const auto run = [&](auto below) {
+      return detail::run_loop<detail::StepsBackward<below.value>>(steps + begin, end - begin, held, inside, grad + begin);
+    };
+    return clip.lo < grid.lo ? run(std::true_type()) : run(std::false_type());
   });
 }
 

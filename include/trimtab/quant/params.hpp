@@ -12,12 +12,22 @@
 
 namespace trimtab {
 
-/// The nearest integer, ties to the even one, for |x| below 2^22 (float) or 2^51 (double): 1.5 rounds to 2, 2.5 to 2.
-/// Adding and subtracting 1.5 * 2^23 (2^52) leaves no bits for a fraction; unlike nearbyint it vectorises on any CPU.
+namespace detail {
+/// 1.5 * 2^23 (2^52): added to a number of less than a third of it, it leaves no bits for a fraction.
+template <std::floating_point Real>
+inline constexpr Real rounding = std::is_same_v<Real, float> ? Real(12582912.0) : Real(6755399441055744.0);
+}  // namespace detail
+
+/// The nearest integer, ties to the even one, for |x| below 2^22 (float) or 2^51 (double): 1.5 rounds to 2, 2.5 to 2. Unlike
+/// nearbyint it vectorises on any CPU.
 template <std::floating_point Real>
 inline Real round_half_even(Real x) {
-  constexpr Real magic = std::is_same_v<Real, float> ? Real(12582912.0) : Real(6755399441055744.0);
-  return (x + magic) - magic;
+  return (x + detail::rounding<Real>)-detail::rounding<Real>;
+}
+/// The same as an integer, which is in the sum's low bits: there is nothing to convert.
+inline std::int32_t round_half_even_to_int(float x) {
+  constexpr float rounding = detail::rounding<float>;
+  return std::bit_cast<std::int32_t>(x + rounding) - std::bit_cast<std::int32_t>(rounding);
 }
 
 /// min(max(x, lo), hi), with lo for NaN: what maxps and minps give in this operand order.

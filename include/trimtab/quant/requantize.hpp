@@ -18,7 +18,7 @@ struct StepsToCode {
   /// The code of a number of steps.
   std::int32_t operator()(float steps) const {
     const float clamped = clamp_to(steps, static_cast<float>(lo - zero_point), static_cast<float>(hi - zero_point));
-    return zero_point + static_cast<std::int32_t>(round_half_even(clamped));
+    return zero_point + round_half_even_to_int(clamped);
   }
 };
 
