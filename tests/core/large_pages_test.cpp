@@ -6,11 +6,14 @@
 
 using namespace trimtab;
 
+namespace {
+constexpr std::size_t page_bytes = std::size_t{1} << 21, page = page_bytes / sizeof(float);
+}  // namespace
+
 TEST_CASE("LargePages: arrays below, at and above a page of 2 MB hold what is written", "[core]") {
-  constexpr std::size_t page = (std::size_t{1} << 21) / sizeof(float);
   const std::size_t size = GENERATE(std::size_t{1}, page - 1, page, page + 1, 5 * page / 2);
   std::vector<float, LargePages<float>> array(size, 1.0F), moved;
-  CHECK((reinterpret_cast<std::uintptr_t>(array.data()) % (std::size_t{1} << 21) == 0 || size < page));
+  CHECK((reinterpret_cast<std::uintptr_t>(array.data()) % page_bytes == 0 || size < page));
   array.back() = 2;
   const float* const before = array.data();
   moved = std::move(array);  // no copy: any of these allocators frees what another gave
