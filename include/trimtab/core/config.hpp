@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// Version and compiler switches. Every other header is free of compiler conditionals, except `core/isa.hpp`.
+/// Version and compiler switches. Other headers are free of compiler conditionals, but for those that ask the system or name
+/// targets: `core/isa.hpp`, `core/large_pages.hpp`, `int8/kernels/targets.hpp`.
 
 /// The version's first number.
 #define TRIMTAB_VERSION_MAJOR 0
