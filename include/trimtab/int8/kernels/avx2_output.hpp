@@ -67,8 +67,6 @@ TRIMTAB_INT8_INLINE_AVX2 inline __m256i to_codes(const __m256i* acc, const __m25
 TRIMTAB_INT8_INLINE_AVX2 inline void store_bytes(std::uint8_t* y, __m128i codes, std::size_t width) {
   if (width >= 16) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(y), codes);
-  } else if (width == 8) {
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(y), codes);
   } else {
     alignas(16) std::uint8_t all[16];
     _mm_store_si128(reinterpret_cast<__m128i*>(all), codes);

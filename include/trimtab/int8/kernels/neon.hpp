@@ -15,7 +15,7 @@ struct CodeStage {
   float32x4_t lo, hi;  ///< less the zero point
   int32x4_t zero_point;
 
-  explicit CodeStage(std::int32_t zero, std::int32_t lowest, std::int32_t highest)
+  CodeStage(std::int32_t zero, std::int32_t lowest, std::int32_t highest)
       : lo(vdupq_n_f32(static_cast<float>(lowest - zero))),
         hi(vdupq_n_f32(static_cast<float>(highest - zero))),
         zero_point(vdupq_n_s32(zero)) {}
@@ -70,8 +70,10 @@ TRIMTAB_NOINLINE void depthwise_tile(const DepthwiseTask& t, const CodeStage& st
   const uint8x16_t flip = vdupq_n_u8(t.flip);
   int32x4_t acc[C][4];
   TRIMTAB_UNROLL
-  for (std::size_t i = 0; i < C; ++i) TRIMTAB_UNROLL
-  for (std::size_t v = 0; v < 4; ++v) acc[i][v] = vld1q_s32(t.bias + c + 4 * v);
+  for (std::size_t i = 0; i < C; ++i) {
+    TRIMTAB_UNROLL
+    for (std::size_t v = 0; v < 4; ++v) acc[i][v] = vld1q_s32(t.bias + c + 4 * v);
+  }
   const std::int16_t* w = t.weight + c;
   for (std::size_t kh = 0; kh < t.kernel_h; ++kh) {
     const std::uint8_t* row = t.row[p * t.stride_h + kh * t.dilation_h];
@@ -142,7 +144,7 @@ inline void add(const AddTask& task) {
       vst1_u8(t.codes + i, veor_u8(vmovn_u16(vreinterpretq_u16_s16(codes)), flip));
     }
   }
-  portable::add(t.part(i, t.count));
+  if (i < t.count) portable::add(t.part(i, t.count));
 }
 
 /// to[i] = x[i] xor flip.

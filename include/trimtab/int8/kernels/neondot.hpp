@@ -20,17 +20,21 @@ TRIMTAB_INT8_NEONDOT __attribute__((always_inline)) inline void take_step(int32x
   }
 }
 
-/// M rows by one block of 16 channels: 4 M accumulators, four vectors of weights and M of activations, 24 of 32 registers at
-/// M = 4. Per 4 steps and row one load, one eor and 16 sdot; activations less 128 are signed, and `start` makes up for it.
+/// M rows by one block of 16 channels: 4 M accumulators, M vectors of activations, two of weights and the flip, 23 of 32
+/// registers at M = 4. Per 4 steps and row one load, one eor and 16 sdot; activations less 128 are signed, and `start` makes up
+/// for it.
 template <std::size_t M>
 TRIMTAB_INT8_NEONDOT TRIMTAB_NOINLINE void gemm_tile(const GemmTask& t, const neon::CodeStage& stage, const int32x4_t* start,
                                                      std::size_t r, std::size_t c) {
   const uint8x16_t flip = vdupq_n_u8(0x80);
   int32x4_t acc[M][4];
   TRIMTAB_UNROLL
-  for (std::size_t m = 0; m < M; ++m) TRIMTAB_UNROLL
-  for (std::size_t v = 0; v < 4; ++v)
-    acc[m][v] = t.zero_point == nullptr ? start[v] : vmlsq_n_s32(start[v], vld1q_s32(t.zero_point + c + 4 * v), t.row_sum[r + m]);
+  for (std::size_t m = 0; m < M; ++m) {
+    TRIMTAB_UNROLL
+    for (std::size_t v = 0; v < 4; ++v)
+      acc[m][v] =
+          t.zero_point == nullptr ? start[v] : vmlsq_n_s32(start[v], vld1q_s32(t.zero_point + c + 4 * v), t.row_sum[r + m]);
+  }
   const std::int8_t* b = t.b + c * t.segments * t.steps * 4;
   for (std::size_t s = 0; s < t.segments; ++s) {
     const std::uint8_t* a[M];
@@ -47,13 +51,15 @@ TRIMTAB_INT8_NEONDOT TRIMTAB_NOINLINE void gemm_tile(const GemmTask& t, const ne
       take_step<3>(acc, b + 192, x);
       b += 256;
     }
-    for (; k < t.steps; ++k, b += 64) TRIMTAB_UNROLL
-    for (std::size_t m = 0; m < M; ++m) {
-      std::int32_t four;
-      std::memcpy(&four, a[m] + 4 * k, 4);
-      const int8x16_t x = vreinterpretq_s8_u8(veorq_u8(vreinterpretq_u8_s32(vdupq_n_s32(four)), flip));
+    for (; k < t.steps; ++k, b += 64) {
       TRIMTAB_UNROLL
-      for (std::size_t v = 0; v < 4; ++v) acc[m][v] = vdotq_s32(acc[m][v], vld1q_s8(b + 16 * v), x);
+      for (std::size_t m = 0; m < M; ++m) {
+        std::int32_t four;
+        std::memcpy(&four, a[m] + 4 * k, 4);
+        const int8x16_t x = vreinterpretq_s8_u8(veorq_u8(vreinterpretq_u8_s32(vdupq_n_s32(four)), flip));
+        TRIMTAB_UNROLL
+        for (std::size_t v = 0; v < 4; ++v) acc[m][v] = vdotq_s32(acc[m][v], vld1q_s8(b + 16 * v), x);
+      }
     }
   }
   const std::size_t width = t.cols - c < block_channels ? t.cols - c : block_channels;
