@@ -95,6 +95,8 @@ TEST_CASE("Pointwise convolutions equal loops in 64-bit integers on every ISA, f
       {"groups", 1, 5, 5, 24, 36, 1, 1, {}, 3},
       {"one full block of channels", 1, 5, 5, 8, 16, 1, 1},
       {"two full blocks of channels", 1, 5, 5, 8, 32, 1, 1},
+      {"one pixel", 1, 1, 1, 164, 51, 1, 1},
+      {"one pixel, odd K", 1, 1, 1, 327, 16, 1, 1},
       {"two pixels", 1, 1, 2, 12, 40, 1, 1},
       {"three pixels", 1, 1, 3, 12, 40, 1, 1},
       {"six pixels", 1, 1, 6, 12, 40, 1, 1},
@@ -133,7 +135,24 @@ TEST_CASE("Depthwise convolutions equal loops in 64-bit integers on every ISA, f
       {"dilated", 1, 9, 10, 33, 33, 3, 3, {1, 1, {2, 3, 2, 3}, 2, 3}, 33},
       {"strides that differ", 1, 9, 10, 32, 32, 3, 3, {1, 2, {1, 1, 1, 1}}, 32},
       {"wide picture", 1, 4, 70, 32, 32, 3, 3, {1, 1, {1, 1, 1, 1}}, 32},
+      {"wide picture, stride 2", 1, 4, 141, 40, 40, 3, 3, {2, 2, {1, 1, 1, 1}}, 40},
+      {"as narrow as can be", 1, 4, 2, 32, 32, 3, 3, {1, 1, {1, 1, 1, 0}}, 32},
+      {"padding wider than the window", 1, 3, 6, 33, 33, 3, 3, {1, 1, {1, 4, 1, 5}}, 33},
+      {"padding wider than the stride", 1, 3, 6, 32, 32, 3, 3, {2, 2, {2, 2, 2, 3}}, 32},
   })));
+}
+
+TEST_CASE("Nine equal weights of any size, less any zero point, give exact sums of 255s on every ISA", "[int8]") {
+  const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
+  const std::int32_t zero_point = GENERATE(0, -128, 127), x_zero_point = GENERATE(0, 255);
+  CAPTURE(int8::name(isa), zero_point, x_zero_point);
+  Case c{"nine", 1, 3, 5, 256, 256, 3, 3, {}, 256};
+  naive::Data<std::uint8_t> d{};
+  d.x.assign(3 * 5 * 256, 255);
+  for (int w = -128; w < 128; ++w) d.weight.insert(d.weight.end(), 9, static_cast<std::int8_t>(w));
+  d.weight_zero_point = {zero_point};
+  d.x_zero_point = x_zero_point;
+  CHECK((run<std::int32_t>(c, d, isa, 1) == naive::conv2d(c, d)));
 }
 
 TEST_CASE("Pairs of weights on both sides of where vpmaddubsw saturates give exact sums on every ISA", "[int8]") {

@@ -21,6 +21,10 @@ namespace trimtab::int8 {
 ///
 /// As int16, for blocks of 32: in pairs of rows, in which the window stands at the first row or the second. Layout
 /// [C / 32][2 shifts][KW][KH / 2 + 1 pairs][4 vectors][8 channels][2 rows].
+///
+/// As bytes in two parts, w = depthwise_parts * high + low, for windows of 3 x 3 and blocks of 32: in pairs of places, rows 0 and 1
+/// of the columns 0, 1, 2, then row 2 of columns 0 and 1, then a zero and row 2 of column 2. Layout [C / 32][5 pairs][high, low][2 halves]
+/// [2 lanes][8 channels][2 places]: channel 16 l + 8 h + i of its block is element i of lane l of half h.
 class PackedDepthwise {
  public:
   std::size_t channels() const { return channels_; }  ///< C
@@ -42,6 +46,7 @@ class PackedDepthwise {
   const std::byte* quads(std::size_t lanes, bool pairs) const {
     return lanes == 4 ? quads64_.data() : pairs ? pairs32_.data() : quads32_.data();
   }
+  const std::byte* parts() const { return parts32_.data(); }  ///< of 3 x 3 weights, for DepthwiseTask
 
   /// Packs `weight`, KH KW C, anew into the memory already held. See pack_depthwise_conv2d.
   void assign(const std::int8_t* weight, std::size_t kernel_h, std::size_t kernel_w, std::size_t channels,
@@ -52,13 +57,14 @@ class PackedDepthwise {
   template <class Put>
   void for_each_place(std::size_t lanes, const Put& put) const;
 
-  /// Fills in the pairs from the natural order.
+  /// Fill in the pairs and the parts from the natural order.
   void pack_pairs();
+  void pack_parts();
 
   std::size_t channels_ = 0, kernel_h_ = 1, kernel_w_ = 1;
   bool has_zero_points_ = false;
   std::vector<std::int16_t> weight_;
-  detail::AlignedBytes quads64_, quads32_, pairs32_;
+  detail::AlignedBytes quads64_, quads32_, pairs32_, parts32_;
   std::vector<std::int32_t> weight_sum_, bias_limit_;
 };
 
@@ -106,6 +112,7 @@ inline void PackedDepthwise::assign(const std::int8_t* weight, std::size_t kerne
     });
   }
   pack_pairs();
+  if (kernel_h == 3 && kernel_w == 3) pack_parts();
 }
 
 inline void PackedDepthwise::pack_pairs() {
@@ -123,6 +130,24 @@ inline void PackedDepthwise::pack_pairs() {
               weight_[(kh * kernel_w_ + kw) * padded_channels() + c];
         }
   }
+}
+
+inline void PackedDepthwise::pack_parts() {
+  const std::size_t count = detail::div_up(channels_, 32) * 5 * 128;
+  parts32_.reserve(count);
+  auto* to = reinterpret_cast<std::int8_t*>(parts32_.data());
+  std::fill_n(to, count, std::int8_t{0});
+  for (std::size_t c = 0; c < channels_; ++c)
+    for (std::size_t kh = 0; kh < 3; ++kh)
+      for (std::size_t kw = 0; kw < 3; ++kw) {
+        const int w = weight_[(kh * 3 + kw) * padded_channels() + c], half_part = depthwise_parts / 2;
+        const int high = (w < 0 ? w - half_part : w + half_part) / depthwise_parts;
+        // The last place is the second of the last pair: row 2 of columns 1 and 2, of which only the latter counts.
+        const std::size_t place = kh < 2 ? 2 * kw + kh : kw < 2 ? 6 + kw : 9;
+        std::int8_t* at = to + (c / 32 * 5 + place / 2) * 128 + c % 16 / 8 * 32 + c % 32 / 16 * 16 + c % 8 * 2 + place % 2;
+        at[0] = static_cast<std::int8_t>(high);
+        at[64] = static_cast<std::int8_t>(w - depthwise_parts * high);
+      }
 }
 
 template <class Put>
@@ -232,6 +257,7 @@ inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::
     t.shifts = w.shifts();
     t.weight = w.weight();
     t.quads = w.quads(kernel.lanes, kernel.pairs);
+    t.parts = w.parts();
     t.scratch = scratch + worker * scratch_bytes;
     t.bias = (kernel.lanes > 0 ? ordered_bias : natural_bias) + worker * padded;
     t.out = y.tile((n * g.out_h + first) * g.out_w, g.c, 0, (kernel.lanes > 0 ? ordered_multiplier : natural_multiplier) + worker * padded);

@@ -1,24 +1,11 @@
 #pragma once
 /// \file
-/// Depthwise convolutions with AVX2, on 16-bit weights.
+/// Depthwise convolutions with AVX2: on 16-bit weights, but for windows of 3 x 3.
 
-#include <trimtab/int8/kernels/avx2_output.hpp>
+#include <trimtab/int8/kernels/avx2_depthwise_3x3.hpp>
 
 #if TRIMTAB_X86_KERNELS
 namespace trimtab::int8::avx2 {
-
-/// The first `width` of 32 bytes, zeros after them.
-TRIMTAB_INT8_INLINE_AVX2 inline __m256i load_bytes(const std::uint8_t* x, std::size_t width) {
-  if (width >= 32) return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
-  if (width % 4 == 0) {
-    const __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const __m256i inside = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(width / 4)), place);
-    return _mm256_maskload_epi32(reinterpret_cast<const int*>(x), inside);
-  }
-  alignas(32) std::uint8_t all[32] = {};
-  std::memcpy(all, x, width);
-  return _mm256_load_si256(reinterpret_cast<const __m256i*>(all));
-}
 
 /// Two bytes of each of up to 32 channels side by side as 16-bit numbers, 4 vectors.
 template <bool Whole>
@@ -61,55 +48,6 @@ TRIMTAB_INT8_AVX2 inline void interleave_pairs(const DepthwiseTask& t, std::size
   }
 }
 
-/// Stores `count` neighbouring pixels of a block of 32 channels, of which the first `width` exist: 4 vectors of accumulators
-/// each, in lane order.
-TRIMTAB_INT8_INLINE_AVX2 inline void store_pixels(const Output& out, const CodeStage& code_stage, const float* multiplier,
-                                                  std::ptrdiff_t at, std::size_t width, std::size_t count, const __m256i* acc) {
-  const CodeStage stage = code_stage;  // copies, since codes that are stored might be parts of what the references are to
-  const std::ptrdiff_t pixel = out.row;
-  __m256 m[4];
-  avx2::unroll<4>([&](auto v) TRIMTAB_INT8_INLINE_AVX2 { m[v] = _mm256_loadu_ps(multiplier + 8 * v); });
-  if (out.kind == OutputKind::codes) {
-    auto* y = static_cast<std::uint8_t*>(out.data) + at;
-    const auto store = [&](auto plain, auto whole) TRIMTAB_INT8_INLINE_AVX2 {
-      for (std::size_t i = 0; i < count; ++i, y += pixel, acc += 4) {
-        const __m256i codes = to_codes<plain>(acc, m, stage);
-        if constexpr (whole) {
-          _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), codes);
-        } else {
-          store_bytes(y, _mm256_castsi256_si128(codes), width);
-          if (width > 16) store_bytes(y + 16, _mm256_extracti128_si256(codes, 1), width - 16);
-        }
-      }
-    };
-    if (width < 32)
-      stage.plain ? store(std::true_type{}, std::false_type{}) : store(std::false_type{}, std::false_type{});
-    else
-      stage.plain ? store(std::true_type{}, std::true_type{}) : store(std::false_type{}, std::true_type{});
-    return;
-  }
-  const bool floats = out.kind == OutputKind::floats;
-  auto* y = static_cast<std::int32_t*>(out.data) + at;
-  for (std::size_t i = 0; i < count; ++i, y += pixel, acc += 4) {
-    __m256i v[4];
-    avx2::unroll<4>([&](auto j) TRIMTAB_INT8_INLINE_AVX2 {
-      v[j] = floats ? _mm256_castps_si256(_mm256_mul_ps(_mm256_cvtepi32_ps(acc[j]), m[j])) : acc[j];
-    });
-    // Lane l of the four vectors is 16 channels in natural order.
-    const __m256i natural[4] = {_mm256_permute2x128_si256(v[0], v[1], 0x20), _mm256_permute2x128_si256(v[2], v[3], 0x20),
-                                _mm256_permute2x128_si256(v[0], v[1], 0x31), _mm256_permute2x128_si256(v[2], v[3], 0x31)};
-    if (width >= 32) {
-      avx2::unroll<4>([&](auto j)
-                          TRIMTAB_INT8_INLINE_AVX2 { _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + 8 * j), natural[j]); });
-    } else {
-      alignas(32) std::int32_t all[32];
-      avx2::unroll<4>([&](auto j)
-                          TRIMTAB_INT8_INLINE_AVX2 { _mm256_store_si256(reinterpret_cast<__m256i*>(all + 8 * j), natural[j]); });
-      std::memcpy(y, all, width * 4);
-    }
-  }
-}
-
 /// Where a row of output pixels finds what it needs.
 struct DepthwiseRow {
   const __m256i* x;          ///< first column's first pair
@@ -149,20 +87,17 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) void depthwise_tile(const DepthwiseT
 }
 
 /// A row of `count` output pixels, depthwise_columns at most, with windows of K by K side by side, `Stride` columns apart: 8
-/// channels and P pairs of rows at a time, so that their K P vectors of weights stay in registers, and each column is read once,
-/// for all the windows that it is in. Per pixel and 8 channels as many vpmaddwd and vpaddd as in depthwise_tile, but for 3 by 3
-/// at stride 1 two loads instead of eight.
-template <std::size_t K, std::size_t P, std::size_t Stride>
+/// channels and a pair of rows at a time, so that their K vectors of weights stay in registers, and each column is read once,
+/// for all the windows that it is in.
+template <std::size_t K, std::size_t Stride>
 TRIMTAB_INT8_AVX2 __attribute__((noinline)) void depthwise_row(const DepthwiseTask& t, const CodeStage& stage,
                                                                const DepthwiseRow& row, std::size_t count) {
   __m256i sums[4 * depthwise_columns];
   const std::size_t pitch = row.pitch;
   for (std::size_t v = 0; v < 4; ++v) {
     const auto pass = [&](std::size_t q, auto first) TRIMTAB_INT8_INLINE_AVX2 {
-      __m256i w[K][P];
-      avx2::unroll<K>([&](auto kw) TRIMTAB_INT8_INLINE_AVX2 {
-        avx2::unroll<P>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 { w[kw][i] = row.w[4 * (kw * (K / 2 + 1) + q + i) + v]; });
-      });
+      __m256i w[K];
+      avx2::unroll<K>([&](auto kw) TRIMTAB_INT8_INLINE_AVX2 { w[kw] = row.w[4 * (kw * (K / 2 + 1) + q) + v]; });
       const __m256i start =
           first ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row.bias + 8 * v)) : _mm256_setzero_si256();
       constexpr std::size_t open = (K + Stride - 1) / Stride;  // windows that a column may be in
@@ -171,13 +106,10 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) void depthwise_row(const DepthwiseTa
       // The next column of x: window d, whose column kw - d Stride it is, takes it in.
       const __m256i* x = row.x + 4 * q + v;
       const auto column = [&](auto kw) TRIMTAB_INT8_INLINE_AVX2 {
-        __m256i in[P];
-        avx2::unroll<P>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 { in[i] = x[4 * i]; });
+        const __m256i in = *x;
         x += pitch;
         avx2::unroll<kw / Stride + 1>([&](auto d) TRIMTAB_INT8_INLINE_AVX2 {
-          __m256i sum = _mm256_madd_epi16(in[0], w[kw - d * Stride][0]);
-          if constexpr (P == 2) sum = _mm256_add_epi32(sum, _mm256_madd_epi16(in[1], w[kw - d * Stride][1]));
-          acc[d] = _mm256_add_epi32(acc[d], sum);
+          acc[d] = _mm256_add_epi32(acc[d], _mm256_madd_epi16(in, w[kw - d * Stride]));
         });
       };
       avx2::unroll<K - Stride>(column);
@@ -192,19 +124,21 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) void depthwise_row(const DepthwiseTa
       }
     };
     pass(0, std::true_type{});
-    for (std::size_t q = P; q < K / 2 + 1; q += P) pass(q, std::false_type{});
+    for (std::size_t q = 1; q < K / 2 + 1; ++q) pass(q, std::false_type{});
   }
   store_pixels(t.out, stage, row.multiplier, row.at, row.width, count, sums);
+}
+
+/// Whether windows are K by K, their columns side by side, and at most 2 columns apart.
+inline bool is_plain_window(const DepthwiseTask& t, std::size_t k) {
+  return t.kernel_h == k && t.kernel_w == k && t.dilation_w == 1 && t.stride_w <= 2;
 }
 
 /// The row by whatever fits its windows.
 TRIMTAB_INT8_AVX2 inline void depthwise_row(const DepthwiseTask& t, const CodeStage& stage, const DepthwiseRow& row,
                                             std::size_t count) {
-  const std::size_t k = t.kernel_h == t.kernel_w && t.dilation_w == 1 && t.stride_w <= 2 ? t.kernel_w : 0;
-  if (k == 3)
-    t.stride_w == 1 ? depthwise_row<3, 2, 1>(t, stage, row, count) : depthwise_row<3, 2, 2>(t, stage, row, count);
-  else if (k == 5)
-    t.stride_w == 1 ? depthwise_row<5, 1, 1>(t, stage, row, count) : depthwise_row<5, 1, 2>(t, stage, row, count);
+  if (is_plain_window(t, 5))
+    t.stride_w == 1 ? depthwise_row<5, 1>(t, stage, row, count) : depthwise_row<5, 2>(t, stage, row, count);
   else {
     std::size_t ow = 0;
     for (; ow + 3 <= count; ow += 3) depthwise_tile<3>(t, stage, row, ow);
@@ -218,6 +152,7 @@ TRIMTAB_INT8_AVX2 inline void depthwise_row(const DepthwiseTask& t, const CodeSt
 /// Interleaves pairs of input rows, widened to 16 bits, once for all output rows of the band; a window starts at the first or the
 /// second row of a pair, and has weights for either. 16-bit weights have their zero points already taken off.
 TRIMTAB_INT8_AVX2 inline void depthwise_u8s16(const DepthwiseTask& t) {
+  if (is_plain_window(t, 3)) return depthwise_3x3(t);
   const CodeStage stage = code_stage(t.out);
   const std::size_t at_once = t.dilation_h > 1 ? 1 : t.out_rows, weights = 4 * t.kernel_w * (t.kernel_h / 2 + 1);
   const std::size_t columns = t.stride_w > 1 ? depthwise_columns / 2 : depthwise_columns;

@@ -46,6 +46,13 @@ TRIMTAB_INT8_INLINE_AVX2 inline void finish_tile(const GemmTask& t, const CodeSt
   });
 }
 
+/// Four bytes, eight times.
+TRIMTAB_INT8_INLINE_AVX2 inline __m256i four_everywhere(const std::uint8_t* x) {
+  std::int32_t bytes;
+  std::memcpy(&bytes, x, 4);
+  return _mm256_set1_epi32(bytes);
+}
+
 /// What tiles of gemm_rows may be; with less to decide between them, layers of 16 to 24 inputs are 5 to 15 % faster.
 enum class Tiles {
   any,
@@ -81,15 +88,10 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask
     __m256i acc[2 * M];
     start_tile<M>(start[0], start[1], acc);
     if constexpr (Kind == Tiles::any) subtract_row_sums<M>(t, r, c, acc);
-    const auto four = [&](auto m, std::ptrdiff_t at) TRIMTAB_INT8_INLINE_AVX2 {
-      std::int32_t bytes;
-      std::memcpy(&bytes, a[m] + at, 4);
-      return _mm256_set1_epi32(bytes);
-    };
     const std::ptrdiff_t* at = offset;
     for (; at != pairs_end; at += 2, w += 6)
       avx2::unroll<M>([&](auto m) TRIMTAB_INT8_INLINE_AVX2 {
-        const __m256i x0 = four(m, at[0]), x1 = four(m, at[1]);
+        const __m256i x0 = four_everywhere(a[m] + at[0]), x1 = four_everywhere(a[m] + at[1]);
         avx2::unroll<Halves>([&](auto half) TRIMTAB_INT8_INLINE_AVX2 {
           const __m256i sums = _mm256_add_epi16(_mm256_maddubs_epi16(x0, w[half]),
                                                 _mm256_maddubs_epi16(_mm256_xor_si256(x1, w[4 + half]), w[2 + half]));
@@ -98,7 +100,7 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask
       });
     for (; at != end; ++at, w += 4)
       avx2::unroll<M>([&](auto m) TRIMTAB_INT8_INLINE_AVX2 {
-        const __m256i x = four(m, *at);
+        const __m256i x = four_everywhere(a[m] + *at);
         avx2::unroll<Halves>([&](auto half) TRIMTAB_INT8_INLINE_AVX2 {
           const __m256i sums = _mm256_maddubs_epi16(_mm256_xor_si256(x, w[2 + half]), w[half]);
           acc[2 * m + half] = _mm256_add_epi32(acc[2 * m + half], _mm256_madd_epi16(sums, ones));
@@ -116,43 +118,72 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask
   return r;
 }
 
-/// The same in the common layout, with even and odd activations by themselves, so that vpmaddubsw has nothing to add: for blocks
-/// without a form for it, and for single rows, where reading fewer weights counts for more.
-template <std::size_t M>
-TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t parted_rows(const GemmTask& t, const CodeStage& stage, std::size_t r,
-                                                                    std::size_t c) {
-  const __m256i ones = _mm256_set1_epi16(1), even = _mm256_set1_epi16(0xFF);
-  for (; r + M <= t.rows; r += M) {
-    __m256i acc[2 * M];
-    start_tile<M>(t, r, c, acc);
-    const auto* w = reinterpret_cast<const __m256i*>(t.b + c * t.segments * t.steps * 4);
-    for (std::size_t s = 0; s < t.segments; ++s) {
-      const std::uint8_t* a = t.a + static_cast<std::ptrdiff_t>(r) * t.a_row + t.segment[s];
-      for (std::size_t k = 0; k < t.steps; ++k, w += 2, a += 4) {
-        _mm_prefetch(reinterpret_cast<const char*>(w) + 2048, _MM_HINT_T0);
-        avx2::unroll<M>([&](auto m) TRIMTAB_INT8_INLINE_AVX2 {
-          std::int32_t four;
-          std::memcpy(&four, a + static_cast<std::ptrdiff_t>(m) * t.a_row, 4);
-          const __m256i x = _mm256_set1_epi32(four);
-          const __m256i x_even = _mm256_and_si256(x, even), x_odd = _mm256_andnot_si256(even, x);
+/// Row r by `Blocks` blocks of 16 channels in the common layout: for blocks without a form for vpmaddubsw, and for single rows,
+/// where reading fewer weights counts for more. An activation is 4 high + low, high <= 63 and low <= 3, so that vpmaddubsw never
+/// saturates: the sums of two steps' highs stay in 16 bits, 63 * 4 * 128 at most, and those of 42 steps' lows. Per 8 channels and two
+/// steps four vpmaddubsw, three vpaddw, vpmaddwd by 4, vpaddd.
+template <std::size_t Blocks>
+TRIMTAB_INT8_AVX2 __attribute__((noinline)) void single_row(const GemmTask& t, const CodeStage& stage, std::size_t r,
+                                                            std::size_t c) {
+  constexpr std::size_t at_once = 40;  // steps, even
+  const __m256i fours = _mm256_set1_epi16(4), ones = _mm256_set1_epi16(1);
+  const __m256i six_bits = _mm256_set1_epi8(63), two_bits = _mm256_set1_epi8(3);
+  const std::size_t steps = t.segments * t.steps;
+  const auto* w = reinterpret_cast<const __m256i*>(t.b + c * steps * 4);
+  __m256i acc[2 * Blocks];
+  avx2::unroll<Blocks>([&](auto b) TRIMTAB_INT8_INLINE_AVX2 { start_tile<1>(t, r, c + 16 * b, acc + 2 * b); });
+  for (std::size_t s = 0; s < t.segments; ++s) {
+    const std::uint8_t* a = t.a + static_cast<std::ptrdiff_t>(r) * t.a_row + t.segment[s];
+    for (std::size_t k = 0; k < t.steps; k += at_once, a += 4 * at_once) {
+      const std::size_t count = t.steps - k < at_once ? t.steps - k : at_once;
+      alignas(32) std::uint8_t high[4 * at_once] = {}, low[4 * at_once];
+      std::memcpy(high, a, 4 * count);
+      for (std::size_t i = 0; i < 4 * count; i += 32) {
+        const __m256i x = _mm256_load_si256(reinterpret_cast<const __m256i*>(high + i));
+        _mm256_store_si256(reinterpret_cast<__m256i*>(low + i), _mm256_and_si256(x, two_bits));
+        _mm256_store_si256(reinterpret_cast<__m256i*>(high + i), _mm256_and_si256(_mm256_srli_epi16(x, 2), six_bits));
+      }
+      __m256i lows[2 * Blocks];
+      avx2::unroll<2 * Blocks>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 { lows[i] = _mm256_setzero_si256(); });
+      std::size_t i = 0;
+      for (; i + 2 <= count; i += 2, w += 4) {
+        const __m256i h0 = four_everywhere(high + 4 * i), h1 = four_everywhere(high + 4 * i + 4),
+                      l0 = four_everywhere(low + 4 * i), l1 = four_everywhere(low + 4 * i + 4);
+        avx2::unroll<Blocks>([&](auto b) TRIMTAB_INT8_INLINE_AVX2 {
+          const __m256i* v = w + b * 2 * steps;
           avx2::unroll<2>([&](auto half) TRIMTAB_INT8_INLINE_AVX2 {
-            const __m256i sum = _mm256_add_epi32(_mm256_madd_epi16(_mm256_maddubs_epi16(x_even, w[half]), ones),
-                                                 _mm256_madd_epi16(_mm256_maddubs_epi16(x_odd, w[half]), ones));
-            acc[2 * m + half] = _mm256_add_epi32(acc[2 * m + half], sum);
+            const __m256i w0 = _mm256_load_si256(v + half), w1 = _mm256_load_si256(v + 2 + half);
+            const __m256i highs = _mm256_add_epi16(_mm256_maddubs_epi16(h0, w0), _mm256_maddubs_epi16(h1, w1));
+            acc[2 * b + half] = _mm256_add_epi32(acc[2 * b + half], _mm256_madd_epi16(highs, fours));
+            lows[2 * b + half] = _mm256_add_epi16(
+                lows[2 * b + half], _mm256_add_epi16(_mm256_maddubs_epi16(l0, w0), _mm256_maddubs_epi16(l1, w1)));
           });
         });
       }
+      if (i < count) {
+        const __m256i h = four_everywhere(high + 4 * i), l = four_everywhere(low + 4 * i);
+        avx2::unroll<Blocks>([&](auto b) TRIMTAB_INT8_INLINE_AVX2 {
+          const __m256i* v = w + b * 2 * steps;
+          avx2::unroll<2>([&](auto half) TRIMTAB_INT8_INLINE_AVX2 {
+            const __m256i highs = _mm256_maddubs_epi16(h, v[half]);
+            acc[2 * b + half] = _mm256_add_epi32(acc[2 * b + half], _mm256_madd_epi16(highs, fours));
+            lows[2 * b + half] = _mm256_add_epi16(lows[2 * b + half], _mm256_maddubs_epi16(l, v[half]));
+          });
+        });
+        w += 2;
+      }
+      avx2::unroll<2 * Blocks>([&](auto j) TRIMTAB_INT8_INLINE_AVX2 {
+        acc[j] = _mm256_add_epi32(acc[j], _mm256_madd_epi16(lows[j], ones));
+      });
     }
-    finish_tile<M>(t, stage, r, c, acc);
   }
-  return r;
+  avx2::unroll<Blocks>([&](auto b) TRIMTAB_INT8_INLINE_AVX2 { finish_tile<1>(t, stage, r, c + 16 * b, acc + 2 * b); });
 }
 
-/// Rows from r on in tiles of 4; those that are left over are computed again with rows before them, while the weights are in the
-/// cache. The task has 4 rows at least.
+/// Rows from r on in tiles of 4, those that are left over by themselves.
 template <Tiles Kind>
 TRIMTAB_INT8_AVX2 inline void gemm_block(const GemmTask& t, const CodeStage& stage, std::size_t r, std::size_t c) {
-  if (gemm_rows<4, 2, Kind>(t, stage, r, c) < t.rows) gemm_rows<4, 2, Kind>(t, stage, t.rows - 4, c);
+  gemm_rows<1, 2, Tiles::any>(t, stage, gemm_rows<4, 2, Kind>(t, stage, r, c), c);
 }
 
 TRIMTAB_INT8_AVX2 inline void gemm_u8s8(const GemmTask& t) {
@@ -160,11 +191,11 @@ TRIMTAB_INT8_AVX2 inline void gemm_u8s8(const GemmTask& t) {
   const bool codes = t.out.kind == OutputKind::codes && t.zero_point == nullptr, bytes = t.out.plain && !t.out.is_signed;
   for (std::size_t c = 0; c < t.cols; c += block_channels) {
     const std::size_t width = t.cols - c;
-    if (t.maddubs.pairs[c / block_channels] == MaddubsBlocks::none || t.rows < 2) {
-      parted_rows<1>(t, stage, parted_rows<2>(t, stage, 0, c), c);
-    } else if (t.rows < 4) {
-      if (t.rows == 3) gemm_rows<2, 2, Tiles::any>(t, stage, 0, c);
-      gemm_rows<2, 2, Tiles::any>(t, stage, t.rows - 2, c);
+    if (t.rows == 1 && width > block_channels) {
+      single_row<2>(t, stage, 0, c);
+      c += block_channels;
+    } else if (t.rows == 1 || t.maddubs.pairs[c / block_channels] == MaddubsBlocks::none) {
+      for (std::size_t r = 0; r < t.rows; ++r) single_row<1>(t, stage, r, c);
     } else if (codes && width >= block_channels) {
       bytes ? gemm_block<Tiles::bytes>(t, stage, 0, c) : gemm_block<Tiles::codes>(t, stage, 0, c);
     } else {
