@@ -16,8 +16,7 @@ namespace trimtab::int8::detail {
 ///   band      some output rows' input rows are copied with their padding; a window's rows are runs of bytes in the copy, and
 ///             neighbouring windows overlap in it, so nothing is copied KH * KW times;
 ///   gathered  groups, dilated columns, 1 x 1 of signed codes, and small pictures, of whose rows kernels could not take 4 pixels
-///   at a
-///             time: each output pixel's window is copied out.
+///             at a time: each output pixel's window is copied out.
 class Conv2dRun {
  public:
   Conv2dRun(const Codes& x, const PackedConv2d& w, const WindowGeometry& g, const LayerOutput& y)

@@ -22,9 +22,10 @@ namespace trimtab::int8 {
 /// As int16, for blocks of 32: in pairs of rows, in which the window stands at the first row or the second. Layout
 /// [C / 32][2 shifts][KW][KH / 2 + 1 pairs][4 vectors][8 channels][2 rows].
 ///
-/// As bytes in two parts, w = depthwise_parts * high + low, for windows of 3 x 3 and blocks of 32: in pairs of places, rows 0 and 1
-/// of the columns 0, 1, 2, then row 2 of columns 0 and 1, then a zero and row 2 of column 2. Layout [C / 32][5 pairs][high, low][2 halves]
-/// [2 lanes][8 channels][2 places]: channel 16 l + 8 h + i of its block is element i of lane l of half h.
+/// As bytes in two parts, w = depthwise_parts * high + low, for windows of 3 x 3 and blocks of 32: in pairs of places, rows 0 and
+/// 1 of columns 0, 1 and 2, then row 2 of columns 0 and 1, then a zero and row 2 of column 2. Layout
+/// [C / 32][5 pairs][high and low][2 halves][2 lanes][8 channels][2 places]: element i of lane l of half h is channel
+/// 16 l + 8 h + i of its block.
 class PackedDepthwise {
  public:
   std::size_t channels() const { return channels_; }  ///< C
@@ -260,7 +261,8 @@ inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::
     t.parts = w.parts();
     t.scratch = scratch + worker * scratch_bytes;
     t.bias = (kernel.lanes > 0 ? ordered_bias : natural_bias) + worker * padded;
-    t.out = y.tile((n * g.out_h + first) * g.out_w, g.c, 0, (kernel.lanes > 0 ? ordered_multiplier : natural_multiplier) + worker * padded);
+    t.out = y.tile((n * g.out_h + first) * g.out_w, g.c, 0,
+                   (kernel.lanes > 0 ? ordered_multiplier : natural_multiplier) + worker * padded);
     kernel.run(t);
   });
 }

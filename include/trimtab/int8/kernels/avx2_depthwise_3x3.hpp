@@ -7,8 +7,8 @@
 #if TRIMTAB_X86_KERNELS
 namespace trimtab::int8::avx2 {
 
-/// Output columns first .. first + count - 1, depthwise_columns at most, of all rows of the task, for 32 channels from c on; all of
-/// them exist where Whole.
+/// Output columns first .. first + count - 1, depthwise_columns at most, of all rows of the task, for 32 channels from c on; all
+/// of them exist where Whole.
 ///
 /// A weight is 24 high + low (depthwise_parts). Nine highs are at most 99 and nine lows at most 108, and 128 would fit, so that
 /// vpmaddubsw and the additions of its sums stay in 16 bits whatever the weights; vpmaddwd by 24 and 1 joins both. Two weights
@@ -24,9 +24,7 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) void depthwise_3x3(const DepthwiseTa
   const auto* const weight = static_cast<const __m256i*>(t.parts) + c / 32 * 20;
   const auto* const bias = reinterpret_cast<const __m256i*>(t.bias + c);
   const auto* const multiplier = reinterpret_cast<const __m256*>(t.out.multiplier + c);
-  const auto load = [&](const std::uint8_t* x) TRIMTAB_INT8_INLINE_AVX2 {
-    return _mm256_xor_si256(load_bytes(x, width), flip);
-  };
+  const auto load = [&](const std::uint8_t* x) TRIMTAB_INT8_INLINE_AVX2 { return _mm256_xor_si256(load_bytes(x, width), flip); };
   // Pixels before the first whose newest columns may be outside the picture.
   const std::size_t inside = t.pad_left > 3 - Stride || t.w + t.pad_left < 3 ? 0 : (t.w + t.pad_left - 3) / Stride + 1;
   const std::size_t end = first + count, inside_end = inside < first ? first : inside < end ? inside : end;

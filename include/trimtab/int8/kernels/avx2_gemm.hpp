@@ -46,8 +46,8 @@ TRIMTAB_INT8_INLINE_AVX2 inline void finish_tile(const GemmTask& t, const CodeSt
   });
 }
 
-/// Four bytes, eight times.
-TRIMTAB_INT8_INLINE_AVX2 inline __m256i four_everywhere(const std::uint8_t* x) {
+/// Four neighbouring bytes, eight times.
+TRIMTAB_INT8_INLINE_AVX2 inline __m256i broadcast_four(const std::uint8_t* x) {
   std::int32_t bytes;
   std::memcpy(&bytes, x, 4);
   return _mm256_set1_epi32(bytes);
@@ -91,7 +91,7 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask
     const std::ptrdiff_t* at = offset;
     for (; at != pairs_end; at += 2, w += 6)
       avx2::unroll<M>([&](auto m) TRIMTAB_INT8_INLINE_AVX2 {
-        const __m256i x0 = four_everywhere(a[m] + at[0]), x1 = four_everywhere(a[m] + at[1]);
+        const __m256i x0 = broadcast_four(a[m] + at[0]), x1 = broadcast_four(a[m] + at[1]);
         avx2::unroll<Halves>([&](auto half) TRIMTAB_INT8_INLINE_AVX2 {
           const __m256i sums = _mm256_add_epi16(_mm256_maddubs_epi16(x0, w[half]),
                                                 _mm256_maddubs_epi16(_mm256_xor_si256(x1, w[4 + half]), w[2 + half]));
@@ -100,7 +100,7 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask
       });
     for (; at != end; ++at, w += 4)
       avx2::unroll<M>([&](auto m) TRIMTAB_INT8_INLINE_AVX2 {
-        const __m256i x = four_everywhere(a[m] + *at);
+        const __m256i x = broadcast_four(a[m] + *at);
         avx2::unroll<Halves>([&](auto half) TRIMTAB_INT8_INLINE_AVX2 {
           const __m256i sums = _mm256_maddubs_epi16(_mm256_xor_si256(x, w[2 + half]), w[half]);
           acc[2 * m + half] = _mm256_add_epi32(acc[2 * m + half], _mm256_madd_epi16(sums, ones));
@@ -120,8 +120,8 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask
 
 /// Row r by `Blocks` blocks of 16 channels in the common layout: for blocks without a form for vpmaddubsw, and for single rows,
 /// where reading fewer weights counts for more. An activation is 4 high + low, high <= 63 and low <= 3, so that vpmaddubsw never
-/// saturates: the sums of two steps' highs stay in 16 bits, 63 * 4 * 128 at most, and those of 42 steps' lows. Per 8 channels and two
-/// steps four vpmaddubsw, three vpaddw, vpmaddwd by 4, vpaddd.
+/// saturates: the sums of two steps' highs stay in 16 bits, 63 * 4 * 128 at most, and those of 42 steps' lows. Per 8 channels and
+/// two steps four vpmaddubsw, three vpaddw, vpmaddwd by 4, vpaddd.
 template <std::size_t Blocks>
 TRIMTAB_INT8_AVX2 __attribute__((noinline)) void single_row(const GemmTask& t, const CodeStage& stage, std::size_t r,
                                                             std::size_t c) {
@@ -146,35 +146,31 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) void single_row(const GemmTask& t, c
       __m256i lows[2 * Blocks];
       avx2::unroll<2 * Blocks>([&](auto i) TRIMTAB_INT8_INLINE_AVX2 { lows[i] = _mm256_setzero_si256(); });
       std::size_t i = 0;
-      for (; i + 2 <= count; i += 2, w += 4) {
-        const __m256i h0 = four_everywhere(high + 4 * i), h1 = four_everywhere(high + 4 * i + 4),
-                      l0 = four_everywhere(low + 4 * i), l1 = four_everywhere(low + 4 * i + 4);
+      const auto add = [&](auto number) TRIMTAB_INT8_INLINE_AVX2 {  // of steps, 2 or 1
+        __m256i h[number], l[number];
+        avx2::unroll<number>([&](auto n) TRIMTAB_INT8_INLINE_AVX2 {
+          h[n] = broadcast_four(high + 4 * (i + n));
+          l[n] = broadcast_four(low + 4 * (i + n));
+        });
         avx2::unroll<Blocks>([&](auto b) TRIMTAB_INT8_INLINE_AVX2 {
-          const __m256i* v = w + b * 2 * steps;
           avx2::unroll<2>([&](auto half) TRIMTAB_INT8_INLINE_AVX2 {
-            const __m256i w0 = _mm256_load_si256(v + half), w1 = _mm256_load_si256(v + 2 + half);
-            const __m256i highs = _mm256_add_epi16(_mm256_maddubs_epi16(h0, w0), _mm256_maddubs_epi16(h1, w1));
-            acc[2 * b + half] = _mm256_add_epi32(acc[2 * b + half], _mm256_madd_epi16(highs, fours));
-            lows[2 * b + half] = _mm256_add_epi16(
-                lows[2 * b + half], _mm256_add_epi16(_mm256_maddubs_epi16(l0, w0), _mm256_maddubs_epi16(l1, w1)));
+            const __m256i* const v = w + 2 * b * steps + half;
+            __m256i high_sum = _mm256_maddubs_epi16(h[0], v[0]), low_sum = _mm256_maddubs_epi16(l[0], v[0]);
+            if constexpr (number == 2) {
+              high_sum = _mm256_add_epi16(high_sum, _mm256_maddubs_epi16(h[1], v[2]));
+              low_sum = _mm256_add_epi16(low_sum, _mm256_maddubs_epi16(l[1], v[2]));
+            }
+            acc[2 * b + half] = _mm256_add_epi32(acc[2 * b + half], _mm256_madd_epi16(high_sum, fours));
+            lows[2 * b + half] = _mm256_add_epi16(lows[2 * b + half], low_sum);
           });
         });
-      }
-      if (i < count) {
-        const __m256i h = four_everywhere(high + 4 * i), l = four_everywhere(low + 4 * i);
-        avx2::unroll<Blocks>([&](auto b) TRIMTAB_INT8_INLINE_AVX2 {
-          const __m256i* v = w + b * 2 * steps;
-          avx2::unroll<2>([&](auto half) TRIMTAB_INT8_INLINE_AVX2 {
-            const __m256i highs = _mm256_maddubs_epi16(h, v[half]);
-            acc[2 * b + half] = _mm256_add_epi32(acc[2 * b + half], _mm256_madd_epi16(highs, fours));
-            lows[2 * b + half] = _mm256_add_epi16(lows[2 * b + half], _mm256_maddubs_epi16(l, v[half]));
-          });
-        });
-        w += 2;
-      }
-      avx2::unroll<2 * Blocks>([&](auto j) TRIMTAB_INT8_INLINE_AVX2 {
-        acc[j] = _mm256_add_epi32(acc[j], _mm256_madd_epi16(lows[j], ones));
-      });
+        i += number;
+        w += 2 * number;
+      };
+      while (i + 2 <= count) add(std::integral_constant<std::size_t, 2>{});
+      if (i < count) add(std::integral_constant<std::size_t, 1>{});
+      avx2::unroll<2 * Blocks>(
+          [&](auto j) TRIMTAB_INT8_INLINE_AVX2 { acc[j] = _mm256_add_epi32(acc[j], _mm256_madd_epi16(lows[j], ones)); });
     }
   }
   avx2::unroll<Blocks>([&](auto b) TRIMTAB_INT8_INLINE_AVX2 { finish_tile<1>(t, stage, r, c + 16 * b, acc + 2 * b); });
@@ -189,12 +185,11 @@ TRIMTAB_INT8_AVX2 inline void gemm_block(const GemmTask& t, const CodeStage& sta
 TRIMTAB_INT8_AVX2 inline void gemm_u8s8(const GemmTask& t) {
   const CodeStage stage = code_stage(t.out);
   const bool codes = t.out.kind == OutputKind::codes && t.zero_point == nullptr, bytes = t.out.plain && !t.out.is_signed;
-  for (std::size_t c = 0; c < t.cols; c += block_channels) {
+  std::size_t c = 0;
+  for (; t.rows == 1 && c + block_channels < t.cols; c += 2 * block_channels) single_row<2>(t, stage, 0, c);
+  for (; c < t.cols; c += block_channels) {
     const std::size_t width = t.cols - c;
-    if (t.rows == 1 && width > block_channels) {
-      single_row<2>(t, stage, 0, c);
-      c += block_channels;
-    } else if (t.rows == 1 || t.maddubs.pairs[c / block_channels] == MaddubsBlocks::none) {
+    if (t.rows == 1 || t.maddubs.pairs[c / block_channels] == MaddubsBlocks::none) {
       for (std::size_t r = 0; r < t.rows; ++r) single_row<1>(t, stage, r, c);
     } else if (codes && width >= block_channels) {
       bytes ? gemm_block<Tiles::bytes>(t, stage, 0, c) : gemm_block<Tiles::codes>(t, stage, 0, c);
