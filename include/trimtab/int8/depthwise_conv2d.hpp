@@ -22,7 +22,7 @@ namespace trimtab::int8 {
 /// As int16, for blocks of 32: in pairs of rows, in which the window stands at the first row or the second. Layout
 /// [C / 32][2 shifts][KW][KH / 2 + 1 pairs][4 vectors][8 channels][2 rows].
 ///
-/// As bytes in two parts, w = depthwise_parts * high + low, for windows of 3 x 3 and blocks of 32: in pairs of places, rows 0 and
+/// As bytes in two parts, w = depthwise_radix * high + low, for windows of 3 x 3 and blocks of 32: in pairs of places, rows 0 and
 /// 1 of columns 0, 1 and 2, then row 2 of columns 0 and 1, then a zero and row 2 of column 2. Layout
 /// [C / 32][5 pairs][high and low][2 halves][2 lanes][8 channels][2 places]: element i of lane l of half h is channel
 /// 16 l + 8 h + i of its block.
@@ -141,13 +141,13 @@ inline void PackedDepthwise::pack_parts() {
   for (std::size_t c = 0; c < channels_; ++c)
     for (std::size_t kh = 0; kh < 3; ++kh)
       for (std::size_t kw = 0; kw < 3; ++kw) {
-        const int w = weight_[(kh * 3 + kw) * padded_channels() + c], half_part = depthwise_parts / 2;
-        const int high = (w < 0 ? w - half_part : w + half_part) / depthwise_parts;
+        const int w = weight_[(kh * 3 + kw) * padded_channels() + c], half = depthwise_radix / 2;
+        const int high = (w < 0 ? w - half : w + half) / depthwise_radix;
         // The last place is the second of the last pair: row 2 of columns 1 and 2, of which only the latter counts.
         const std::size_t place = kh < 2 ? 2 * kw + kh : kw < 2 ? 6 + kw : 9;
         std::int8_t* at = to + (c / 32 * 5 + place / 2) * 128 + c % 16 / 8 * 32 + c % 32 / 16 * 16 + c % 8 * 2 + place % 2;
         at[0] = static_cast<std::int8_t>(high);
-        at[64] = static_cast<std::int8_t>(w - depthwise_parts * high);
+        at[64] = static_cast<std::int8_t>(w - depthwise_radix * high);
       }
 }
 

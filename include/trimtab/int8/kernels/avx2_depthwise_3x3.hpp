@@ -10,7 +10,7 @@ namespace trimtab::int8::avx2 {
 /// Output columns first .. first + count - 1, depthwise_columns at most, of all rows of the task, for 32 channels from c on; all
 /// of them exist where Whole.
 ///
-/// A weight is 24 high + low (depthwise_parts). Nine highs are at most 99 and nine lows at most 108, and 128 would fit, so that
+/// A weight is 24 high + low (depthwise_radix). Nine highs are at most 99 and nine lows at most 108, and 128 would fit, so that
 /// vpmaddubsw and the additions of its sums stay in 16 bits whatever the weights; vpmaddwd by 24 and 1 joins both. Two weights
 /// a vpmaddubsw: rows 0 and 1 of a column, row 2 of two neighbouring columns. A column is interleaved once, for all the windows
 /// of a row that hold it.
@@ -20,7 +20,7 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) void depthwise_3x3(const DepthwiseTa
   const DepthwiseTask t = task;  // copies, since codes that are stored might be parts of what the references are to
   const CodeStage stage = code_stage;
   const std::size_t width = Whole ? 32 : t.channels - c, channels = t.channels;
-  const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip)), join = _mm256_set1_epi32(1 << 16 | depthwise_parts);
+  const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip)), join = _mm256_set1_epi32(1 << 16 | depthwise_radix);
   const auto* const weight = static_cast<const __m256i*>(t.parts) + c / 32 * 20;
   const auto* const bias = reinterpret_cast<const __m256i*>(t.bias + c);
   const auto* const multiplier = reinterpret_cast<const __m256*>(t.out.multiplier + c);

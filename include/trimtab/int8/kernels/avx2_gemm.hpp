@@ -125,7 +125,7 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask
 template <std::size_t Blocks>
 TRIMTAB_INT8_AVX2 __attribute__((noinline)) void single_row(const GemmTask& t, const CodeStage& stage, std::size_t r,
                                                             std::size_t c) {
-  constexpr std::size_t at_once = 40;  // steps, even
+  constexpr std::size_t at_once = 40;  // steps: even, no more than 42
   const __m256i fours = _mm256_set1_epi16(4), ones = _mm256_set1_epi16(1);
   const __m256i six_bits = _mm256_set1_epi8(63), two_bits = _mm256_set1_epi8(3);
   const std::size_t steps = t.segments * t.steps;
@@ -186,7 +186,8 @@ TRIMTAB_INT8_AVX2 inline void gemm_u8s8(const GemmTask& t) {
   const CodeStage stage = code_stage(t.out);
   const bool codes = t.out.kind == OutputKind::codes && t.zero_point == nullptr, bytes = t.out.plain && !t.out.is_signed;
   std::size_t c = 0;
-  for (; t.rows == 1 && c + block_channels < t.cols; c += 2 * block_channels) single_row<2>(t, stage, 0, c);
+  if (t.rows == 1)
+    for (; c + block_channels < t.cols; c += 2 * block_channels) single_row<2>(t, stage, 0, c);
   for (; c < t.cols; c += block_channels) {
     const std::size_t width = t.cols - c;
     if (t.rows == 1 || t.maddubs.pairs[c / block_channels] == MaddubsBlocks::none) {

@@ -87,7 +87,7 @@ struct DepthwiseTask {
   std::size_t shifts;          ///< of the window within its quads of rows; see PackedDepthwise
   const std::int16_t* weight;  ///< less their zero points, [KH][KW][channels padded to whole blocks of 16]
   const void* quads;           ///< the same for the kernel's vectors, in quads or pairs of rows
-  const void* parts;           ///< the same for depthwise_3x3 of AVX2: depthwise_parts * high + low; see PackedDepthwise
+  const void* parts;           ///< the same for depthwise_3x3 of AVX2: depthwise_radix * high + low; see PackedDepthwise
   const std::int32_t* bias;    ///< one per channel
   Output out;                  ///< pixels are rows
   std::byte* scratch;          ///< depthwise_scratch_bytes of it
@@ -133,7 +133,7 @@ struct AddTask {
 inline std::size_t depthwise_runs(std::size_t left, std::size_t lanes) { return lanes < 4 || left > 32 ? 1 : left > 16 ? 2 : 4; }
 
 /// What a high part counts for in DepthwiseTask::parts.
-inline constexpr int depthwise_parts = 24;
+inline constexpr int depthwise_radix = 24;
 
 /// Output columns that one pass of a depthwise kernel takes, so that its interleaved inputs stay in L1.
 inline constexpr std::size_t depthwise_columns = 28;
