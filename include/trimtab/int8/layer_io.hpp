@@ -3,8 +3,10 @@
 /// What integer layers read and write, with the types of the containers erased.
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <trimtab/core/conv_geometry.hpp>
+#include <trimtab/core/wide_loop.hpp>
 #include <trimtab/int8/kernels/tasks.hpp>
 #include <trimtab/int8/workspace.hpp>
 
@@ -78,8 +80,10 @@ LayerOutput layer_output(T* data, std::size_t channels, const Requantize* requan
     ::trimtab::detail::require_valid(*requantize, channels, is_signed ? -128 : 0, is_signed ? 127 : 255, what);
     const std::int32_t lowest = is_signed ? -128 : 0;
     const Requantize& r = *requantize;
-    bool plain = r.zero_point == lowest && r.lo == lowest && r.hi == lowest + 255;
-    for (const float m : r.multiplier) plain = plain && m > -1.0F && m < 1.0F;
+    // As integers, whose largest compilers find in vectors; magnitudes have the order of their bits, with NaN at the top.
+    std::int32_t largest = 0;
+    for (const float m : r.multiplier) largest = std::max(largest, std::bit_cast<std::int32_t>(m) & 0x7fffffff);
+    const bool plain = r.zero_point == lowest && r.lo == lowest && r.hi == lowest + 255 && std::bit_cast<float>(largest) < 1.0F;
     return {OutputKind::codes, data, is_signed, r.multiplier, r.zero_point, r.lo, r.hi, plain};
   }
 }
@@ -95,17 +99,26 @@ inline void check_layer(std::size_t channels, std::size_t packed_channels, std::
     throw shape_error(::trimtab::detail::message(what, ": ", bias, " biases for ", out_channels, " output channels"));
 }
 
+struct FoldBias {
+  TRIMTAB_LOOP void run(const std::int32_t* bias, const std::int32_t* limit, const std::int32_t* weight_sum, std::int32_t zx,
+                        std::size_t count, std::int32_t* folded) {
+    TRIMTAB_NO_ALIAS
+    for (std::size_t c = 0; c < count; ++c) {
+      const std::int32_t b = std::min(std::max(bias[c], -limit[c]), limit[c]);
+      folded[c] = static_cast<std::int32_t>(static_cast<std::uint32_t>(b) -
+                                            static_cast<std::uint32_t>(zx) * static_cast<std::uint32_t>(weight_sum[c]));
+    }
+  }
+};
+
 /// bias - zx * sum(w), of sum (x - zx) w = sum x w - zx sum w, modulo 2^32; a bias past its limit counts as the limit.
 inline void fold_bias(const std::int32_t* bias, const std::int32_t* limit, const std::int32_t* weight_sum, std::int32_t zx,
                       std::size_t count, std::int32_t* folded) {
-  if (bias == nullptr)
+  if (bias == nullptr) {
     std::fill_n(folded, count, 0);
-  else
-    for (std::size_t c = 0; c < count; ++c) folded[c] = std::clamp(bias[c], -limit[c], limit[c]);
-  if (zx == 0) return;
-  for (std::size_t c = 0; c < count; ++c)
-    folded[c] = static_cast<std::int32_t>(static_cast<std::uint32_t>(folded[c]) -
-                                          static_cast<std::uint32_t>(zx) * static_cast<std::uint32_t>(weight_sum[c]));
+    bias = folded;
+  }
+  ::trimtab::detail::run_loop<FoldBias>(bias, limit, weight_sum, zx, count, folded);
 }
 
 }  // namespace trimtab::int8::detail
