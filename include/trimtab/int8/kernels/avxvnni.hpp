@@ -23,14 +23,16 @@ TRIMTAB_INT8_INLINE_AVXVNNI inline void unroll(const F& f) {
   avxvnni::unroll(f, std::make_index_sequence<N>{});
 }
 
-/// M rows by one block of 16 channels: 2 M accumulators, two weight vectors and one broadcast of 4 activations, 15 of 16
-/// registers at M = 6; 64 bytes of weights and 4 M of activations per step.
-template <std::size_t M>
+/// M rows by N blocks of 16 channels: 2 M N accumulators, of which 10 or more keep vpdpbusd busy, which adds to one sum every 5
+/// cycles; at 6 x 1 with two weight vectors and one broadcast of 4 activations 15 of 16 registers, and 64 bytes of weights and 24
+/// of activations a step.
+template <std::size_t M, std::size_t N>
 TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void gemm_tile(const GemmTask& t, const avx2::CodeStage& stage, std::size_t r,
                                                               std::size_t c) {
-  __m256i acc[2 * M];
-  avx2::start_tile<M>(t, r, c, acc);
-  const std::int8_t* b = t.b + c * t.segments * t.steps * 4;
+  const std::size_t block = t.segments * t.steps * 64;
+  __m256i acc[N][2 * M];
+  avxvnni::unroll<N>([&](auto n) TRIMTAB_INT8_INLINE_AVXVNNI { avx2::start_tile<M>(t, r, c + 16 * n, acc[n]); });
+  const std::int8_t* b = t.b + c / 16 * block;
   const std::ptrdiff_t row = t.a_row;
   for (std::size_t s = 0; s < t.segments; ++s) {
     const std::uint8_t* a[(M + 2) / 3];
@@ -39,14 +41,18 @@ TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void gemm_tile(const GemmTask& t,
       a[m / 3] = t.a + static_cast<std::ptrdiff_t>(r + m) * row + t.segment[s];
     });
     for (std::size_t k = 0; k < t.steps; ++k, b += 64) {
-      const auto* w = reinterpret_cast<const __m256i*>(b);
-      const __m256i w0 = _mm256_load_si256(w), w1 = _mm256_load_si256(w + 1);
+      __m256i w[N][2];
+      avxvnni::unroll<2 * N>([&](auto i) TRIMTAB_INT8_INLINE_AVXVNNI {
+        w[i / 2][i % 2] = _mm256_load_si256(reinterpret_cast<const __m256i*>(b + i / 2 * block) + i % 2);
+      });
       avxvnni::unroll<M>([&](auto m) TRIMTAB_INT8_INLINE_AVXVNNI {
         std::int32_t four;
         std::memcpy(&four, a[m / 3] + static_cast<std::ptrdiff_t>(m % 3) * row, 4);
         const __m256i x = _mm256_set1_epi32(four);
-        acc[2 * m] = _mm256_dpbusd_avx_epi32(acc[2 * m], x, w0);
-        acc[2 * m + 1] = _mm256_dpbusd_avx_epi32(acc[2 * m + 1], x, w1);
+        avxvnni::unroll<N>([&](auto n) TRIMTAB_INT8_INLINE_AVXVNNI {
+          acc[n][2 * m] = _mm256_dpbusd_avx_epi32(acc[n][2 * m], x, w[n][0]);
+          acc[n][2 * m + 1] = _mm256_dpbusd_avx_epi32(acc[n][2 * m + 1], x, w[n][1]);
+        });
       });
       avxvnni::unroll<(M + 2) / 3>([&](auto m_) TRIMTAB_INT8_INLINE_AVXVNNI {
         constexpr std::size_t m = 3 * m_;
@@ -54,23 +60,28 @@ TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void gemm_tile(const GemmTask& t,
       });
     }
   }
-  avx2::finish_tile<M>(t, stage, r, c, acc);
+  avxvnni::unroll<N>([&](auto n) TRIMTAB_INT8_INLINE_AVXVNNI { avx2::finish_tile<M>(t, stage, r, c + 16 * n, acc[n]); });
 }
 
+/// Rows r .. r + M - 1 by channels [c, end), N blocks at a time while they last.
+template <std::size_t M, std::size_t N>
+TRIMTAB_INT8_AVXVNNI inline void gemm_row(const GemmTask& t, const avx2::CodeStage& stage, std::size_t r, std::size_t c,
+                                          std::size_t end) {
+  for (; c + 16 * (N - 1) < end; c += 16 * N) avxvnni::gemm_tile<M, N>(t, stage, r, c);
+  for (; c < end; c += 16) avxvnni::gemm_tile<M, 1>(t, stage, r, c);
+}
+
+/// Tiles of 6 rows, four blocks at a time; rows that are left over are few, so several blocks of them make a tile.
 TRIMTAB_INT8_AVXVNNI inline void gemm_u8s8(const GemmTask& t) {
   const avx2::CodeStage stage = avx2::code_stage(t.out);
-  for (std::size_t c = 0; c < t.cols; c += block_channels) {
-    std::size_t r = 0;
-    for (; r + 6 <= t.rows; r += 6) avxvnni::gemm_tile<6>(t, stage, r, c);
-    if (r + 4 <= t.rows) {
-      avxvnni::gemm_tile<4>(t, stage, r, c);
-      r += 4;
-    }
-    if (r + 2 <= t.rows) {
-      avxvnni::gemm_tile<2>(t, stage, r, c);
-      r += 2;
-    }
-    if (r < t.rows) avxvnni::gemm_tile<1>(t, stage, r, c);
+  for (std::size_t c = 0; c < t.cols; c += 64) {
+    const std::size_t end = t.cols - c < 64 ? t.cols : c + 64;
+    std::size_t r = t.rows / 6 * 6;
+    for (std::size_t block = c; block < end; block += 16)
+      for (std::size_t row = 0; row < r; row += 6) avxvnni::gemm_tile<6, 1>(t, stage, row, block);
+    if (r + 4 <= t.rows) avxvnni::gemm_row<4, 1>(t, stage, r, c, end), r += 4;
+    if (r + 2 <= t.rows) avxvnni::gemm_row<2, 2>(t, stage, r, c, end), r += 2;
+    if (r < t.rows) avxvnni::gemm_row<1, 4>(t, stage, r, c, end);
   }
 }
 
@@ -156,8 +167,10 @@ TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void depthwise_pass(const Depthwi
 }
 
 /// 4 rows of input, interleaved byte by byte, feed vpdpbusd with four useful bytes of four; the window slides down within them,
-/// so that a 3 x 3 window of stride 1 gives 2 output rows for one interleaving.
+/// so that a 3 x 3 window of stride 1 gives 2 output rows for one interleaving. At stride 2 it gives one, and AVX2's kernel for
+/// 3 x 3, which interleaves pairs of rows in registers, has 80 to 110 instructions for 32 outputs instead of some 140.
 TRIMTAB_INT8_AVXVNNI inline void depthwise_u8s8(const DepthwiseTask& t) {
+  if (avx2::is_plain_window(t, 3) && t.stride_w == 2) return avx2::depthwise_3x3(t);
   const avx2::CodeStage stage = avx2::code_stage(t.out);
   const std::size_t rows_at_once = t.dilation_h > 1 ? 1 : (t.shifts - 1) / t.stride_h + 1;
   for (std::size_t p = 0; p < t.out_rows;) {
