@@ -4,8 +4,9 @@
 // Each round runs the layer, then oneDNN's and XNNPACK's version of it where they were found, a few times each, so that all see
 // the same machine. The time shown is ours (timing.hpp). Counters: MAC/s; "limit": its share of what the cores can do with
 // operands in registers, measured at start; "vs_onednn", "vs_xnnpack": median over the rounds of their time by ours, above 1 is
-// faster than they are; "vs_u8", for signed activations: the same for our own kernels on unsigned ones; "paired", for
-// convolutions on AVX2: the share of steps that share a sum of 16 bits with another. An ONNX file, named after the options, gives
+// faster than they are; "vs_u8", for signed activations, and "vs_1_thread", for the network on several threads: the same for our
+// own kernels on unsigned ones, and on one thread; "paired", for convolutions on AVX2: the share of steps that share a sum of 16
+// bits with another. An ONNX file, named after the options, gives
 // layers of its shapes their weights, which the speed on AVX2 depends on (docs/kernels.md); all others are drawn. The network's
 // time is that of 52 convolutions, the classifier, 10 additions and the pooling, from the picture's codes to the logits' codes,
 // each reading what the one before has written; peers run layer by layer, too, and add a residual branch in the convolution
@@ -17,6 +18,7 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -183,16 +185,22 @@ struct OurLayer {
   }
 };
 
+/// Our own code run in another way, and the counter for its time by ours.
+struct OwnVariant {
+  const char* counter = "";
+  std::function<void()> run = {};
+};
+
 /// Runs all sides in turn, `calls` times each a round, and reports. On several threads each side first waits for `pause` and runs
 /// once untimed: the other libraries' threads go on spinning for a while after their last work, and would hold the cores that
 /// this one needs.
-template <class Ours, class Unsigned, class OneDnn, class Xnnpack>
+template <class Ours, class OneDnn, class Xnnpack>
 void compare(benchmark::State& state, double macs, double limit, int thread_count, std::chrono::milliseconds pause,
-             const Ours& ours, const Unsigned* ours_unsigned, [[maybe_unused]] const OneDnn& onednn,
+             const Ours& ours, const OwnVariant& variant, [[maybe_unused]] const OneDnn& onednn,
              [[maybe_unused]] const Xnnpack& xnnpack) {
   ours();
   const int calls = std::max(1, static_cast<int>(1e-4 / timing::seconds(thread_count, 3, ours)));
-  std::vector<double> vs_u8, vs_onednn, vs_xnnpack;
+  std::vector<double> vs_variant, vs_onednn, vs_xnnpack;
   const auto seconds = [&](const auto& side) {
     if (thread_count > 1 && pause.count() > 0) {
       std::this_thread::sleep_for(pause);
@@ -203,7 +211,7 @@ void compare(benchmark::State& state, double macs, double limit, int thread_coun
   for (auto _ : state) {
     const double t = seconds(ours);
     state.SetIterationTime(t);
-    if (ours_unsigned != nullptr) vs_u8.push_back(seconds(*ours_unsigned) / t);
+    if (variant.run) vs_variant.push_back(seconds(variant.run) / t);
 #ifdef TRIMTAB_BENCH_ONEDNN
     vs_onednn.push_back(seconds(onednn) / t);
 #endif
@@ -214,7 +222,7 @@ void compare(benchmark::State& state, double macs, double limit, int thread_coun
   using benchmark::Counter;
   state.counters["MAC/s"] = Counter(macs, Counter::kIsIterationInvariantRate);
   if (limit > 0) state.counters["limit"] = Counter(macs / limit, Counter::kIsIterationInvariantRate);
-  if (!vs_u8.empty()) state.counters["vs_u8"] = timing::median(vs_u8);
+  if (!vs_variant.empty()) state.counters[variant.counter] = timing::median(vs_variant);
   if (!vs_onednn.empty()) state.counters["vs_onednn"] = timing::median(vs_onednn);
   if (!vs_xnnpack.empty()) state.counters["vs_xnnpack"] = timing::median(vs_xnnpack);
 }
@@ -238,10 +246,10 @@ void run_conv(benchmark::State& state, const Shape& shape, int8::Isa isa, int th
   const peers::XnnpackThreads pool(thread_count);
   peers::Xnnpack xnnpack(l, codes.data(), peer_y.data(), pool.get());
 #endif
-  const auto ours_unsigned = [&] { layer.run(codes.data(), y.data(), workspace); };
+  OwnVariant variant;
+  if (std::is_signed_v<T>) variant = {"vs_u8", [&] { layer.run(codes.data(), y.data(), workspace); }};
   compare(
-      state, l.g.macs(), limit, thread_count, {}, [&] { layer.run(x, y.data(), workspace); },
-      std::is_signed_v<T> ? &ours_unsigned : nullptr,
+      state, l.g.macs(), limit, thread_count, {}, [&] { layer.run(x, y.data(), workspace); }, variant,
       [&] {
 #ifdef TRIMTAB_BENCH_ONEDNN
         onednn.run();
@@ -319,8 +327,14 @@ void run_network(benchmark::State& state, int8::Isa isa, int thread_count, doubl
   }
   const auto xnn_pool = peers::XnnpackOperator::global_average_pool(49, 1280, xnn[3], xnn[steps[last].x], pool.get());
 #endif
+  OwnVariant variant;
+  if (thread_count > 1)
+    variant = {"vs_1_thread", [&] {
+                 const ScopedThreads one(1);
+                 ours();
+               }};
   compare(
-      state, macs, limit, thread_count, std::chrono::milliseconds(50), ours, static_cast<decltype(&ours)>(nullptr),
+      state, macs, limit, thread_count, std::chrono::milliseconds(50), ours, variant,
       [&] {
 #ifdef TRIMTAB_BENCH_ONEDNN
         for (std::size_t i = 0; i <= last; ++i) {
