@@ -155,10 +155,14 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) void single_row(const GemmTask& t, c
         avx2::unroll<Blocks>([&](auto b) TRIMTAB_INT8_INLINE_AVX2 {
           avx2::unroll<2>([&](auto half) TRIMTAB_INT8_INLINE_AVX2 {
             const __m256i* const v = w + 2 * b * steps + half;
-            __m256i high_sum = _mm256_maddubs_epi16(h[0], v[0]), low_sum = _mm256_maddubs_epi16(l[0], v[0]);
+            __m256i v0 = _mm256_load_si256(v);
+            __asm__("" : "+x"(v0));  // loaded once, where GCC 12 would read it from memory for either product
+            __m256i high_sum = _mm256_maddubs_epi16(h[0], v0), low_sum = _mm256_maddubs_epi16(l[0], v0);
             if constexpr (number == 2) {
-              high_sum = _mm256_add_epi16(high_sum, _mm256_maddubs_epi16(h[1], v[2]));
-              low_sum = _mm256_add_epi16(low_sum, _mm256_maddubs_epi16(l[1], v[2]));
+              __m256i v1 = _mm256_load_si256(v + 2);
+              __asm__("" : "+x"(v1));
+              high_sum = _mm256_add_epi16(high_sum, _mm256_maddubs_epi16(h[1], v1));
+              low_sum = _mm256_add_epi16(low_sum, _mm256_maddubs_epi16(l[1], v1));
             }
             acc[2 * b + half] = _mm256_add_epi32(acc[2 * b + half], _mm256_madd_epi16(high_sum, fours));
             lows[2 * b + half] = _mm256_add_epi16(lows[2 * b + half], low_sum);
@@ -187,7 +191,7 @@ TRIMTAB_INT8_AVX2 inline void gemm_u8s8(const GemmTask& t) {
   const bool codes = t.out.kind == OutputKind::codes && t.zero_point == nullptr, bytes = t.out.plain && !t.out.is_signed;
   std::size_t c = 0;
   if (t.rows == 1)
-    for (; c + block_channels < t.cols; c += 2 * block_channels) single_row<2>(t, stage, 0, c);
+    for (; c + 2 * block_channels < t.cols; c += 3 * block_channels) single_row<3>(t, stage, 0, c);
   for (; c < t.cols; c += block_channels) {
     const std::size_t width = t.cols - c;
     if (t.rows == 1 || t.maddubs.pairs[c / block_channels] == MaddubsBlocks::none) {
