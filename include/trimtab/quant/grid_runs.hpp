@@ -105,6 +105,7 @@ GridRuns<typename Q::value_type> grid_runs(const TensorView<T>& v, const Q& quan
   if (r.runs.channels != quantizer.channels())
     throw shape_error(
         message(what, ": quantizer of ", quantizer.channels(), " channels for ", r.runs.channels, " in extents ", v.extent));
+  r.grids.reserve(r.runs.channels);
   for (std::size_t c = 0; c < r.runs.channels; ++c) r.grids.push_back(quantizer.grid(c));
   return r;
 }
