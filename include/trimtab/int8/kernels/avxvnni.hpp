@@ -146,8 +146,8 @@ TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void depthwise_tile(const Depthwi
   }
   const std::size_t width = t.channels - c < 32 ? t.channels - c : 32;
   avxvnni::unroll<P>([&](auto p) TRIMTAB_INT8_INLINE_AVXVNNI {
-    avx2::store_pixels(t.out, stage, t.out.multiplier + c, static_cast<std::ptrdiff_t>(((p0 + p) * t.out_w + ow) * t.channels + c),
-                       width, 1, acc[p]);
+    avx2::store_pixels(t.out, stage, t.out.multiplier + c,
+                       static_cast<std::ptrdiff_t>(((p0 + p) * t.out_w + ow) * t.channels + c), width, 1, acc[p]);
   });
 }
 
