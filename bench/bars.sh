@@ -1,7 +1,7 @@
 #!/bin/sh
 # Where this machine stands against the aims that docs/performance.md names: one table (Markdown), a row an aim, for every
 # instruction set that the machine has. Every figure is a ratio to a peer or to a copy in the same run; an aim without its peer
-# (libdnnl-dev, libxnnpack-dev, libtorch-dev when `bench` was configured) has none. Some five minutes an instruction set.
+# (libdnnl-dev, libxnnpack-dev, libtorch-dev when `bench` was configured) has none. Some four minutes an instruction set.
 #
 #   bench/bars.sh [BUILD [MODEL.onnx]]
 #
@@ -18,13 +18,14 @@ trap 'rm -rf "$json"' EXIT
 counters() {
   awk '{ key = $1; gsub(/[":]/, "", key); value = $0; sub(/^[^:]*: */, "", value); gsub(/[",]/, "", value) }
        key == "name" { name = value; sub(/\/(iterations:[0-9]+\/)?(manual_time|real_time)$/, "", name) }
-       key ~ /^(vs_|times_copy|real_time)/ { print name "\t" key "\t" value }' "$1"
+       key ~ /^(vs_|times_copy)/ { print name "\t" key "\t" value }' "$1"
 }
-row() { printf '| %s | %s | %s | %s |\n' "$1" "$2" "$3" "$4"; }
+# Runs a benchmark, whose words are wanted only where it fails.
+run() { "$@" >/dev/null 2>"$json/log" || { cat "$json/log" >&2; exit 1; }; }
 
-row "instruction set" aim measured ""
+echo "| instruction set | aim | measured | |"
 echo "|---|---|---|---|"
-for isa in $("$bench/int8_bench" --benchmark_list_tests --benchmark_filter=network/ | sed 's|network/[^/]*/\([^/]*\)/.*|\1|' | sort -u); do
+for isa in $("$bench/int8_bench" --benchmark_list_tests --benchmark_filter=network/ | sed 's|network/[^/]*/\([^/]*\)/.*|\1|' | awk '!seen[$0]++'); do  # from slow to fast
   case $isa in
     avx2) dnnl=AVX2 whole=1 training=2 ;;  # times oneDNN's speed on the whole network, times libtorch's in training
     avxvnni) dnnl=AVX2_VNNI whole=1.12 training=2 ;;
@@ -33,8 +34,8 @@ for isa in $("$bench/int8_bench" --benchmark_list_tests --benchmark_filter=netwo
     *) continue ;;
   esac
   best=$isa best_training=$training
-  DNNL_MAX_CPU_ISA=$dnnl "$bench/int8_bench" --benchmark_filter="(network/.*|[us]8/.*@[0-9]+)/$isa/1/|network/.*/$isa/2/" \
-    --benchmark_min_time=0.1 --benchmark_out="$json/$isa" --benchmark_out_format=json ${model:+"$model"} >/dev/null 2>&1
+  run env DNNL_MAX_CPU_ISA="$dnnl" "$bench/int8_bench" --benchmark_filter="(network/.*|[us]8/.*@[0-9]+)/$isa/1/|network/.*/$isa/2/" \
+    --benchmark_min_time=0.1 --benchmark_out="$json/$isa" --benchmark_out_format=json ${model:+"$model"}
   counters "$json/$isa" | awk -F '\t' -v isa="$isa" -v whole="$whole" '
     function row(aim, value, met, form) { printf "| %s | %s | " form " | %s |\n", isa, aim, value, met ? "met" : "missed" }
     function better(name) { return name in xnn && (!(name in dnnl) || xnn[name] < dnnl[name]) ? xnn[name] : dnnl[name] }
@@ -60,12 +61,12 @@ for isa in $("$bench/int8_bench" --benchmark_list_tests --benchmark_filter=netwo
 done
 
 if [ -x "$bench/training_bench" ]; then
-  "$bench/training_bench" --benchmark_out="$json/training" --benchmark_out_format=json >/dev/null 2>&1
+  run "$bench/training_bench" --benchmark_out="$json/training" --benchmark_out_format=json
   counters "$json/training" | awk -F '\t' -v isa="${best:-portable}" -v aim="${best_training:-1}" '
     $2 == "vs_libtorch" { n = split($1, part, "/"); printf "| %s | training step, %d threads, times libtorch: %s | %.1f | %s |\n", isa, part[n], aim, $3, ($3 >= aim ? "met" : "missed") }'
 fi
 if [ -x "$bench/fake_quantize_bench" ]; then
-  "$bench/fake_quantize_bench" --benchmark_filter='/1/' --benchmark_min_time=0.1 --benchmark_out="$json/fake" --benchmark_out_format=json >/dev/null 2>&1
+  run "$bench/fake_quantize_bench" --benchmark_filter='/1/' --benchmark_min_time=0.1 --benchmark_out="$json/fake" --benchmark_out_format=json
   counters "$json/fake" | awk -F '\t' -v isa="${best:-portable}" '
     $2 == "times_copy" { sub(/fake_quantize_/, "", $1); sub(/\/1$/, "", $1); printf "| %s | fake quantization, %s, share of a copy: 80 %% | %.0f %% | %s |\n", isa, $1, 100 / $3, (100 / $3 >= 80 ? "met" : "missed") }'
 fi
