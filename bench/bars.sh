@@ -1,7 +1,8 @@
 #!/bin/sh
 # Where this machine stands against the aims that docs/performance.md names: one table (Markdown), a row an aim, for every
 # instruction set that the machine has. Every figure is a ratio to a peer or to a copy in the same run; an aim without its peer
-# (libdnnl-dev, libxnnpack-dev, libtorch-dev when `bench` was configured) has none. Some four minutes an instruction set.
+# (libdnnl-dev, libxnnpack-dev, libtorch-dev when `bench` was configured) has none. XNNPACK takes the machine's
+# best kernels in all rows. Some four minutes an instruction set.
 #
 #   bench/bars.sh [BUILD [MODEL.onnx]]
 #
@@ -33,7 +34,7 @@ for isa in $("$bench/int8_bench" --benchmark_list_tests --benchmark_filter=netwo
     amx) dnnl=AVX512_CORE_AMX whole=1.27 training=8 ;;
     *) continue ;;
   esac
-  best=$isa best_training=$training
+  best=$isa
   run env DNNL_MAX_CPU_ISA="$dnnl" "$bench/int8_bench" --benchmark_filter="(network/.*|[us]8/.*@[0-9]+)/$isa/1/|network/.*/$isa/2/" \
     --benchmark_min_time=0.1 --benchmark_out="$json/$isa" --benchmark_out_format=json ${model:+"$model"}
   counters "$json/$isa" | awk -F '\t' -v isa="$isa" -v whole="$whole" '
@@ -62,7 +63,7 @@ done
 
 if [ -x "$bench/training_bench" ]; then
   run "$bench/training_bench" --benchmark_out="$json/training" --benchmark_out_format=json
-  counters "$json/training" | awk -F '\t' -v isa="${best:-portable}" -v aim="${best_training:-1}" '
+  counters "$json/training" | awk -F '\t' -v isa="${best:-portable}" -v aim="${training:-1}" '
     $2 == "vs_libtorch" { n = split($1, part, "/"); printf "| %s | training step, %d threads, times libtorch: %s | %.1f | %s |\n", isa, part[n], aim, $3, ($3 >= aim ? "met" : "missed") }'
 fi
 if [ -x "$bench/fake_quantize_bench" ]; then

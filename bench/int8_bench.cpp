@@ -4,14 +4,13 @@
 // Each round runs the layer, then oneDNN's and XNNPACK's version of it where they were found, a few times each, so that all see
 // the same machine. The time shown is ours (timing.hpp). Counters: MAC/s; "limit": its share of what the cores can do with
 // operands in registers, measured at start; "vs_onednn", "vs_xnnpack": median over the rounds of their time by ours, above 1 is
-// faster than they are; "vs_u8", for signed activations, and "vs_1_thread", for the network on several threads: the same for our
-// own kernels on unsigned ones, and on one thread; "paired", for convolutions on AVX2: the share of steps that share a sum of 16
-// bits with another. An ONNX file, named after the options, gives
-// layers of its shapes their weights, which the speed on AVX2 depends on (docs/kernels.md); all others are drawn. The network's
-// time is that of 52 convolutions, the classifier, 10 additions and the pooling, from the picture's codes to the logits' codes,
-// each reading what the one before has written; peers run layer by layer, too, and add a residual branch in the convolution
-// before (oneDNN) or by an operator of its own (XNNPACK). oneDNN's ISA is chosen by DNNL_MAX_CPU_ISA (AVX2, AVX2_VNNI,
-// AVX512_CORE_VNNI); XNNPACK takes the best there is.
+// faster than they are; "vs_u8", for signed activations, and "vs_1_thread", for the network on several threads: the same for
+// our own kernels on unsigned ones, and on one thread; "paired", for convolutions on AVX2: the share of steps that share a sum
+// of 16 bits with another. An ONNX file, named after the options, gives layers of its shapes their weights, which the speed on
+// AVX2 depends on (docs/kernels.md); all others are drawn. The network's time is that of 52 convolutions, the classifier, 10
+// additions and the pooling, from the picture's codes to the logits' codes, each reading what the one before has written;
+// peers run layer by layer, too, and add a residual branch in the convolution before (oneDNN) or by an operator of its own
+// (XNNPACK). oneDNN's ISA is chosen by DNNL_MAX_CPU_ISA (AVX2, AVX2_VNNI, AVX512_CORE_VNNI); XNNPACK takes the best there is.
 
 #include <benchmark/benchmark.h>
 

@@ -99,6 +99,7 @@ inline void check_layer(std::size_t channels, std::size_t packed_channels, std::
     throw shape_error(::trimtab::detail::message(what, ": ", bias, " biases for ", out_channels, " output channels"));
 }
 
+/// The loop of fold_bias.
 struct FoldBias {
   TRIMTAB_LOOP void run(const std::int32_t* bias, const std::int32_t* limit, const std::int32_t* weight_sum, std::int32_t zx,
                         std::size_t count, std::int32_t* folded) {

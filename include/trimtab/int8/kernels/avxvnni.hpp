@@ -31,8 +31,8 @@ TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void gemm_tile(const GemmTask& t,
                                                               std::size_t c) {
   const std::size_t block = t.segments * t.steps * 64;
   __m256i acc[N][2 * M];
-  avxvnni::unroll<N>([&](auto n) TRIMTAB_INT8_INLINE_AVXVNNI { avx2::start_tile<M>(t, r, c + 16 * n, acc[n]); });
-  const std::int8_t* b = t.b + c / 16 * block;
+  avxvnni::unroll<N>([&](auto n) TRIMTAB_INT8_INLINE_AVXVNNI { avx2::start_tile<M>(t, r, c + block_channels * n, acc[n]); });
+  const std::int8_t* b = t.b + c / block_channels * block;
   const std::ptrdiff_t row = t.a_row;
   for (std::size_t s = 0; s < t.segments; ++s) {
     const std::uint8_t* a[(M + 2) / 3];
@@ -60,28 +60,30 @@ TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void gemm_tile(const GemmTask& t,
       });
     }
   }
-  avxvnni::unroll<N>([&](auto n) TRIMTAB_INT8_INLINE_AVXVNNI { avx2::finish_tile<M>(t, stage, r, c + 16 * n, acc[n]); });
+  avxvnni::unroll<N>([&](auto n)
+                         TRIMTAB_INT8_INLINE_AVXVNNI { avx2::finish_tile<M>(t, stage, r, c + block_channels * n, acc[n]); });
 }
 
 /// Rows r .. r + M - 1 by channels [c, end), N blocks at a time while they last.
 template <std::size_t M, std::size_t N>
-TRIMTAB_INT8_AVXVNNI inline void gemm_row(const GemmTask& t, const avx2::CodeStage& stage, std::size_t r, std::size_t c,
-                                          std::size_t end) {
-  for (; c + 16 * (N - 1) < end; c += 16 * N) avxvnni::gemm_tile<M, N>(t, stage, r, c);
-  for (; c < end; c += 16) avxvnni::gemm_tile<M, 1>(t, stage, r, c);
+TRIMTAB_INT8_AVXVNNI inline void gemm_rows(const GemmTask& t, const avx2::CodeStage& stage, std::size_t r, std::size_t c,
+                                           std::size_t end) {
+  for (; c + block_channels * (N - 1) < end; c += block_channels * N) avxvnni::gemm_tile<M, N>(t, stage, r, c);
+  for (; c < end; c += block_channels) avxvnni::gemm_tile<M, 1>(t, stage, r, c);
 }
 
 /// Tiles of 6 rows, four blocks at a time; rows that are left over are few, so several blocks of them make a tile.
 TRIMTAB_INT8_AVXVNNI inline void gemm_u8s8(const GemmTask& t) {
   const avx2::CodeStage stage = avx2::code_stage(t.out);
-  for (std::size_t c = 0; c < t.cols; c += 64) {
-    const std::size_t end = t.cols - c < 64 ? t.cols : c + 64;
+  constexpr std::size_t at_once = 4 * block_channels;
+  for (std::size_t c = 0; c < t.cols; c += at_once) {
+    const std::size_t end = t.cols - c < at_once ? t.cols : c + at_once;
     std::size_t r = t.rows / 6 * 6;
-    for (std::size_t block = c; block < end; block += 16)
+    for (std::size_t block = c; block < end; block += block_channels)
       for (std::size_t row = 0; row < r; row += 6) avxvnni::gemm_tile<6, 1>(t, stage, row, block);
-    if (r + 4 <= t.rows) avxvnni::gemm_row<4, 1>(t, stage, r, c, end), r += 4;
-    if (r + 2 <= t.rows) avxvnni::gemm_row<2, 2>(t, stage, r, c, end), r += 2;
-    if (r < t.rows) avxvnni::gemm_row<1, 4>(t, stage, r, c, end);
+    if (r + 4 <= t.rows) avxvnni::gemm_rows<4, 1>(t, stage, r, c, end), r += 4;
+    if (r + 2 <= t.rows) avxvnni::gemm_rows<2, 2>(t, stage, r, c, end), r += 2;
+    if (r < t.rows) avxvnni::gemm_rows<1, 4>(t, stage, r, c, end);
   }
 }
 
@@ -168,7 +170,7 @@ TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void depthwise_pass(const Depthwi
 
 /// 4 rows of input, interleaved byte by byte, feed vpdpbusd with four useful bytes of four; the window slides down within them,
 /// so that a 3 x 3 window of stride 1 gives 2 output rows for one interleaving. At stride 2 it gives one, and AVX2's kernel for
-/// 3 x 3, which interleaves pairs of rows in registers, has 80 to 110 instructions for 32 outputs instead of some 140.
+/// 3 x 3, which interleaves pairs of rows in registers, has 80 to 110 instructions for 32 outputs instead of 150 or more.
 TRIMTAB_INT8_AVXVNNI inline void depthwise_u8s8(const DepthwiseTask& t) {
   if (avx2::is_plain_window(t, 3) && t.stride_w == 2) return avx2::depthwise_3x3(t);
   const avx2::CodeStage stage = avx2::code_stage(t.out);
