@@ -11,7 +11,11 @@
 set -eu
 build=${1:-build} model=${2:-}
 bench=$build/bench
-[ -x "$bench/int8_bench" ] || { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2; }
+if ! [ -x "$bench/int8_bench" ]; then
+  sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2
+  echo "bars.sh: no $bench/int8_bench; ./quickstart.sh test builds it" >&2
+  exit 2
+fi
 json=$(mktemp -d)
 trap 'rm -rf "$json"' EXIT
 
