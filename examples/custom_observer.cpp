@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <random>
-#include <trimtab/net/calibrate.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
 
 using namespace trimtab;
 

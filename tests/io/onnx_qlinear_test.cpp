@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <trimtab/io/onnx.hpp>
-#include <trimtab/net/int8_network.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
 #include <vector>
 
 #include "onnx_builder.hpp"

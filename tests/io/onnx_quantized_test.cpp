@@ -5,8 +5,8 @@
 #include <random>
 #include <string>
 #include <trimtab/io/onnx.hpp>
-#include <trimtab/net/int8_network.hpp>
-#include <trimtab/net/passes.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
+#include <trimtab/net/passes/fold.hpp>
 #include <vector>
 
 #include "damage.hpp"

@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 #include <trimtab/io/onnx.hpp>
-#include <trimtab/net/passes.hpp>
+#include <trimtab/net/passes/fold.hpp>
 
 #include "onnx_cases.hpp"
 #include "onnx_networks.hpp"
@@ -83,7 +83,7 @@ TEST_CASE("write_onnx: names that repeat, or are the file's own, still give a re
   for (const auto& node : model.graph().node()) CHECK(names.insert(node.name()).second);
   const Network again = parse_onnx(bytes).network;
   REQUIRE(again.size() == 5);
-  CHECK(std::holds_alternative<Clip>(again[4].op));
+  CHECK(again[4].op.is<Clip>());
   CHECK(again[again.output()].extent == Extents{1, 1, 2});
 }
 

@@ -1,8 +1,8 @@
 #include <catch.hpp>
 #include <drawn_pictures.hpp>
-#include <trimtab/net/correct_bias_pass.hpp>
-#include <trimtab/net/float_executor.hpp>
-#include <trimtab/net/reestimate_batch_norm_pass.hpp>
+#include <trimtab/net/passes/correct_bias.hpp>
+#include <trimtab/net/execute/float_executor.hpp>
+#include <trimtab/net/passes/reestimate_batch_norm.hpp>
 
 using namespace trimtab;
 

@@ -1,9 +1,9 @@
 #include <catch.hpp>
 #include <cmath>
 #include <trimtab/core/parallel.hpp>
-#include <trimtab/net/evaluate.hpp>
-#include <trimtab/net/float_training.hpp>
-#include <trimtab/net/models.hpp>
+#include <trimtab/net/report/evaluate.hpp>
+#include <trimtab/net/train/float_training.hpp>
+#include <trimtab/net/models/mobilenets.hpp>
 
 using namespace trimtab;
 
@@ -152,7 +152,7 @@ TEST_CASE("FloatTrainer: a step is momentum's formula, decay for weights alone",
   detail::RandomSource random(4);
   Array x = Array::from_shape({2, 8, 8, 3});
   randomize(x, random, 1);
-  const auto& linear = std::get<Linear>(network[network.output()].op);
+  const auto& linear = network[network.output()].op.get<Linear>();
   std::vector<float> w(linear.weight.begin(), linear.weight.end()), b(linear.bias.begin(), linear.bias.end());
   std::vector<float> vw(w.size()), vb(b.size());
   for (int step = 0; step < 3; ++step) {

@@ -1,7 +1,7 @@
 #include <array>
 #include <catch.hpp>
 #include <quantized_small_network.hpp>
-#include <trimtab/net/fake_quant_executor.hpp>
+#include <trimtab/net/execute/fake_quant_executor.hpp>
 
 using namespace trimtab;
 

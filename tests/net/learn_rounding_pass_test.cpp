@@ -1,7 +1,7 @@
 #include <catch.hpp>
 #include <drawn_pictures.hpp>
-#include <trimtab/net/learn_rounding_pass.hpp>
-#include <trimtab/net/verify.hpp>
+#include <trimtab/net/passes/learn_rounding.hpp>
+#include <trimtab/net/execute/verify.hpp>
 
 using namespace trimtab;
 

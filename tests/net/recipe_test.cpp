@@ -2,9 +2,9 @@
 #include <cmath>
 #include <drawn_pictures.hpp>
 #include <quantized_small_network.hpp>
-#include <trimtab/net/evaluate.hpp>
+#include <trimtab/net/report/evaluate.hpp>
 #include <trimtab/net/recipe.hpp>
-#include <trimtab/net/verify.hpp>
+#include <trimtab/net/execute/verify.hpp>
 
 using namespace trimtab;
 using test::DrawnPictures;

@@ -1,7 +1,7 @@
 #include <catch.hpp>
 #include <cmath>
 #include <quantized_small_network.hpp>
-#include <trimtab/net/analyze.hpp>
+#include <trimtab/net/report/analyze.hpp>
 
 using namespace trimtab;
 
@@ -91,9 +91,9 @@ TEST_CASE("sensitivity: the layer that was made bad on purpose comes out first",
   Network n = test::small_network();
   const NodeId dw = 2;
   REQUIRE(n[dw].name == "dw");
-  auto& layer = std::get<DepthwiseConv2d>(n[dw].op);  // one filter 500 times the others: a scalar threshold leaves them no codes
+  auto& layer = n[dw].op.get<DepthwiseConv2d>();  // one filter 500 times the others: a scalar threshold leaves them no codes
   for (std::size_t k = 0; k < 9; ++k) layer.weight.data()[k * 8] *= 500.0F;
-  auto& reader = std::get<Conv2d>(n[3].op);
+  auto& reader = n[3].op.get<Conv2d>();
   for (std::size_t o = 0; o < reader.weight.shape(0); ++o) reader.weight(o, 0, 0, 0) /= 500.0F;
   n[dw].clip = relu;
   const QuantizedNetwork scalar = test::quantized(n, {WeightMode::scalar, Scheme::symmetric});
@@ -179,7 +179,7 @@ TEST_CASE("tensor_errors: asymmetric factors where they start, shifts and widths
 
 TEST_CASE("analysis: dead filters, constant outputs and lossless tensors give numbers, not NaN", "[net]") {
   Network n = tiny({1.0F, 1e-23F, 0.0F, -1.0F});  // two dead filters; the others lie on the grid
-  std::get<Conv2d>(n[1].op).weight(2, 0, 0, 0) = 0.0F;
+  n[1].op.get<Conv2d>().weight(2, 0, 0, 0) = 0.0F;
   const auto constant = [](std::span<const std::size_t> indices) {
     return Array(std::vector<std::size_t>{indices.size(), 1, 1, 1}, 0.0F);
   };

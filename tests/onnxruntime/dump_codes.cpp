@@ -6,9 +6,9 @@
 #include <trimtab/io/atomic_file.hpp>
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/onnx.hpp>
-#include <trimtab/net/calibrate.hpp>
-#include <trimtab/net/int8_network.hpp>
-#include <trimtab/net/passes.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
+#include <trimtab/net/passes/fold.hpp>
 
 #include <algorithm>
 #include <filesystem>

@@ -144,7 +144,7 @@ TEST_CASE("write_tflite: weights, biases and grids are those of the int8 network
           CHECK(weight.quantization()->zero_point()->Get(c) == 0);
           CHECK(bias.quantization()->scale()->Get(c) == scale_x * l.scale[c]);
         }
-        const bool depthwise = std::holds_alternative<DepthwiseConv2d>(node.op);
+        const bool depthwise = node.op.is<DepthwiseConv2d>();
         CHECK(weight.quantization()->quantized_dimension() == (depthwise ? 3 : 0));
         if (depthwise) CHECK(shape(weight) == std::vector<std::int32_t>{1, 3, 3, 8});
       });

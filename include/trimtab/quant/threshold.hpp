@@ -133,6 +133,9 @@ class AdjustableThreshold {
   std::span<Real> factors() { return alpha_; }
   std::span<const Real> factors() const { return alpha_; }    ///< the same, to read
   Bounds<Real> bounds(std::size_t) const { return bounds_; }  ///< of a factor
+  Real start(std::size_t) const { return bounds_.clip(Real(1)); }  ///< where a factor begins
+  std::vector<Real> calibration() const { return threshold_; }     ///< T of each channel
+  static constexpr bool is_asymmetric = false;                     ///< the zero point is 0
 
   /// grad_alpha[c] += dloss/dalpha. Inside the grid y = s * round(x / s), so dy/dalpha = (y - x) / s * T / qmax; clipped, y is
   /// qmin or qmax times s, so dy/dalpha = qmin * T / qmax or T. alpha beyond its bounds has no gradient; on them it has.
@@ -205,6 +208,13 @@ class AdjustableRange {
   std::span<Real> factors() { return factors_; }
   std::span<const Real> factors() const { return factors_; }  ///< the same, to read
   Bounds<Real> bounds(std::size_t factor) const { return factor < channels() ? shift_bounds_ : width_bounds_; }  ///< of a factor
+  Real start(std::size_t factor) const { return bounds(factor).clip(Real(factor < channels() ? 0 : 1)); }        ///< where a factor begins
+  std::vector<Real> calibration() const {  ///< T_l and R of each channel
+    std::vector<Real> numbers;
+    for (std::size_t c = 0; c < channels(); ++c) numbers.insert(numbers.end(), {left_[c], width_[c]});
+    return numbers;
+  }
+  static constexpr bool is_asymmetric = true;  ///< zero points are where they have to be
 
   /// Adds dloss/dalpha_T and dloss/dalpha_R. Inside the grid moving the left limit changes nothing and dy/dW = (y - x) / W;
   /// clipped below y = L, above y = L + W. Where the zero point stands at an end of the codes, that end is 0 and the other is
