@@ -24,7 +24,7 @@ namespace trimtab {
 /// In float the function is taken in double and rounded to float; outside its domain it gives what IEEE arithmetic does. On codes
 ///   steps[b] = float(value(s_x * (b - z_x)) / s_y) for each byte b, in double,
 /// and the code is the rounded step. A code has to stand for something: there a value that is no number counts as 0, an infinite one is clamped
-/// to the last code, and a derivative that is not finite counts as 0.
+/// to the last code, and the derivative counts as 0 where it or the value is not finite.
 template <class L>
 struct Tabulated {
   using R = OperatorRules<L>;
@@ -63,8 +63,9 @@ struct Tabulated {
   static void codes_backward(const L& l, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y, InputGradients& grad_x) {
     std::vector<float> slope(256 * R::channels(l));
     for (std::size_t i = 0; i < slope.size(); ++i) {
-      const float s = static_cast<float>(derivative_at(l, i / 256, real(x[0].grid, i % 256)));
-      slope[i] = std::isfinite(s) ? s : 0.0F;
+      const double at = real(x[0].grid, i % 256);
+      const float s = static_cast<float>(derivative_at(l, i / 256, at));
+      slope[i] = std::isfinite(s) && std::isfinite(value_at(l, i / 256, at)) ? s : 0.0F;
     }
     const InputGradients::Claim to = grad_x.claim(0);
     for_each(l, grad_y.size(), [&](std::size_t i, std::size_t c) {
