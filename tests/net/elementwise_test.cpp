@@ -50,7 +50,8 @@ const std::vector<Case>& cases() {
       {Selu{1.5F, 1.25F}, [](double x) { return 1.25 * (x < 0 ? 1.5 * std::expm1(x) : x); }, {0}},
       {Celu{2.0F}, [](double x) { return std::max(0.0, x) + std::min(0.0, 2 * std::expm1(x / 2)); }},
       {Gelu{}, [](double x) { return 0.5 * x * std::erfc(-x / root2); }},
-      {Gelu{true}, [](double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / pi) * (x + 0.044715 * x * x * x))); }},
+      // (1 + tanh u) / 2 = 1 / (1 + e^-2u), which keeps its digits where tanh is near -1.
+      {Gelu{true}, [](double x) { return x * sigmoid(2 * std::sqrt(2 / pi) * (x + 0.044715 * x * x * x)); }},
       {Mish{}, [](double x) { return x * std::tanh(x > 30 ? x : std::log1p(std::exp(x))); }},
       {Softplus{}, [](double x) { return x > 30 ? x : std::log1p(std::exp(x)); }},
       {Softsign{}, [](double x) { return x / (1 + std::abs(x)); }},
