@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <ostream>
 #include <trimtab/core/error.hpp>
 #include <type_traits>
@@ -105,6 +104,10 @@ bool less(T a, T b) {
   return a < b;
 }
 template <Plain T>
+bool less_or_equal(T a, T b) {
+  return a <= b;
+}
+template <Plain T>
 bool equal(T a, T b) {
   return a == b;
 }
@@ -172,18 +175,37 @@ bool equal(const BatchLinear<T>& a, const BatchLinear<T>& b) {
   refuse_batch();
 }
 
-/// Not a number, if one of them is none.
+/// The same for a <= b.
 template <class T>
-T minimum(const T& a, const T& b) {
-  if constexpr (std::is_same_v<T, double>)
-    if (std::isnan(a)) return a;
-  return less(a, b) ? a : b;
+bool less_or_equal(const BatchLinear<T>& a, const BatchLinear<T>& b) {
+  const BatchLinear<T> d = subtract(a, b);
+  const T first = add(d.fixed, d.per_picture);
+  if (first <= 0 && d.per_picture <= 0) return true;
+  if (first > 0 && d.per_picture >= 0) return false;
+  refuse_batch();
+}
+
+/// Not a number, if one of them is none.
+template <Plain T>
+T minimum(T a, T b) {
+  return b < a || b != b ? b : a;
+}
+template <Plain T>
+T maximum(T a, T b) {
+  return a < b || b != b ? b : a;
+}
+/// The one that is never above the other. Throws when each is, for some number of pictures.
+template <class T>
+BatchLinear<T> minimum(const BatchLinear<T>& a, const BatchLinear<T>& b) {
+  const BatchLinear<T> d = subtract(a, b);
+  const T first = add(d.fixed, d.per_picture);
+  if (first <= 0 && d.per_picture <= 0) return a;
+  if (first >= 0 && d.per_picture >= 0) return b;
+  refuse_batch();
 }
 template <class T>
-T maximum(const T& a, const T& b) {
-  if constexpr (std::is_same_v<T, double>)
-    if (std::isnan(a)) return a;
-  return less(b, a) ? a : b;
+BatchLinear<T> maximum(const BatchLinear<T>& a, const BatchLinear<T>& b) {
+  return minimum(a, b) == a ? b : a;
 }
 
 }  // namespace known

@@ -131,12 +131,11 @@ inline Folded fold_less(const FoldNode& n) {
 inline Folded fold_greater(const FoldNode& n) {
   return fold_comparison(n, [](const auto& a, const auto& b) { return known::less(b, a); });
 }
-/// Not a number is neither less nor equal, so that these are no negations.
 inline Folded fold_less_or_equal(const FoldNode& n) {
-  return fold_comparison(n, [](const auto& a, const auto& b) { return known::less(a, b) || known::equal(a, b); });
+  return fold_comparison(n, [](const auto& a, const auto& b) { return known::less_or_equal(a, b); });
 }
 inline Folded fold_greater_or_equal(const FoldNode& n) {
-  return fold_comparison(n, [](const auto& a, const auto& b) { return known::less(b, a) || known::equal(a, b); });
+  return fold_comparison(n, [](const auto& a, const auto& b) { return known::less_or_equal(b, a); });
 }
 
 inline const KnownTensor& boolean_input(const FoldNode& n, std::size_t i) {
