@@ -84,6 +84,7 @@ TEST_CASE("fold: Slice as attributes and as inputs", "[io]") {
   check(KnownNode("Slice")(x, row({4}), row({-9}), row({0}), row({least})), {1}, {4});
   check(KnownNode("Slice")(two_rows, row({-1}), row({last}), row({1})), {2, 1}, {3, 6});
   CHECK_THROWS_AS(KnownNode("Slice")(x, row({0}), row({5}), row({0}), row({0})), shape_error);
+  CHECK_THROWS_AS(KnownNode("Slice")(x, row({4}), row({last}), row({0}), row({-1})), unsupported_error);
   CHECK_THROWS_AS(KnownNode("Slice")(x, row({0, 0}), row({5, 5}), row({0, 0})), shape_error);
   CHECK_THROWS_AS(KnownNode("Slice")(two_rows, row({0, 0}), row({5, 5}), row({1, -1})), parse_error);
   CHECK_THROWS_AS(KnownNode("Slice")(x, row({0}), row({5, 6})), parse_error);

@@ -1,6 +1,7 @@
 // Runs the files that dump_folds wrote in ONNX Runtime and compares: integers and bools equal, reals equal except where a function
 // of the C library or a sum's order is in them.
 //   node compare_folds.cjs DUMP_FOLDS FOLDER ROUNDS SEED
+'use strict';
 const { execFileSync } = require('child_process');
 const fs = require('fs');
 const path = require('path');
@@ -10,7 +11,7 @@ try {
   ort = require('onnxruntime-node');
 } catch (e) {
   console.log('SKIPPED: no npm package onnxruntime-node');
-  process.exit(0);
+  process.exit(77);
 }
 const loose = new Set(['Exp', 'Log', 'Pow', 'Sigmoid', 'ReduceSum', 'ReduceMean', 'ReduceProd', 'Range']);
 const types = { float: 'float32', double: 'float64' };
@@ -36,7 +37,8 @@ async function main() {
     let good = true;
     for (const line of fs.readFileSync(path.join(folder, file.replace('.onnx', '.txt')), 'utf8').trim().split('\n')) {
       const [name, type, rank, ...rest] = line.split(' ');
-      const dims = rest.slice(0, +rank).map(Number), values = rest.slice(+rank).map(Number), y = got[name];
+      const number = t => (t === 'inf' ? Infinity : t === '-inf' ? -Infinity : Number(t));
+      const dims = rest.slice(0, +rank).map(Number), values = rest.slice(+rank).map(number), y = got[name];
       good &&= y.type === (types[type] ?? type) && y.dims.length === dims.length && y.dims.every((d, i) => d === dims[i]) && y.data.length === values.length;
       for (let i = 0; good && i < values.length; ++i) {
         const v = Number(y.data[i]);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iomanip>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -180,7 +181,7 @@ void dump_round(Dumper& d) {
       axes.push_back(static_cast<std::int64_t>(k) - (opset >= 11 && d.below(2) == 0 ? static_cast<std::int64_t>(e.size()) : 0));
       starts.push_back(d.between(-6, 6));
       ends.push_back(d.below(5) == 0 ? std::numeric_limits<std::int64_t>::max() : d.between(-6, 6));
-      const std::int64_t step = d.between(-3, 3);
+      const std::int64_t step = ends.back() > 6 ? 1 : d.between(-3, 3);
       steps.push_back(step == 0 ? 1 : step);
     }
     if (opset < 10)

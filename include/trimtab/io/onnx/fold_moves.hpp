@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <trimtab/io/onnx/fold_node.hpp>
 #include <trimtab/io/onnx/fold_views.hpp>
@@ -29,6 +30,10 @@ inline SliceRange slice_range(std::int64_t extent, std::int64_t start, std::int6
     const std::int64_t from = place(start, 0, extent), to = place(end, 0, extent);
     return {from, from < to ? (to - from - 1) / step + 1 : 0, step};
   }
+  // ONNX clamps these to the last place, which leaves nothing; ONNX Runtime reads them as "to the end", which is the first place
+  // here.
+  if (end == std::numeric_limits<std::int64_t>::max() || end == std::numeric_limits<std::int32_t>::max())
+    throw unsupported_error(message("a Slice backwards to ", end, ", which is read in two ways; write -", end, " for all"));
   if (extent == 0) return {0, 0, step};
   const std::int64_t from = place(start, 0, extent - 1), to = place(end, -1, extent - 1);
   // -(to - from + 1) / -step, without the negation of the least integer.
