@@ -198,7 +198,9 @@ template <class Body>
 void with_steps(std::size_t a, std::size_t b, const Body& body) {
   using Still = std::integral_constant<std::size_t, 0>;
   using Moves = std::integral_constant<std::size_t, 1>;
-  if (a == 0)
+  if (a == 0 && b == 0)
+    body(Still(), Still());
+  else if (a == 0)
     body(Still(), Moves());
   else if (b == 0)
     body(Moves(), Still());

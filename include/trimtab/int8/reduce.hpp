@@ -18,10 +18,10 @@ inline float reduce_factor(reduction::SumSquare, float s_x, float s_y, std::size
 inline float reduce_factor(reduction::L2, float s_x, float s_y, std::size_t) { return s_x / s_y; }
 
 /// sums of F::term(q - zero_point), exact while they stay in Sum.
-template <class F, class Sum>
-std::vector<Sum> code_sums(const ::trimtab::detail::Reduced& r, const std::uint8_t* x, std::int32_t zero_point) {
+template <class F, class Sum, std::size_t K>
+std::vector<Sum> code_sums(const ::trimtab::detail::ReducedAxes<K>& axes, const std::uint8_t* x, std::int32_t zero_point) {
   return ::trimtab::detail::reduce_axes(
-      r.axes, Sum{0},
+      axes, Sum{0},
       [&](auto columns, Sum* sum, const auto& from, std::size_t count) {
         const std::uint8_t* const q = x + from[0];
         if constexpr (columns.value) {
@@ -59,9 +59,9 @@ void reduce_steps(const X& x, const Affine<float>& grid_x, const AxisList& axes,
   };
   constexpr std::int32_t largest = F::term(std::int32_t{255});
   if (r.count <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max() / largest))
-    store(detail::code_sums<F, std::int32_t>(r, xv.data, grid_x.zero_point));
+    store(detail::code_sums<F, std::int32_t>(r.axes, xv.data, grid_x.zero_point));
   else
-    store(detail::code_sums<F, std::int64_t>(r, xv.data, grid_x.zero_point));
+    store(detail::code_sums<F, std::int64_t>(r.axes, xv.data, grid_x.zero_point));
 }
 
 /// y = the largest or the smallest code of x along `axes`, F being Max or Min: on x's own grid, whatever that is. x and y of
