@@ -2,27 +2,15 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <random>
 #include <trimtab/core/isa.hpp>
 #include <trimtab/int8/add.hpp>
 #include <trimtab/int8/broadcast.hpp>
 
+#include "steps_of_tests.hpp"
+
 namespace {
 
 using namespace trimtab;
-
-std::vector<std::uint8_t> random_bytes(std::size_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::vector<std::uint8_t> codes(count);
-  for (std::uint8_t& c : codes) c = static_cast<std::uint8_t>(random());
-  return codes;
-}
-
-/// The product rounded to float32 before anything else sees it, whatever the compiler may contract.
-float rounded_product(float a, float b) {
-  volatile float p = a * b;
-  return p;
-}
 
 const Affine<float> grid_a{0.0371F, 13, {0, 255}}, grid_b{0.0219F, 131, {0, 255}};
 constexpr float scale_y = 0.0413F;

@@ -1,24 +1,13 @@
 #include <catch.hpp>
 #include <cmath>
-#include <random>
 #include <trimtab/core/isa.hpp>
 #include <trimtab/int8/normalize.hpp>
+
+#include "steps_of_tests.hpp"
 
 namespace {
 
 using namespace trimtab;
-
-std::vector<std::uint8_t> random_bytes(std::size_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::vector<std::uint8_t> codes(count);
-  for (std::uint8_t& c : codes) c = static_cast<std::uint8_t>(random());
-  return codes;
-}
-
-float rounded_product(float a, float b) {
-  volatile float p = a * b;
-  return p;
-}
 
 const Affine<float> grid{0.0371F, 113, {0, 255}};
 constexpr float scale_y = 0.0213F, epsilon = 0.00137F;

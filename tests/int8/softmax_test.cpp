@@ -1,7 +1,8 @@
 #include <catch.hpp>
 #include <cmath>
-#include <random>
 #include <trimtab/int8/softmax.hpp>
+
+#include "steps_of_tests.hpp"
 
 using namespace trimtab;
 
@@ -12,9 +13,7 @@ TEST_CASE("softmax_steps: table entries over their float32 sum in index order, a
   CAPTURE(axis, e);
   constexpr float scale = 0.0371F, scale_y = 1.0F / 256;
   const int8::SoftmaxTable table = int8::softmax_table(scale);
-  std::mt19937 random(1);
-  std::vector<std::uint8_t> x(element_count(e));
-  for (std::uint8_t& q : x) q = static_cast<std::uint8_t>(random());
+  const auto x = random_bytes(element_count(e), 1);
   std::vector<float> steps(x.size());
   int8::softmax_steps(TensorView<const std::uint8_t>(x.data(), e), axis, table, scale_y, TensorView<float>(steps.data(), e));
   std::size_t inner = 1, wrong = 0, far = 0;

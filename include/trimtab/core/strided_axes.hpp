@@ -10,7 +10,33 @@
 #include <type_traits>
 #include <vector>
 
-namespace trimtab::detail {
+namespace trimtab {
+
+/// The extents of a function of two tensors: axes are aligned at the last one, those that are missing in front count as 1, and on
+/// each axis the extents are equal or one of them is 1. Throws shape_error, naming `what`, for others.
+inline Extents broadcast_extents(const Extents& a, const Extents& b, const char* what) {
+  Extents y = a.size() < b.size() ? b : a;
+  const auto of = [&](const Extents& e, std::size_t axis) {
+    const std::size_t missing = y.size() - e.size();
+    return axis < missing ? std::size_t{1} : e[axis - missing];
+  };
+  for (std::size_t axis = 0; axis < y.size(); ++axis) {
+    const std::size_t of_a = of(a, axis), of_b = of(b, axis);
+    if (of_a != of_b && of_a != 1 && of_b != 1)
+      throw shape_error(
+          detail::message(what, ": extents ", a, " and ", b, " cannot be broadcast: ", of_a, " and ", of_b, " on axis ", axis));
+    y[axis] = of_a == 1 ? of_b : of_a;
+  }
+  return y;
+}
+
+namespace detail {
+
+/// A dense tensor of whatever rank.
+template <Tensor C>
+auto any_dense_view(C& c, const char* what) {
+  return dense_view(c, view(c).rank(), what);
+}
 
 /// Elements in one piece of work on strided axes.
 inline constexpr std::size_t strided_grain = std::size_t{1} << 14;
@@ -208,4 +234,5 @@ void with_steps(std::size_t a, std::size_t b, const Body& body) {
     body(Moves(), Moves());
 }
 
-}  // namespace trimtab::detail
+}  // namespace detail
+}  // namespace trimtab

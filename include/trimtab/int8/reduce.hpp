@@ -70,8 +70,8 @@ template <reduction::Extreme F, Tensor X, Tensor Y>
 void reduce_codes(const X& x, const AxisList& axes, Y&& y) {
   static_assert(std::is_same_v<value_t<const X>, std::uint8_t> && std::is_same_v<value_t<Y>, std::uint8_t>,
                 "trimtab: codes are uint8");
-  const auto xv = ::trimtab::detail::dense_view(x, view(x).rank(), "reduce_codes: x");
-  const auto yv = ::trimtab::detail::dense_view(y, view(y).rank(), "reduce_codes: y");
+  const auto xv = ::trimtab::detail::any_dense_view(x, "reduce_codes: x");
+  const auto yv = ::trimtab::detail::any_dense_view(y, "reduce_codes: y");
   const ::trimtab::detail::Reduced r(xv.extent, axes, yv.extent, "reduce_codes");
   if (xv.size() == 0) return;
   const std::vector<std::uint8_t> best = ::trimtab::detail::reduce_extreme<F, std::uint8_t>(r, xv.data);

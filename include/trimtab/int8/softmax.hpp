@@ -41,8 +41,7 @@ void softmax_steps(const X& x, std::size_t axis, const SoftmaxTable& table, floa
   lines.for_each([&](std::size_t first, std::size_t) {
     const std::uint8_t* const from = xv.data + first;
     float* const to = yv.data + first;
-    std::uint8_t largest = 0;
-    for (std::size_t k = 0; k < lines.length; ++k) largest = std::max(largest, from[k * lines.inner]);
+    const std::uint8_t largest = ::trimtab::detail::line_maximum(from, lines);
     float sum = 0;
     for (std::size_t k = 0; k < lines.length; ++k) sum += table[static_cast<std::size_t>(largest - from[k * lines.inner])];
     const float divisor = sum * scale_y;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <trimtab/core/config.hpp>
+#include <trimtab/core/strided_axes.hpp>
 #include <trimtab/core/tensor_view.hpp>
 #include <trimtab/core/wide_loop.hpp>
 #include <trimtab/quant/params.hpp>
@@ -18,7 +19,7 @@ namespace trimtab::int8::detail {
 template <Tensor X>
 TensorView<const std::uint8_t> steps_input(const X& x, const Affine<float>& grid, const char* what) {
   static_assert(std::is_same_v<value_t<const X>, std::uint8_t>, "trimtab: steps are made of codes of uint8");
-  const auto v = ::trimtab::detail::dense_view(x, view(x).rank(), what);
+  const auto v = ::trimtab::detail::any_dense_view(x, what);
   if (!(grid.scale > 0) || !std::isfinite(grid.scale))
     throw value_error(::trimtab::detail::message(what, ": expected a positive scale, got ", grid.scale));
   if (grid.zero_point < 0 || grid.zero_point > 255)
@@ -32,7 +33,7 @@ TensorView<float> steps_output(Y& steps, float scale_y, const char* what) {
   static_assert(std::is_same_v<value_t<Y>, float>, "trimtab: steps are float");
   if (!(scale_y > 0) || !std::isfinite(scale_y))
     throw value_error(::trimtab::detail::message(what, ": expected a positive scale of y, got ", scale_y));
-  return ::trimtab::detail::dense_view(steps, view(steps).rank(), what);
+  return ::trimtab::detail::any_dense_view(steps, what);
 }
 
 // Each of these is a function of its own, never inlined (run_loop sees to it): a compiler that may contract finds no product

@@ -11,130 +11,124 @@ namespace trimtab::binary {
 
 /// a + b.
 struct Add {
+  /// The function.
   template <class Real>
   static Real value(Real a, Real b) {
     return a + b;
-  }  ///< the function
+  }
+  /// Its derivative by a.
   template <class Real>
   static Real da(Real, Real) {
     return 1;
-  }  ///< its derivative by a
+  }
+  /// Its derivative by b.
   template <class Real>
   static Real db(Real, Real) {
     return 1;
-  }  ///< its derivative by b
+  }
 };
 
 /// a - b.
 struct Sub {
+  /// The function.
   template <class Real>
   static Real value(Real a, Real b) {
     return a - b;
-  }  ///< the function
+  }
+  /// Its derivative by a.
   template <class Real>
   static Real da(Real, Real) {
     return 1;
-  }  ///< its derivative by a
+  }
+  /// Its derivative by b.
   template <class Real>
   static Real db(Real, Real) {
     return -1;
-  }  ///< its derivative by b
+  }
 };
 
 /// a * b.
 struct Mul {
+  /// The function.
   template <class Real>
   static Real value(Real a, Real b) {
     return a * b;
-  }  ///< the function
+  }
+  /// Its derivative by a.
   template <class Real>
   static Real da(Real, Real b) {
     return b;
-  }  ///< its derivative by a
+  }
+  /// Its derivative by b.
   template <class Real>
   static Real db(Real a, Real) {
     return a;
-  }  ///< its derivative by b
+  }
 };
 
 /// a / b, infinite or NaN where b is 0; no gradient passes there, so that an infinite one cannot spoil those that are summed with
 /// it.
 struct Div {
+  /// The function.
   template <class Real>
   static Real value(Real a, Real b) {
     return a / b;
-  }  ///< the function
+  }
+  /// Its derivative by a.
   template <class Real>
   static Real da(Real, Real b) {
     return b == 0 ? Real(0) : 1 / b;
-  }  ///< its derivative by a
+  }
+  /// Its derivative by b.
   template <class Real>
   static Real db(Real a, Real b) {
     return b == 0 ? Real(0) : -(a / b) / b;
-  }  ///< its derivative by b
+  }
 };
 
 /// max(a, b), with b where one of them is NaN; of equal ones a has the gradient.
 struct Max {
+  /// The function.
   template <class Real>
   static Real value(Real a, Real b) {
     return a >= b ? a : b;
-  }  ///< the function
+  }
+  /// Its derivative by a.
   template <class Real>
   static Real da(Real a, Real b) {
     return a >= b ? Real(1) : Real(0);
-  }  ///< its derivative by a
+  }
+  /// Its derivative by b.
   template <class Real>
   static Real db(Real a, Real b) {
     return a >= b ? Real(0) : Real(1);
-  }  ///< its derivative by b
+  }
 };
 
 /// min(a, b), with b where one of them is NaN; of equal ones a has the gradient.
 struct Min {
+  /// The function.
   template <class Real>
   static Real value(Real a, Real b) {
     return a <= b ? a : b;
-  }  ///< the function
+  }
+  /// Its derivative by a.
   template <class Real>
   static Real da(Real a, Real b) {
     return a <= b ? Real(1) : Real(0);
-  }  ///< its derivative by a
+  }
+  /// Its derivative by b.
   template <class Real>
   static Real db(Real a, Real b) {
     return a <= b ? Real(0) : Real(1);
-  }  ///< its derivative by b
+  }
 };
 
 }  // namespace trimtab::binary
 
 namespace trimtab {
 
-/// The extents of a function of two tensors: axes are aligned at the last one, those that are missing in front count as 1, and on
-/// each axis the extents are equal or one of them is 1. Throws shape_error, naming `what`, for others.
-inline Extents broadcast_extents(const Extents& a, const Extents& b, const char* what) {
-  Extents y = a.size() < b.size() ? b : a;
-  const auto of = [&](const Extents& e, std::size_t axis) {
-    const std::size_t missing = y.size() - e.size();
-    return axis < missing ? std::size_t{1} : e[axis - missing];
-  };
-  for (std::size_t axis = 0; axis < y.size(); ++axis) {
-    const std::size_t of_a = of(a, axis), of_b = of(b, axis);
-    if (of_a != of_b && of_a != 1 && of_b != 1)
-      throw shape_error(
-          detail::message(what, ": extents ", a, " and ", b, " cannot be broadcast: ", of_a, " and ", of_b, " on axis ", axis));
-    y[axis] = of_a == 1 ? of_b : of_a;
-  }
-  return y;
-}
-
 namespace detail {
-
-/// A dense tensor of whatever rank.
-template <Tensor C>
-auto any_dense_view(C& c, const char* what) {
-  return dense_view(c, view(c).rank(), what);
-}
 
 /// The walk through y together with what is broadcast to it.
 inline StridedAxes<2> broadcast_axes(const Extents& a, const Extents& b, const Extents& y) {
@@ -144,10 +138,20 @@ inline StridedAxes<2> broadcast_axes(const Extents& a, const Extents& b, const E
   return axes;
 }
 
-/// grad += grad_y * derivative(a, b), summed over the axes that `own`, the extents of grad, do not have.
-template <class Real, class Derivative>
-void broadcast_backward(const TensorView<const Real>& grad_y, const TensorView<const Real>& a, const TensorView<const Real>& b,
-                        const Extents& own, const Derivative& derivative, Real* grad) {
+/// grad += grad_y * derivative(a, b), summed over the axes that `operand`, a or b, does not have.
+template <Tensor G, Tensor A, Tensor B, Tensor GO, Tensor O, class Derivative>
+void broadcast_backward(const G& grad_of_y, const A& of_a, const B& of_b, GO& grad_of_operand, const O& operand,
+                        const Derivative& derivative, const char* what) {
+  using Real = shared_real<const G, const A, const B, GO>;
+  const auto grad_y = any_dense_view(grad_of_y, what);
+  const auto a = any_dense_view(of_a, what);
+  const auto b = any_dense_view(of_b, what);
+  const auto to = any_dense_view(grad_of_operand, what);
+  const Extents own = view(operand).extent;
+  require_extents(grad_y.extent, broadcast_extents(a.extent, b.extent, what), what);
+  require_extents(to.extent, own, what);
+  if (grad_y.size() == 0) return;
+  Real* const grad = to.data;
   const Extents& y = grad_y.extent;
   if (element_count(own) == grad_y.size()) {
     const StridedAxes<2> axes = broadcast_axes(a.extent, b.extent, y);
@@ -202,33 +206,15 @@ void broadcast_forward(const A& a, const B& b, Y&& y) {
 /// that the extents alone set. Throws as broadcast_forward does.
 template <class F, Tensor G, Tensor A, Tensor B, Tensor GA>
 void broadcast_backward_a(const G& grad_y, const A& a, const B& b, GA&& grad_a) {
-  using Real = detail::shared_real<const G, const A, const B, GA>;
-  const TensorView<const Real> gv = detail::any_dense_view(grad_y, "broadcast_backward_a: grad_y");
-  const TensorView<const Real> av = detail::any_dense_view(a, "broadcast_backward_a: a");
-  const TensorView<const Real> bv = detail::any_dense_view(b, "broadcast_backward_a: b");
-  const auto to = detail::any_dense_view(grad_a, "broadcast_backward_a: grad_a");
-  detail::require_extents(gv.extent, broadcast_extents(av.extent, bv.extent, "broadcast_backward_a"),
-                          "broadcast_backward_a: grad_y");
-  detail::require_extents(to.extent, av.extent, "broadcast_backward_a: grad_a");
-  if (gv.size() == 0) return;
-  detail::broadcast_backward<Real>(
-      gv, av, bv, av.extent, [](Real p, Real q) { return F::da(p, q); }, to.data);
+  detail::broadcast_backward(
+      grad_y, a, b, grad_a, a, [](auto p, auto q) { return F::da(p, q); }, "broadcast_backward_a");
 }
 
 /// grad_b += grad_y * F::db(a, b), summed over the axes along which b was broadcast; see broadcast_backward_a.
 template <class F, Tensor G, Tensor A, Tensor B, Tensor GB>
 void broadcast_backward_b(const G& grad_y, const A& a, const B& b, GB&& grad_b) {
-  using Real = detail::shared_real<const G, const A, const B, GB>;
-  const TensorView<const Real> gv = detail::any_dense_view(grad_y, "broadcast_backward_b: grad_y");
-  const TensorView<const Real> av = detail::any_dense_view(a, "broadcast_backward_b: a");
-  const TensorView<const Real> bv = detail::any_dense_view(b, "broadcast_backward_b: b");
-  const auto to = detail::any_dense_view(grad_b, "broadcast_backward_b: grad_b");
-  detail::require_extents(gv.extent, broadcast_extents(av.extent, bv.extent, "broadcast_backward_b"),
-                          "broadcast_backward_b: grad_y");
-  detail::require_extents(to.extent, bv.extent, "broadcast_backward_b: grad_b");
-  if (gv.size() == 0) return;
-  detail::broadcast_backward<Real>(
-      gv, av, bv, bv.extent, [](Real p, Real q) { return F::db(p, q); }, to.data);
+  detail::broadcast_backward(
+      grad_y, a, b, grad_b, b, [](auto p, auto q) { return F::db(p, q); }, "broadcast_backward_b");
 }
 
 }  // namespace trimtab

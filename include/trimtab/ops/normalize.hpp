@@ -104,13 +104,13 @@ void norm_for_each(const NormShape& s, const Body& body) {
 /// Throws shape_error unless the shape is one of x and a parameter has a number a channel, in whatever extents.
 template <Tensor P>
 auto* norm_parameter(P& parameter, const NormShape& s, const char* what) {
-  const auto v = dense_view(parameter, view(parameter).rank(), what);
+  const auto v = any_dense_view(parameter, what);
   if (v.size() != s.channels()) throw shape_error(message(what, ": expected ", s.channels(), " numbers, got extents ", v.extent));
   return v.data;
 }
 template <Tensor X>
 auto norm_tensor(X& x, const NormShape& s, const char* what) {
-  const auto v = dense_view(x, view(x).rank(), what);
+  const auto v = any_dense_view(x, what);
   if (v.size() != s.pictures * s.pixels * s.channels())
     throw shape_error(message(what, ": ", s.pictures, " x ", s.pixels, " x ", s.groups, " x ", s.width,
                               " elements to normalize in extents ", v.extent));
@@ -236,8 +236,9 @@ void require_l2_epsilon(Real epsilon, const char* what) {
 /// |x| of each place.
 template <class Real>
 std::vector<Real> l2_norms(const L2Shape& shape, const Real* x, Real epsilon, L2Epsilon kind) {
-  const std::vector<double> sums =
-      sum_axes(shape.sums(), [&](const auto& from, std::size_t i) { return x[from[0] + i] * x[from[0] + i]; });
+  const std::vector<double> sums = sum_axes(shape.sums(), [&](const auto& from, std::size_t i) {
+    return static_cast<double>(x[from[0] + i]) * static_cast<double>(x[from[0] + i]);
+  });
   const auto e = static_cast<double>(epsilon);
   std::vector<Real> norms(sums.size());
   for (std::size_t s = 0; s < sums.size(); ++s)
@@ -252,7 +253,7 @@ std::vector<Real> l2_norms(const L2Shape& shape, const Real* x, Real epsilon, L2
 template <Tensor X, Tensor Y>
 void l2_normalize_forward(const X& x, std::size_t axis, value_t<const X> epsilon, L2Epsilon kind, Y&& y) {
   using Real = detail::shared_real<const X, Y>;
-  const auto xv = detail::dense_view(x, view(x).rank(), "l2_normalize_forward: x");
+  const auto xv = detail::any_dense_view(x, "l2_normalize_forward: x");
   const auto yv = detail::dense_view(y, xv.rank(), "l2_normalize_forward: y");
   detail::require_extents(yv.extent, xv.extent, "l2_normalize_forward: y");
   const detail::L2Shape shape(xv.extent, axis, "l2_normalize_forward");
@@ -275,7 +276,7 @@ void l2_normalize_forward(const X& x, std::size_t axis, value_t<const X> epsilon
 template <Tensor G, Tensor X, Tensor GX>
 void l2_normalize_backward(const G& grad_y, const X& x, std::size_t axis, value_t<const X> epsilon, L2Epsilon kind, GX&& grad_x) {
   using Real = detail::shared_real<const G, const X, GX>;
-  const auto xv = detail::dense_view(x, view(x).rank(), "l2_normalize_backward: x");
+  const auto xv = detail::any_dense_view(x, "l2_normalize_backward: x");
   const auto gv = detail::dense_view(grad_y, xv.rank(), "l2_normalize_backward: grad_y");
   const auto to = detail::dense_view(grad_x, xv.rank(), "l2_normalize_backward: grad_x");
   detail::require_extents(gv.extent, xv.extent, "l2_normalize_backward: grad_y");

@@ -13,70 +13,80 @@ namespace trimtab::reduction {
 
 /// Sum of x.
 struct Sum {
+  /// What is summed.
   template <class Real>
   static constexpr Real term(Real x) {
     return x;
-  }                                                              ///< what is summed
+  }
   static double result(double sum, std::size_t) { return sum; }  ///< y of the sum
+  /// The derivative of y by one x, given x, y and count.
   template <class Real>
   static Real derivative(Real, Real, std::size_t) {
     return 1;
-  }  ///< by one x, given x, y, count
+  }
 };
 
 /// Sum of x / count.
 struct Mean {
+  /// What is summed.
   template <class Real>
   static constexpr Real term(Real x) {
     return x;
-  }                                                                                                 ///< what is summed
+  }
   static double result(double sum, std::size_t count) { return sum / static_cast<double>(count); }  ///< y of the sum
+  /// The derivative of y by one x, given x, y and count.
   template <class Real>
   static Real derivative(Real, Real, std::size_t count) {
     return 1 / static_cast<Real>(count);
-  }  ///< by one x, given x, y, count
+  }
 };
 
 /// Sum of x * x.
 struct SumSquare {
+  /// What is summed.
   template <class Real>
   static constexpr Real term(Real x) {
     return x * x;
-  }                                                              ///< what is summed
+  }
   static double result(double sum, std::size_t) { return sum; }  ///< y of the sum
+  /// The derivative of y by one x, given x, y and count.
   template <class Real>
   static Real derivative(Real x, Real, std::size_t) {
     return 2 * x;
-  }  ///< by one x, given x, y, count
+  }
 };
 
 /// sqrt(sum of x * x); its gradient at 0 counts as 0.
 struct L2 {
+  /// What is summed.
   template <class Real>
   static constexpr Real term(Real x) {
     return x * x;
-  }                                                                         ///< what is summed
+  }
   static double result(double sum, std::size_t) { return std::sqrt(sum); }  ///< y of the sum
+  /// The derivative of y by one x, given x, y and count.
   template <class Real>
   static Real derivative(Real x, Real y, std::size_t) {
     return y > 0 ? x / y : Real(0);
-  }  ///< by one x, given x, y, count
+  }
 };
 
 /// The largest x, NaN if one of them is; the first of equal ones has the gradient.
 struct Max {
+  /// Over the best so far.
   template <class T>
   static bool wins(T x, T best) {
     return x > best;
-  }  ///< over the best so far
+  }
 };
 
 /// The smallest x, NaN if one of them is; the first of equal ones has the gradient.
 struct Min {
+  /// Over the best so far.
   template <class T>
   static bool wins(T x, T best) {
     return x < best;
-  }  ///< over the best so far
+  }
 };
 
 /// Max and Min.
@@ -189,16 +199,16 @@ void reduce_extreme_backward(const Reduced& r, const Real* grad_y, const Real* x
 template <class F, Tensor X, Tensor Y>
 void reduce_forward(const X& x, const AxisList& axes, Y&& y) {
   using Real = detail::shared_real<const X, Y>;
-  const auto xv = detail::dense_view(x, view(x).rank(), "reduce_forward: x");
-  const auto yv = detail::dense_view(y, view(y).rank(), "reduce_forward: y");
+  const auto xv = detail::any_dense_view(x, "reduce_forward: x");
+  const auto yv = detail::any_dense_view(y, "reduce_forward: y");
   const detail::Reduced r(xv.extent, axes, yv.extent, "reduce_forward");
   if (xv.size() == 0) return;
   if constexpr (reduction::Extreme<F>) {
     const std::vector<Real> best = detail::reduce_extreme<F, Real>(r, xv.data);
     std::copy(best.begin(), best.end(), yv.data);
   } else {
-    const std::vector<double> sums =
-        detail::sum_axes(r.axes, [&](const auto& from, std::size_t i) { return F::term(xv.data[from[0] + i]); });
+    const std::vector<double> sums = detail::sum_axes(
+        r.axes, [&](const auto& from, std::size_t i) { return F::term(static_cast<double>(xv.data[from[0] + i])); });
     for (std::size_t i = 0; i < sums.size(); ++i) yv.data[i] = static_cast<Real>(F::result(sums[i], r.count));
   }
 }
@@ -208,9 +218,9 @@ void reduce_forward(const X& x, const AxisList& axes, Y&& y) {
 template <class F, Tensor G, Tensor X, Tensor Y, Tensor GX>
 void reduce_backward(const G& grad_y, const X& x, const Y& y, const AxisList& axes, GX&& grad_x) {
   using Real = detail::shared_real<const G, const X, const Y, GX>;
-  const auto gv = detail::dense_view(grad_y, view(grad_y).rank(), "reduce_backward: grad_y");
-  const auto xv = detail::dense_view(x, view(x).rank(), "reduce_backward: x");
-  const auto yv = detail::dense_view(y, view(y).rank(), "reduce_backward: y");
+  const auto gv = detail::any_dense_view(grad_y, "reduce_backward: grad_y");
+  const auto xv = detail::any_dense_view(x, "reduce_backward: x");
+  const auto yv = detail::any_dense_view(y, "reduce_backward: y");
   const auto to = detail::dense_view(grad_x, xv.rank(), "reduce_backward: grad_x");
   const detail::Reduced r(xv.extent, axes, gv.extent, "reduce_backward: grad_y");
   detail::require_extents(yv.extent, gv.extent, "reduce_backward: y");

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/parallel.hpp>
+#include <trimtab/core/strided_axes.hpp>
 #include <vector>
 
 namespace trimtab {
@@ -38,16 +39,13 @@ void require_like(const TensorView<X>& x, const char* what, const TensorView<Oth
   (require_extents(others.extent, x.extent, what), ...);
 }
 
-/// The largest element of a line of one or more, and sum of exp(x - largest), in Real, in the order of the line.
-template <class Real>
-struct ExpSum {
-  Real largest, sum = 0;
-
-  ExpSum(const Real* x, std::size_t length, std::size_t inner) : largest(x[0]) {
-    for (std::size_t k = 1; k < length; ++k) largest = x[k * inner] > largest ? x[k * inner] : largest;
-    for (std::size_t k = 0; k < length; ++k) sum += std::exp(x[k * inner] - largest);
-  }
-};
+/// The largest of a line of one or more elements.
+template <class T>
+T line_maximum(const T* x, const AxisLines& lines) {
+  T largest = x[0];
+  for (std::size_t k = 1; k < lines.length; ++k) largest = x[k * lines.inner] > largest ? x[k * lines.inner] : largest;
+  return largest;
+}
 
 }  // namespace detail
 
@@ -56,16 +54,20 @@ struct ExpSum {
 template <Tensor X, Tensor Y>
 void softmax_forward(const X& x, std::size_t axis, Y&& y) {
   using Real = detail::shared_real<const X, Y>;
-  const auto xv = detail::dense_view(x, view(x).rank(), "softmax_forward: x");
+  const auto xv = detail::any_dense_view(x, "softmax_forward: x");
   const auto yv = detail::dense_view(y, xv.rank(), "softmax_forward: y");
   detail::require_like(xv, "softmax_forward: y", yv);
   const detail::AxisLines lines(xv.extent, axis, "softmax_forward");
   if (xv.size() == 0) return;
   lines.for_each([&](std::size_t first, std::size_t) {
-    const Real* const from = xv.data + first;
-    Real* const to = yv.data + first;
-    const detail::ExpSum<Real> e(from, lines.length, lines.inner);
-    for (std::size_t k = 0; k < lines.length; ++k) to[k * lines.inner] = std::exp(from[k * lines.inner] - e.largest) / e.sum;
+    const Real largest = detail::line_maximum(xv.data + first, lines);
+    Real sum = 0;
+    for (std::size_t k = 0, i = first; k < lines.length; ++k, i += lines.inner) {
+      const Real e = std::exp(xv.data[i] - largest);
+      sum += e;
+      yv.data[i] = e;
+    }
+    for (std::size_t k = 0, i = first; k < lines.length; ++k, i += lines.inner) yv.data[i] /= sum;
   });
 }
 
@@ -73,7 +75,7 @@ void softmax_forward(const X& x, std::size_t axis, Y&& y) {
 template <Tensor G, Tensor Y, Tensor GX>
 void softmax_backward(const G& grad_y, const Y& y, std::size_t axis, GX&& grad_x) {
   using Real = detail::shared_real<const G, const Y, GX>;
-  const auto yv = detail::dense_view(y, view(y).rank(), "softmax_backward: y");
+  const auto yv = detail::any_dense_view(y, "softmax_backward: y");
   const auto gv = detail::dense_view(grad_y, yv.rank(), "softmax_backward: grad_y");
   const auto to = detail::dense_view(grad_x, yv.rank(), "softmax_backward: grad_x");
   detail::require_like(yv, "softmax_backward: grad_y and grad_x", gv, to);
@@ -90,15 +92,17 @@ void softmax_backward(const G& grad_y, const Y& y, std::size_t axis, GX&& grad_x
 template <Tensor X, Tensor Y>
 void log_softmax_forward(const X& x, std::size_t axis, Y&& y) {
   using Real = detail::shared_real<const X, Y>;
-  const auto xv = detail::dense_view(x, view(x).rank(), "log_softmax_forward: x");
+  const auto xv = detail::any_dense_view(x, "log_softmax_forward: x");
   const auto yv = detail::dense_view(y, xv.rank(), "log_softmax_forward: y");
   detail::require_like(xv, "log_softmax_forward: y", yv);
   const detail::AxisLines lines(xv.extent, axis, "log_softmax_forward");
   if (xv.size() == 0) return;
   lines.for_each([&](std::size_t first, std::size_t) {
-    const detail::ExpSum<Real> e(xv.data + first, lines.length, lines.inner);
-    const Real log_sum = std::log(e.sum);
-    for (std::size_t k = 0, i = first; k < lines.length; ++k, i += lines.inner) yv.data[i] = xv.data[i] - e.largest - log_sum;
+    const Real largest = detail::line_maximum(xv.data + first, lines);
+    Real sum = 0;
+    for (std::size_t k = 0, i = first; k < lines.length; ++k, i += lines.inner) sum += std::exp(xv.data[i] - largest);
+    const Real log_sum = std::log(sum);
+    for (std::size_t k = 0, i = first; k < lines.length; ++k, i += lines.inner) yv.data[i] = xv.data[i] - largest - log_sum;
   });
 }
 
@@ -106,7 +110,7 @@ void log_softmax_forward(const X& x, std::size_t axis, Y&& y) {
 template <Tensor G, Tensor Y, Tensor GX>
 void log_softmax_backward(const G& grad_y, const Y& y, std::size_t axis, GX&& grad_x) {
   using Real = detail::shared_real<const G, const Y, GX>;
-  const auto yv = detail::dense_view(y, view(y).rank(), "log_softmax_backward: y");
+  const auto yv = detail::any_dense_view(y, "log_softmax_backward: y");
   const auto gv = detail::dense_view(grad_y, yv.rank(), "log_softmax_backward: grad_y");
   const auto to = detail::dense_view(grad_x, yv.rank(), "log_softmax_backward: grad_x");
   detail::require_like(yv, "log_softmax_backward: grad_y and grad_x", gv, to);
@@ -127,8 +131,8 @@ template <Tensor X, Tensor Y>
 void arg_max(const X& x, std::size_t axis, Y&& y) {
   using Index = value_t<Y>;
   static_assert(std::integral<Index> && sizeof(Index) >= 4, "trimtab: arg_max gives integers of 32 bits or more");
-  const auto xv = detail::dense_view(x, view(x).rank(), "arg_max: x");
-  const auto yv = detail::dense_view(y, view(y).rank(), "arg_max: y");
+  const auto xv = detail::any_dense_view(x, "arg_max: x");
+  const auto yv = detail::any_dense_view(y, "arg_max: y");
   const detail::AxisLines lines(xv.extent, axis, "arg_max");
   Extents kept = xv.extent, dropped;
   kept[axis] = 1;
