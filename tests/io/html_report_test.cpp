@@ -130,7 +130,7 @@ TEST_CASE("layer_csv: one line a quantizer, worst first, fields quoted as RFC 41
     }
     CHECK(line.find("nan") == std::string::npos);
   }
-  CHECK(rows == quantized_tensors(made.network).size());
+  CHECK(rows == quantized_tensors(made.after).size());
   CHECK(named == 2);
   const std::vector<std::size_t> order = worst_first(made.analysis);
   for (std::size_t i = 1; i < order.size(); ++i)

@@ -1,3 +1,4 @@
+#include "typed_layers.hpp"
 #include <catch.hpp>
 #include <cmath>
 #include <drawn_pictures.hpp>
@@ -104,7 +105,7 @@ TEST_CASE("search_weight_thresholds: the squared error of weights falls", "[net]
   const auto error = [&](const QuantizedNetwork& q) {
     double sum = 0;
     for (NodeId id = 0; id < n.size(); ++id)
-      detail::with_weights(q.network[id].op, [&](const auto& layer) {
+      test::with_layer(q.network[id].op, [&](const auto& layer) {
         Array rounded = Array::from_shape(std::vector<std::size_t>(layer.weight.shape().begin(), layer.weight.shape().end()));
         fake_quantize_forward(layer.weight, *q.weight[id], rounded);
         for (std::size_t i = 0; i < rounded.size(); ++i) sum += std::pow(double(rounded.data()[i]) - double(layer.weight.data()[i]), 2.0);

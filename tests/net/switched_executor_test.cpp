@@ -37,10 +37,10 @@ TEST_CASE("SwitchedExecutor: all off is the float network, all on comes near the
     QuantizedNetwork q = test::quantized(n, options);
     test::scramble_factors(q, 4);
     const SwitchedExecutor executor(n, q);
-    CHECK((executor.run(x, switches(n, false, false)).back() == run(n, x)));
+    CHECK((executor.run(x, switches(q, false, false)).back() == run(n, x)));
     FakeQuantExecutor integers(q);
     integers.forward(x);
-    const std::vector<Array> on = executor.run(x, switches(n, true, true));
+    const std::vector<Array> on = executor.run(x, switches(q, true, true));
     for (NodeId id = 0; id < n.size(); ++id) {
       // A float sum that falls on the other side of a tie is a code away, and takes what follows with it.
       const Affine<float>& grid = integers.grid(id);
@@ -63,9 +63,9 @@ TEST_CASE("SwitchedExecutor: rerun gives what a run from the start gives", "[net
   const Array x = test::random_pictures(n, 2, 7);
   SwitchedExecutor executor(n, q);
   for (const bool on : {false, true}) {
-    const Switches base = switches(n, on, on);
+    const Switches base = switches(q, on, on);
     const std::vector<Array> outputs = executor.run(x, base);
-    for (const TensorId t : quantized_tensors(n)) {
+    for (const TensorId t : quantized_tensors(q)) {
       Switches flipped = base;
       (t.role == TensorRole::weight ? flipped.weight : flipped.output)[t.node].flip();
       const Array whole = executor.run(x, flipped)[n.output()];
@@ -84,7 +84,7 @@ TEST_CASE("SwitchedExecutor: refuses networks that are not counterparts, and pic
   Network other = n;
   other[1].clip = relu;
   CHECK_THROWS_AS(SwitchedExecutor(other, q), shape_error);
-  CHECK_THROWS_AS(SwitchedExecutor(n, q).run(Array::from_shape({1, 9, 10, 4}), switches(n, true, true)), shape_error);
+  CHECK_THROWS_AS(SwitchedExecutor(n, q).run(Array::from_shape({1, 9, 10, 4}), switches(q, true, true)), shape_error);
 }
 
 TEST_CASE("sensitivity: the layer that was made bad on purpose comes out first", "[net]") {

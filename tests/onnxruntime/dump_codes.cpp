@@ -93,7 +93,7 @@ class Dump {
       write(file + '.' + form_name + ".traced.onnx", traced(bytes, lowered, nodes));
       manifest_.push_back({{"network", name}, {"mode", mode}, {"form", form_name}, {"model", file + '.' + form_name}, {"input", input},
                            {"count", count}, {"trace", trace}, {"codes", file + ".codes"}, {"all", file + ".all"}, {"nodes", nodes},
-                           {"scale", lowered.output_grid.scale}, {"zero_point", lowered.output_grid.zero_point}});
+                           {"scale", lowered.output_grids[0].scale}, {"zero_point", lowered.output_grids[0].zero_point}});
     }
   }
   void write(const std::string& name, std::string_view bytes) { write_file_atomically(folder_ / name, bytes); }

@@ -1,6 +1,7 @@
 #pragma once
 // A quantized network by the plainest loops there are: 64-bit integers forward, double backward. The reference of the executors.
 
+#include "typed_layers.hpp"
 #include <cmath>
 #include <trimtab/net/quantize/lower_layer.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
@@ -89,8 +90,8 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
       const auto twice = [](std::int64_t v, double m) { return multiply_twice(static_cast<std::int32_t>(v), fixed_point(m)); };
       if (detail::has_weights(node.op)) {
         std::vector<std::int64_t> acc(size);
-        detail::with_weights(node.op, [&](const auto& own) {
-          const auto l = effective_layer(own, q.pointwise[id]);
+        test::with_layer(node.op, [&](const auto& own) {
+          const auto l = test::effective(own, q.pointwise[id]);
           const std::size_t channels = node.extent.back();
           const auto w_grid = [&](std::size_t c) { return q.weight[id]->grid(q.weight[id]->channels() == 1 ? 0 : c); };
           for (std::size_t i = 0; i < size; ++i)
@@ -181,7 +182,7 @@ inline std::vector<double> naive_factor_gradients(const QuantizedNetwork& q, con
     const Node& node = n[id];
     const std::size_t size = element_count(node.extent);
     const Affine<float> grid = q.output_grid(id);
-    if (!detail::keeps_codes(node.op))
+    if (detail::rounds_output(node))
       for (std::size_t i = 0; i < grad[id].size(); ++i) {
         const double real = run.steps[id][i] * double(grid.scale), lo = double(node.clip.lo), hi = double(node.clip.hi);
         const double clipped = std::clamp(real, lo, hi) / double(grid.scale);
@@ -198,8 +199,8 @@ inline std::vector<double> naive_factor_gradients(const QuantizedNetwork& q, con
       const double* g = grad[id].data() + b * size;
       const auto grad_in = [&](std::size_t k, std::size_t i) -> double& { return grad[node.inputs[k]][b * in_size(k) + i]; };
       if (detail::has_weights(node.op)) {
-        detail::with_weights(node.op, [&](const auto& own) {
-          const auto l = effective_layer(own, q.pointwise[id]);
+        test::with_layer(node.op, [&](const auto& own) {
+          const auto l = test::effective(own, q.pointwise[id]);
           const AnyQuantizer& w = *q.weight[id];
           const Affine<float> in = byte_grid(q, node.inputs[0]);
           of_weight[id].resize(w.channels());

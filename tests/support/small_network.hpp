@@ -3,6 +3,7 @@
 
 #include <random>
 #include <trimtab/net/graph/network.hpp>
+#include <trimtab/net/operators.hpp>
 
 namespace trimtab::test {
 
