@@ -14,6 +14,22 @@
 
 #include "small_network.hpp"
 
+namespace {
+
+/// What a user writes: a struct, and one formula in double.
+struct Logit {};
+
+}  // namespace
+
+template <>
+struct trimtab::OperatorRules<Logit> : Elementwise<Logit> {
+  static constexpr const char* name = "Logit";
+  static SignRule sign(const Logit&) { return SignRule::any; }
+  static Clip bounds(const Logit&) { return no_clip; }
+  static double value(const Logit&, double x) { return std::log(x / (1 - x)); }
+  static double derivative(const Logit&, double x) { return 1 / (x * (1 - x)); }
+};
+
 using namespace trimtab;
 
 namespace {
@@ -223,6 +239,18 @@ TEST_CASE("Elementwise operators: outside their domain they give what IEEE arith
     INFO(label(c.op));
     if (label(c.op) != label(Pow{0.0F})) CHECK(std::isnan(forward(c.op, {nan})[0]));
   }
+}
+
+TEST_CASE("Elementwise operators: a user's function in double alone is rounded to float", "[elementwise]") {
+  const Operator op = Logit{};
+  CHECK(forward(op, {0.5F, 0.25F, 0.875F}) ==
+        std::vector<float>{0, static_cast<float>(-std::log(3.0)), static_cast<float>(std::log(7.0))});
+  CHECK(slopes(op, {0.5F, 0.25F}) == std::vector<float>{4, static_cast<float>(16.0 / 3)});
+  std::vector<float> steps;
+  const std::vector<std::uint8_t> codes =
+      codes_of_all_bytes(op, {0.25F, 0, unsigned_codes()}, {0.5F, 100, unsigned_codes()}, steps);
+  CHECK(std::vector<int>{codes[0], codes[1], codes[2], codes[3], codes[4], codes[5]} ==
+        std::vector<int>{0, 98, 100, 102, 255, 100});
 }
 
 TEST_CASE("Elementwise operators: exponentials keep their digits far from 0", "[elementwise]") {

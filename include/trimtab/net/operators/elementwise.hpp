@@ -36,11 +36,17 @@ struct Elementwise : Tabulated<L> {
   }
 
  private:
+  TRIMTAB_LOOP float of(const L& l, float x) {
+    if constexpr (std::is_same_v<decltype(R::value(l, x)), float>)
+      return R::value(l, x);
+    else
+      return static_cast<float>(R::value(l, double(x)));
+  }
   struct Loop {
     TRIMTAB_LOOP void run(const L* function, const float* x, std::size_t count, float* y) {
       const L l = *function;  // a copy: y cannot overwrite it
       TRIMTAB_NO_ALIAS
-      for (std::size_t i = 0; i < count; ++i) y[i] = static_cast<float>(R::value(l, x[i]));
+      for (std::size_t i = 0; i < count; ++i) y[i] = of(l, x[i]);
     }
   };
 };
