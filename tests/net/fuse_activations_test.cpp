@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <catch.hpp>
 #include <cmath>
 #include <functional>
@@ -25,7 +26,7 @@ namespace trimtab {
 
 template <Kind kind>
 struct OperatorRules<Binary<kind>> : SimpleRules<Binary<kind>> {
-  static constexpr const char* names[] = {"Add", "Sub", "Mul", "Div", "Max", "Min"};
+  static constexpr std::array<const char*, 6> names{"Add", "Sub", "Mul", "Div", "Max", "Min"};
   static constexpr const char* name = names[static_cast<std::size_t>(kind)];
   static constexpr Arity arity{2, 2};
   static constexpr IntegerRule integers = IntegerRule::none;
