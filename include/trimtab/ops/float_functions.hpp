@@ -57,8 +57,8 @@ struct Functions {
   }
   /// The share of a normal distribution below x: erfc(-x / sqrt 2) / 2.
   static double normal_below(double x) { return 0.5 * std::erfc(-x * 0.70710678118654752440); }
-  /// Of |x| what is above is e^(-x^2 / 2) * t * P(2 t - 1), t = 1 / (1 + 0.4 |x| / sqrt 2): P interpolates it at Chebyshev's 11 points, within
-  /// 1e-8 of itself. Far from 0, where little is left, the rounding of x^2 / 2 costs some digits.
+  /// Of |x| what is above is e^(-x^2 / 2) * t * P(2 t - 1), t = 1 / (1 + 0.4 |x| / sqrt 2): P interpolates it at Chebyshev's 11
+  /// points, within 1e-8 of itself. Far from 0, where little is left, the rounding of x^2 / 2 costs some digits.
   TRIMTAB_LOOP float normal_below(float x) {
     const float t = 1.0F / (1.0F + 0.282842712F * std::abs(x)), s = 2.0F * t - 1.0F;
     float p = -1.45842913e-05F;
