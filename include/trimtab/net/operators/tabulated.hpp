@@ -20,8 +20,9 @@ namespace trimtab {
 ///   static void check(const L&, const Extents& x, const std::string& node);  // throws what extent() is to throw
 ///   static double value(const L&, std::size_t c, double x);             // y of channel c
 ///   static double derivative(const L&, std::size_t c, double x);        // dy / dx; one-sided where there are two
-///   static std::array<double, n> parameter_derivatives(const L&, std::size_t c, double x);  // dy / d(number c of each tensor
-///   that visit() shows) name, grid, sign, scaling, bounds, visit, fold_into
+///   static std::array<double, n> parameter_derivatives(const L&, std::size_t c, double x);  // where visit() shows tensors:
+///                                                                       // dy / d(number c of each)
+///   name, grid, sign, scaling, bounds, visit, fold_into
 /// In float the function is taken in double and rounded to float; outside its domain it gives what IEEE arithmetic does.
 /// On codes
 ///   steps[b] = float(value(s_x * (b - z_x)) / s_y) for each byte b, in double,
