@@ -52,9 +52,51 @@
 namespace trimtab {
 
 /// All of them.
-using Operators = std::tuple<Abs, Add, AveragePool, BatchNorm, Ceil, Celu, ChannelAffine, Clip, Concat, Constant, Conv2d, Cos, DepthwiseConv2d,
-                             Elu, Erf, Exp, Flatten, Floor, Gelu, GlobalAveragePool, HardSigmoid, HardSwish, Input, LeakyRelu, Linear, Log,
-                             LookupTable, MaxPool, Mish, Neg, Pow, PRelu, Reciprocal, Round, Selu, Sigmoid, Sign, Silu, Sin, Softplus,
-                             Softsign, Sqrt, Tanh>;
+// clang-format off
+using Operators = std::tuple<
+    Abs,
+    Add,
+    AveragePool,
+    BatchNorm,
+    Ceil,
+    Celu,
+    ChannelAffine,
+    Clip,
+    Concat,
+    Constant,
+    Conv2d,
+    Cos,
+    DepthwiseConv2d,
+    Elu,
+    Erf,
+    Exp,
+    Flatten,
+    Floor,
+    Gelu,
+    GlobalAveragePool,
+    HardSigmoid,
+    HardSwish,
+    Input,
+    LeakyRelu,
+    Linear,
+    Log,
+    LookupTable,
+    MaxPool,
+    Mish,
+    Neg,
+    Pow,
+    PRelu,
+    Reciprocal,
+    Round,
+    Selu,
+    Sigmoid,
+    Sign,
+    Silu,
+    Sin,
+    Softplus,
+    Softsign,
+    Sqrt,
+    Tanh>;
+// clang-format on
 
 }  // namespace trimtab
