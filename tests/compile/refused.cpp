@@ -5,7 +5,9 @@
 #include <trimtab/ops/add.hpp>
 #include <trimtab/ops/fake_quantize.hpp>
 #include <trimtab/ops/quantize.hpp>
+#include <trimtab/quant/fixed_point.hpp>
 #include <trimtab/quant/observer.hpp>
+#include <trimtab/quant/requantize.hpp>
 #include <vector>
 
 using namespace trimtab;
@@ -16,6 +18,8 @@ void right(const Eigen::MatrixXf& x, const AdjustableThreshold<float>& quantizer
   quantize(std::span(x.data(), codes.size()), quantizer, codes);
   MinMaxObserver<float>().observe(x);
   add_forward(x, x, y);
+  const std::vector<float> multipliers{0.5F};
+  static_cast<void>(Requantize{multipliers, 0, 0, 255});
 }
 
 #ifdef TRIMTAB_WRONG
@@ -33,5 +37,8 @@ void wrong(const Eigen::MatrixXf& x, const Eigen::MatrixXd& d, const AdjustableT
   MinMaxObserver<float>().observe(d);
   // refused: trimtab: float layers take tensors of one floating-point type; dequantize or convert first
   add_forward(x, d, y);
+  // refused: trimtab: these numbers are a temporary's and gone when they are read; give their owner a name first
+  static_cast<void>(Requantize{std::vector<float>{0.5F}, 0, 0, 255});
+  static_cast<void>(FixedPointRequantize{std::vector<FixedPointMultiplier>(1)});
 }
 #endif
