@@ -90,18 +90,27 @@ bool is_free(const Bounds<Real>& b, Real factor) {
   return b.clip(factor) == factor && b.lo < b.hi;
 }
 
+/// Factors of thresholds and widths are kept within [2^-10, 2^10], shifts within [-2^10, 2^10].
+inline constexpr double least_factor = 0x1p-10, largest_factor = 0x1p10;
+
+/// Throws value_error unless lowest <= lo <= hi <= highest.
 template <std::floating_point Real>
-void require_bounds(const Bounds<Real>& b, bool positive, const char* what) {
-  if (!(b.lo <= b.hi) || !(std::abs(b.lo) <= Real(0x1p10)) || !(std::abs(b.hi) <= Real(0x1p10)) ||
-      (positive && b.lo < Real(0x1p-10)))
-    throw value_error(message(what, ": bounds [", b.lo, ", ", b.hi, "] of a factor; expected ordered, within ",
-                              positive ? "[2^-10, 2^10]" : "[-2^10, 2^10]"));
+void require_bounds(const Bounds<Real>& b, double lowest, double highest, const char* what) {
+  if (!(b.lo <= b.hi) || !(double(b.lo) >= lowest) || !(double(b.hi) <= highest))
+    throw value_error(
+        message(what, ": bounds [", b.lo, ", ", b.hi, "] of a factor; expected ordered, within [", lowest, ", ", highest, "]"));
 }
 
 /// Throws value_error unless there is one number for per_tensor, at least one for per_channel.
 inline void require_channels(std::size_t count, Granularity granularity, const char* numbers, const char* what) {
   if (count == 0 || (granularity == per_tensor && count != 1))
     throw value_error(message(what, ": ", count, " ", numbers, " for this granularity"));
+}
+
+/// Throws value_error unless the codes hold 0 and 1.
+inline void require_top_code(CodeRange codes, const char* what) {
+  if (codes.qmax < 1 || codes.qmin > 0)
+    throw value_error(message(what, ": codes ", codes.qmin, " .. ", codes.qmax, " do not hold 0 and 1"));
 }
 
 /// Throws value_error unless the codes hold 0 and another.
@@ -137,10 +146,9 @@ class AdjustableThreshold {
   explicit AdjustableThreshold(CodeRange codes, std::vector<Real> thresholds, Granularity granularity = per_tensor,
                                Bounds<Real> bounds = default_bounds)
       : codes_(codes), granularity_(granularity), bounds_(bounds), threshold_(std::move(thresholds)) {
-    if (codes.qmax < 1 || codes.qmin > 0)
-      throw value_error(detail::message("AdjustableThreshold: codes ", codes.qmin, " .. ", codes.qmax, " do not hold 0 and 1"));
+    detail::require_top_code(codes, "AdjustableThreshold");
     detail::require_channels(threshold_.size(), granularity, "thresholds", "AdjustableThreshold");
-    detail::require_bounds(bounds, true, "AdjustableThreshold");
+    detail::require_bounds(bounds, detail::least_factor, detail::largest_factor, "AdjustableThreshold");
     for (std::size_t c = 0; c < threshold_.size(); ++c)
       threshold_[c] = detail::usable_width(threshold_[c], "AdjustableThreshold", c);
     alpha_.assign(threshold_.size(), start(0));
@@ -203,8 +211,8 @@ class AdjustableRange {
       : codes_(codes), granularity_(granularity), shift_bounds_(shift_bounds), width_bounds_(width_bounds) {
     detail::require_two_codes(codes, "AdjustableRange");
     detail::require_channels(ranges.size(), granularity, "ranges", "AdjustableRange");
-    detail::require_bounds(shift_bounds, false, "AdjustableRange");
-    detail::require_bounds(width_bounds, true, "AdjustableRange");
+    detail::require_bounds(shift_bounds, -detail::largest_factor, detail::largest_factor, "AdjustableRange");
+    detail::require_bounds(width_bounds, detail::least_factor, detail::largest_factor, "AdjustableRange");
     for (std::size_t c = 0; c < ranges.size(); ++c) {
       const auto [left, width] = detail::usable_range(ranges[c], "AdjustableRange", c);
       left_.push_back(left);
