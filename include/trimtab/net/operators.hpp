@@ -18,6 +18,7 @@
 #include <trimtab/net/operators/conv2d.hpp>
 #include <trimtab/net/operators/cos.hpp>
 #include <trimtab/net/operators/depthwise_conv2d.hpp>
+#include <trimtab/net/operators/div.hpp>
 #include <trimtab/net/operators/elu.hpp>
 #include <trimtab/net/operators/erf.hpp>
 #include <trimtab/net/operators/exp.hpp>
@@ -32,8 +33,11 @@
 #include <trimtab/net/operators/linear.hpp>
 #include <trimtab/net/operators/log.hpp>
 #include <trimtab/net/operators/lookup_table.hpp>
+#include <trimtab/net/operators/max.hpp>
 #include <trimtab/net/operators/max_pool.hpp>
+#include <trimtab/net/operators/min.hpp>
 #include <trimtab/net/operators/mish.hpp>
+#include <trimtab/net/operators/mul.hpp>
 #include <trimtab/net/operators/neg.hpp>
 #include <trimtab/net/operators/p_relu.hpp>
 #include <trimtab/net/operators/pow.hpp>
@@ -47,6 +51,7 @@
 #include <trimtab/net/operators/softplus.hpp>
 #include <trimtab/net/operators/softsign.hpp>
 #include <trimtab/net/operators/sqrt.hpp>
+#include <trimtab/net/operators/sub.hpp>
 #include <trimtab/net/operators/tanh.hpp>
 
 namespace trimtab {
@@ -67,6 +72,7 @@ using Operators = std::tuple<
     Conv2d,
     Cos,
     DepthwiseConv2d,
+    Div,
     Elu,
     Erf,
     Exp,
@@ -81,8 +87,11 @@ using Operators = std::tuple<
     Linear,
     Log,
     LookupTable,
+    Max,
     MaxPool,
+    Min,
     Mish,
+    Mul,
     Neg,
     Pow,
     PRelu,
@@ -96,6 +105,7 @@ using Operators = std::tuple<
     Softplus,
     Softsign,
     Sqrt,
+    Sub,
     Tanh>;
 // clang-format on
 
