@@ -1,3 +1,4 @@
+#include <catch.hpp>
 #include <trimtab/int8/conv2d.hpp>
 #include <trimtab/int8/depthwise_conv2d.hpp>
 
