@@ -7,6 +7,7 @@
 
 #include <trimtab/net/operators/abs.hpp>
 #include <trimtab/net/operators/add.hpp>
+#include <trimtab/net/operators/arg_max.hpp>
 #include <trimtab/net/operators/average_pool.hpp>
 #include <trimtab/net/operators/batch_norm.hpp>
 #include <trimtab/net/operators/ceil.hpp>
@@ -26,13 +27,20 @@
 #include <trimtab/net/operators/floor.hpp>
 #include <trimtab/net/operators/gelu.hpp>
 #include <trimtab/net/operators/global_average_pool.hpp>
+#include <trimtab/net/operators/group_norm.hpp>
 #include <trimtab/net/operators/hard_sigmoid.hpp>
 #include <trimtab/net/operators/hard_swish.hpp>
 #include <trimtab/net/operators/input.hpp>
+#include <trimtab/net/operators/instance_norm.hpp>
+#include <trimtab/net/operators/l2_norm.hpp>
+#include <trimtab/net/operators/layer_norm.hpp>
 #include <trimtab/net/operators/leaky_relu.hpp>
 #include <trimtab/net/operators/linear.hpp>
+#include <trimtab/net/operators/local_response_norm.hpp>
 #include <trimtab/net/operators/log.hpp>
+#include <trimtab/net/operators/log_softmax.hpp>
 #include <trimtab/net/operators/lookup_table.hpp>
+#include <trimtab/net/operators/mat_mul.hpp>
 #include <trimtab/net/operators/max.hpp>
 #include <trimtab/net/operators/max_pool.hpp>
 #include <trimtab/net/operators/min.hpp>
@@ -42,12 +50,18 @@
 #include <trimtab/net/operators/p_relu.hpp>
 #include <trimtab/net/operators/pow.hpp>
 #include <trimtab/net/operators/reciprocal.hpp>
+#include <trimtab/net/operators/reduce_l2.hpp>
+#include <trimtab/net/operators/reduce_max.hpp>
+#include <trimtab/net/operators/reduce_mean.hpp>
+#include <trimtab/net/operators/reduce_min.hpp>
+#include <trimtab/net/operators/reduce_sum.hpp>
 #include <trimtab/net/operators/round.hpp>
 #include <trimtab/net/operators/selu.hpp>
 #include <trimtab/net/operators/sigmoid.hpp>
 #include <trimtab/net/operators/sign.hpp>
 #include <trimtab/net/operators/silu.hpp>
 #include <trimtab/net/operators/sin.hpp>
+#include <trimtab/net/operators/softmax.hpp>
 #include <trimtab/net/operators/softplus.hpp>
 #include <trimtab/net/operators/softsign.hpp>
 #include <trimtab/net/operators/sqrt.hpp>
@@ -61,6 +75,7 @@ namespace trimtab {
 using Operators = std::tuple<
     Abs,
     Add,
+    ArgMax,
     AveragePool,
     BatchNorm,
     Ceil,
@@ -80,13 +95,20 @@ using Operators = std::tuple<
     Floor,
     Gelu,
     GlobalAveragePool,
+    GroupNorm,
     HardSigmoid,
     HardSwish,
     Input,
+    InstanceNorm,
+    L2Norm,
+    LayerNorm,
     LeakyRelu,
     Linear,
+    LocalResponseNorm,
     Log,
+    LogSoftmax,
     LookupTable,
+    MatMul,
     Max,
     MaxPool,
     Min,
@@ -96,12 +118,19 @@ using Operators = std::tuple<
     Pow,
     PRelu,
     Reciprocal,
+    ReduceL2,
+    ReduceMax,
+    ReduceMean,
+    ReduceMin,
+    ReduceSum,
     Round,
     Selu,
     Sigmoid,
     Sign,
     Silu,
     Sin,
+    Softmax,
+    SoftmaxTable,
     Softplus,
     Softsign,
     Sqrt,
