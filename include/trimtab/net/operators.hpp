@@ -17,14 +17,18 @@
 #include <trimtab/net/operators/concat.hpp>
 #include <trimtab/net/operators/constant.hpp>
 #include <trimtab/net/operators/conv2d.hpp>
+#include <trimtab/net/operators/conv_transpose2d.hpp>
 #include <trimtab/net/operators/cos.hpp>
+#include <trimtab/net/operators/depth_to_space.hpp>
 #include <trimtab/net/operators/depthwise_conv2d.hpp>
 #include <trimtab/net/operators/div.hpp>
 #include <trimtab/net/operators/elu.hpp>
 #include <trimtab/net/operators/erf.hpp>
 #include <trimtab/net/operators/exp.hpp>
+#include <trimtab/net/operators/expand.hpp>
 #include <trimtab/net/operators/flatten.hpp>
 #include <trimtab/net/operators/floor.hpp>
+#include <trimtab/net/operators/gather.hpp>
 #include <trimtab/net/operators/gelu.hpp>
 #include <trimtab/net/operators/global_average_pool.hpp>
 #include <trimtab/net/operators/group_norm.hpp>
@@ -48,6 +52,7 @@
 #include <trimtab/net/operators/mul.hpp>
 #include <trimtab/net/operators/neg.hpp>
 #include <trimtab/net/operators/p_relu.hpp>
+#include <trimtab/net/operators/pad.hpp>
 #include <trimtab/net/operators/pow.hpp>
 #include <trimtab/net/operators/reciprocal.hpp>
 #include <trimtab/net/operators/reduce_l2.hpp>
@@ -55,18 +60,25 @@
 #include <trimtab/net/operators/reduce_mean.hpp>
 #include <trimtab/net/operators/reduce_min.hpp>
 #include <trimtab/net/operators/reduce_sum.hpp>
+#include <trimtab/net/operators/reshape.hpp>
+#include <trimtab/net/operators/resize_linear.hpp>
+#include <trimtab/net/operators/resize_nearest.hpp>
 #include <trimtab/net/operators/round.hpp>
 #include <trimtab/net/operators/selu.hpp>
 #include <trimtab/net/operators/sigmoid.hpp>
 #include <trimtab/net/operators/sign.hpp>
 #include <trimtab/net/operators/silu.hpp>
 #include <trimtab/net/operators/sin.hpp>
+#include <trimtab/net/operators/slice.hpp>
 #include <trimtab/net/operators/softmax.hpp>
 #include <trimtab/net/operators/softplus.hpp>
 #include <trimtab/net/operators/softsign.hpp>
+#include <trimtab/net/operators/space_to_depth.hpp>
 #include <trimtab/net/operators/sqrt.hpp>
 #include <trimtab/net/operators/sub.hpp>
 #include <trimtab/net/operators/tanh.hpp>
+#include <trimtab/net/operators/tile.hpp>
+#include <trimtab/net/operators/transpose.hpp>
 
 namespace trimtab {
 
@@ -85,14 +97,18 @@ using Operators = std::tuple<
     Concat,
     Constant,
     Conv2d,
+    ConvTranspose2d,
     Cos,
+    DepthToSpace,
     DepthwiseConv2d,
     Div,
     Elu,
     Erf,
     Exp,
+    Expand,
     Flatten,
     Floor,
+    Gather,
     Gelu,
     GlobalAveragePool,
     GroupNorm,
@@ -115,6 +131,7 @@ using Operators = std::tuple<
     Mish,
     Mul,
     Neg,
+    Pad,
     Pow,
     PRelu,
     Reciprocal,
@@ -123,19 +140,26 @@ using Operators = std::tuple<
     ReduceMean,
     ReduceMin,
     ReduceSum,
+    Reshape,
+    ResizeLinear,
+    ResizeNearest,
     Round,
     Selu,
     Sigmoid,
     Sign,
     Silu,
     Sin,
+    Slice,
     Softmax,
     SoftmaxTable,
     Softplus,
     Softsign,
+    SpaceToDepth,
     Sqrt,
     Sub,
-    Tanh>;
+    Tanh,
+    Tile,
+    Transpose>;
 // clang-format on
 
 }  // namespace trimtab
