@@ -339,7 +339,7 @@ TEST_CASE("Elementwise operators: bounds and signs are true for every number", "
     }
     CHECK(outside == 0);
     CHECK(negative == 0);
-    if (c.op->scaling() == ScalingRule::commutes) {
+    if (c.op->scaling({}) == ScalingRule::commutes) {
       std::vector<float> twice = x, twice_y = y;
       for (float& v : twice) v *= 2;
       for (float& v : twice_y) v *= 2;

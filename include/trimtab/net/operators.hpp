@@ -7,6 +7,7 @@
 
 #include <trimtab/net/operators/abs.hpp>
 #include <trimtab/net/operators/add.hpp>
+#include <trimtab/net/operators/arg_max.hpp>
 #include <trimtab/net/operators/average_pool.hpp>
 #include <trimtab/net/operators/batch_norm.hpp>
 #include <trimtab/net/operators/ceil.hpp>
@@ -30,13 +31,20 @@
 #include <trimtab/net/operators/gather.hpp>
 #include <trimtab/net/operators/gelu.hpp>
 #include <trimtab/net/operators/global_average_pool.hpp>
+#include <trimtab/net/operators/group_norm.hpp>
 #include <trimtab/net/operators/hard_sigmoid.hpp>
 #include <trimtab/net/operators/hard_swish.hpp>
 #include <trimtab/net/operators/input.hpp>
+#include <trimtab/net/operators/instance_norm.hpp>
+#include <trimtab/net/operators/l2_norm.hpp>
+#include <trimtab/net/operators/layer_norm.hpp>
 #include <trimtab/net/operators/leaky_relu.hpp>
 #include <trimtab/net/operators/linear.hpp>
+#include <trimtab/net/operators/local_response_norm.hpp>
 #include <trimtab/net/operators/log.hpp>
+#include <trimtab/net/operators/log_softmax.hpp>
 #include <trimtab/net/operators/lookup_table.hpp>
+#include <trimtab/net/operators/mat_mul.hpp>
 #include <trimtab/net/operators/max.hpp>
 #include <trimtab/net/operators/max_pool.hpp>
 #include <trimtab/net/operators/min.hpp>
@@ -47,6 +55,11 @@
 #include <trimtab/net/operators/pad.hpp>
 #include <trimtab/net/operators/pow.hpp>
 #include <trimtab/net/operators/reciprocal.hpp>
+#include <trimtab/net/operators/reduce_l2.hpp>
+#include <trimtab/net/operators/reduce_max.hpp>
+#include <trimtab/net/operators/reduce_mean.hpp>
+#include <trimtab/net/operators/reduce_min.hpp>
+#include <trimtab/net/operators/reduce_sum.hpp>
 #include <trimtab/net/operators/reshape.hpp>
 #include <trimtab/net/operators/resize_linear.hpp>
 #include <trimtab/net/operators/resize_nearest.hpp>
@@ -57,6 +70,7 @@
 #include <trimtab/net/operators/silu.hpp>
 #include <trimtab/net/operators/sin.hpp>
 #include <trimtab/net/operators/slice.hpp>
+#include <trimtab/net/operators/softmax.hpp>
 #include <trimtab/net/operators/softplus.hpp>
 #include <trimtab/net/operators/softsign.hpp>
 #include <trimtab/net/operators/space_to_depth.hpp>
@@ -73,6 +87,7 @@ namespace trimtab {
 using Operators = std::tuple<
     Abs,
     Add,
+    ArgMax,
     AveragePool,
     BatchNorm,
     Ceil,
@@ -96,13 +111,20 @@ using Operators = std::tuple<
     Gather,
     Gelu,
     GlobalAveragePool,
+    GroupNorm,
     HardSigmoid,
     HardSwish,
     Input,
+    InstanceNorm,
+    L2Norm,
+    LayerNorm,
     LeakyRelu,
     Linear,
+    LocalResponseNorm,
     Log,
+    LogSoftmax,
     LookupTable,
+    MatMul,
     Max,
     MaxPool,
     Min,
@@ -113,6 +135,11 @@ using Operators = std::tuple<
     Pow,
     PRelu,
     Reciprocal,
+    ReduceL2,
+    ReduceMax,
+    ReduceMean,
+    ReduceMin,
+    ReduceSum,
     Reshape,
     ResizeLinear,
     ResizeNearest,
@@ -123,6 +150,8 @@ using Operators = std::tuple<
     Silu,
     Sin,
     Slice,
+    Softmax,
+    SoftmaxTable,
     Softplus,
     Softsign,
     SpaceToDepth,
