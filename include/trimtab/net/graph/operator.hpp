@@ -30,7 +30,7 @@ class OperatorInterface {
   virtual GridRule grid(Requantizer requantizer) const = 0;  ///< where its codes lie
   /// The grid where that is GridRule::fixed; bytes, zero point included.
   virtual Affine<float> fixed_grid() const = 0;
-  virtual bool has_fixed_point() const = 0;  ///< whether Requantizer::fixed_point is defined for it
+  virtual bool has_fixed_point(std::span<const Extents> in) const = 0;  ///< whether Requantizer::fixed_point is defined for such inputs
   virtual SignRule sign() const = 0;         ///< of the output
   virtual ScalingRule scaling() const = 0;   ///< of channels
   virtual Clip bounds() const = 0;           ///< no output leaves this interval, by definition; no_clip where nothing is known
@@ -190,8 +190,10 @@ constexpr void require_rules() {
   if constexpr (may_be<L>(IntegerRule::rounds)) {
     static_assert(requires(const L& l, CodeInputs x, Affine<float> g, TensorView<float> y) { R::steps(l, x, g, y); },
                   "trimtab: OperatorRules<L> needs `static void steps(const L&, CodeInputs, const Affine<float>& grid_y, const TensorView<float>& steps)`");
-    static_assert(requires { bool(R::has_fixed_point); },
-                  "trimtab: OperatorRules<L> needs `static constexpr bool has_fixed_point`: whether it is defined in integers alone");
+    static_assert(
+        requires(const L& l, std::span<const Extents> in) { bool(R::has_fixed_point(l, in)); } || requires { bool(R::has_fixed_point); },
+        "trimtab: OperatorRules<L> needs `static constexpr bool has_fixed_point`, whether it is defined in integers alone, or a function "
+        "of (const L&, std::span<const Extents> in) where the inputs decide");
   }
   if constexpr (may_be<L>(IntegerRule::sums))
     static_assert(requires { WeightedRules<L>::output_axis; }, "trimtab: an operator whose rule is IntegerRule::sums needs WeightedRules<L>");
@@ -297,8 +299,10 @@ class OperatorModel final : public OperatorInterface {
     else
       no_codes("fixed grid");
   }
-  bool has_fixed_point() const override {
-    if constexpr (may_be<L>(IntegerRule::rounds))
+  bool has_fixed_point([[maybe_unused]] std::span<const Extents> in) const override {
+    if constexpr (requires { bool(R::has_fixed_point(l_, in)); })
+      return R::has_fixed_point(l_, in);
+    else if constexpr (may_be<L>(IntegerRule::rounds))
       return R::has_fixed_point || integers() == IntegerRule::moves;
     else
       return true;
