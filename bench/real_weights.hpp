@@ -9,7 +9,7 @@
 #include <map>
 #include <string>
 #include <trimtab/io/onnx_read.hpp>
-#include <trimtab/net/passes.hpp>
+#include <trimtab/net/passes/fold.hpp>
 #include <vector>
 
 namespace real_weights {
@@ -33,13 +33,13 @@ inline std::map<std::array<std::size_t, 4>, std::vector<std::int8_t>> read(const
     all.emplace(shape, std::move(codes));
   };
   for (NodeId id = 0; id < network.size(); ++id) {
-    if (const auto* conv = std::get_if<Conv2d>(&network[id].op)) {
+    if (const auto* conv = network[id].op.get_if<Conv2d>()) {
       const Extents e = view(conv->weight).extent;
       add({e[0], e[1], e[2], e[3]}, e[0], conv->weight.data(), e[1] * e[2] * e[3], e[1] * e[2] * e[3], 1);
-    } else if (const auto* depthwise = std::get_if<DepthwiseConv2d>(&network[id].op)) {
+    } else if (const auto* depthwise = network[id].op.get_if<DepthwiseConv2d>()) {
       const Extents e = view(depthwise->weight).extent;
       add({e[2], e[0], e[1], 1}, e[2], depthwise->weight.data(), e[0] * e[1], 1, e[2]);
-    } else if (const auto* linear = std::get_if<Linear>(&network[id].op)) {
+    } else if (const auto* linear = network[id].op.get_if<Linear>()) {
       const Extents e = view(linear->weight).extent;
       add({e[0], 1, 1, e[1]}, e[0], linear->weight.data(), e[1], e[1], 1);
     }

@@ -15,10 +15,10 @@
 #include <string>
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/onnx_read.hpp>
-#include <trimtab/net/evaluate.hpp>
-#include <trimtab/net/passes.hpp>
+#include <trimtab/net/report/evaluate.hpp>
+#include <trimtab/net/passes/fold.hpp>
 #include <trimtab/net/recipe.hpp>
-#include <trimtab/net/reestimate_batch_norm_pass.hpp>
+#include <trimtab/net/passes/reestimate_batch_norm.hpp>
 #include <vector>
 
 namespace {

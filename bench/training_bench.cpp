@@ -15,10 +15,10 @@
 #include <string>
 #include <vector>
 
-#include <trimtab/net/calibrate.hpp>
-#include <trimtab/net/distillation_step.hpp>
-#include <trimtab/net/models.hpp>
-#include <trimtab/net/passes.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
+#include <trimtab/net/train/distillation_step.hpp>
+#include <trimtab/net/models/mobilenets.hpp>
+#include <trimtab/net/passes/fold.hpp>
 
 #include "timing.hpp"
 

@@ -3,7 +3,8 @@
 #include <cmath>
 #include <cstdio>
 #include <random>
-#include <trimtab/net/calibrate.hpp>
+#include <trimtab/net/operators.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
 
 using namespace trimtab;
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <numbers>
 #include <trimtab/io/image_file.hpp>
-#include <trimtab/net/models.hpp>
+#include <trimtab/net/models/mobilenets.hpp>
 
 namespace drawn {
 

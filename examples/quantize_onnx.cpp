@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 #include <trimtab/io/progress_bar.hpp>
-#include <trimtab/net/evaluate.hpp>
+#include <trimtab/net/report/evaluate.hpp>
 #include <trimtab/net/recipe.hpp>
 
 #include "quantize_onnx/arguments.hpp"

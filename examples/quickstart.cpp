@@ -8,11 +8,11 @@
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/onnx.hpp>
 #include <trimtab/io/progress_bar.hpp>
-#include <trimtab/net/calibrate.hpp>
-#include <trimtab/net/evaluate.hpp>
-#include <trimtab/net/fine_tune.hpp>
-#include <trimtab/net/passes.hpp>
-#include <trimtab/net/quantized_network.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
+#include <trimtab/net/report/evaluate.hpp>
+#include <trimtab/net/train/fine_tune.hpp>
+#include <trimtab/net/passes/fold.hpp>
+#include <trimtab/net/quantize/quantized_network.hpp>
 #include <vector>
 
 namespace {

@@ -11,10 +11,10 @@
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/onnx.hpp>
 #include <trimtab/io/progress_bar.hpp>
-#include <trimtab/net/evaluate.hpp>
-#include <trimtab/net/fine_tune.hpp>
-#include <trimtab/net/float_training.hpp>
-#include <trimtab/net/models.hpp>
+#include <trimtab/net/report/evaluate.hpp>
+#include <trimtab/net/train/fine_tune.hpp>
+#include <trimtab/net/train/float_training.hpp>
+#include <trimtab/net/models/mobilenets.hpp>
 #include <vector>
 
 #include "drawn_pictures.hpp"
@@ -62,8 +62,8 @@ PictureSet draw_set(const std::filesystem::path& folder, std::uint64_t seed, std
 void spread_depthwise_gammas(Network& network, float deviation, std::uint64_t seed) {
   detail::RandomSource random(seed);
   for (NodeId id = 0; id < network.size(); ++id) {
-    BatchNorm* bn = std::get_if<BatchNorm>(&network[id].op);
-    if (bn == nullptr || !std::holds_alternative<DepthwiseConv2d>(network[network[id].inputs[0]].op)) continue;
+    BatchNorm* bn = network[id].op.get_if<BatchNorm>();
+    if (bn == nullptr || !network[network[id].inputs[0]].op.is<DepthwiseConv2d>()) continue;
     for (float& gamma : bn->gamma) gamma = std::exp(deviation * random.normal());
   }
 }

@@ -14,7 +14,7 @@
 #include <trimtab/io/atomic_file.hpp>
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/onnx.hpp>
-#include <trimtab/net/int8_network.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
 #include <vector>
 
 namespace {

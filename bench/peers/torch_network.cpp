@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <trimtab/io/known_operator.hpp>
+
 namespace peers {
 
 using namespace trimtab;
@@ -76,14 +78,13 @@ TorchNetwork::TorchNetwork(const QuantizedNetwork& q, bool channels_last)
   s.output.resize(q.network.size());
   for (NodeId id = 0; id < q.network.size(); ++id) {
     if (q.output[id]) s.output[id] = quantizer(*q.output[id]);
-    std::visit(trimtab::detail::Overload{
+    trimtab::detail::visit_known(q.network[id].op, trimtab::detail::Overload{
                    [&](const Conv2d& l) { s.add_layer(id, l, filters(l.weight.data(), view(l.weight).extent, false, s.format)); },
                    [&](const DepthwiseConv2d& l) { s.add_layer(id, l, filters(l.weight.data(), view(l.weight).extent, true, s.format)); },
                    [&](const trimtab::Linear& l) {
                      s.add_layer(id, l, torch::from_blob(const_cast<float*>(l.weight.data()), sizes(view(l.weight).extent)).clone());
                    },
-                   [](const auto&) {}},
-               q.network[id].op);
+                   [](const auto&) {}});
   }
 }
 
@@ -100,8 +101,8 @@ std::vector<float> TorchNetwork::forward(std::span<const float> x, const Extents
   for (NodeId id = 0; id < n.size(); ++id) {
     const Node& node = n[id];
     const auto in = [&](std::size_t i = 0) -> const torch::Tensor& { return y[node.inputs[i]]; };
-    y[id] = std::visit(
-        trimtab::detail::Overload{
+    trimtab::detail::visit_known(node.op, [&](const auto& known) {
+      y[id] = trimtab::detail::Overload{
             [&](const Input&) {
               return torch::from_blob(const_cast<float*>(x.data()), sizes(extent)).permute({0, 3, 1, 2}).contiguous(s.format);
             },
@@ -115,8 +116,8 @@ std::vector<float> TorchNetwork::forward(std::span<const float> x, const Extents
             [&](const Flatten&) { return torch::flatten(in(), 1); },
             [&](const auto&) -> torch::Tensor {
               throw unsupported_error(trimtab::detail::message("TorchNetwork: ", operator_name(node.op)));
-            }},
-        node.op);
+            }}(known);
+    });
     if (node.clip != no_clip) y[id] = torch::clamp(y[id], node.clip.lo, node.clip.hi);
     if (s.output[id]) y[id] = quantize(y[id], *s.output[id]);
   }

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include <trimtab/net/quantized_network.hpp>
+#include <trimtab/net/quantize/quantized_network.hpp>
 
 namespace peers {
 

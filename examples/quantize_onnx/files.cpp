@@ -6,9 +6,9 @@
 #include <trimtab/io/onnx_read.hpp>
 #include <trimtab/io/onnx_self_check.hpp>
 #include <trimtab/io/onnx_write_quantized.hpp>
-#include <trimtab/net/fine_tune.hpp>
-#include <trimtab/net/lower.hpp>
-#include <trimtab/net/passes.hpp>
+#include <trimtab/net/train/fine_tune.hpp>
+#include <trimtab/net/quantize/lower_layer.hpp>
+#include <trimtab/net/passes/fold.hpp>
 #include <unordered_map>
 #ifdef TRIMTAB_WITH_TFLITE
 #include <trimtab/io/tflite_write.hpp>

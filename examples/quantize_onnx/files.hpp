@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 #include <trimtab/io/images.hpp>
-#include <trimtab/net/quantized_network.hpp>
+#include <trimtab/net/quantize/quantized_network.hpp>
 #include <vector>
 
 #include "arguments.hpp"

@@ -3,7 +3,7 @@
 
 #include <string>
 #include <trimtab/io/html_report.hpp>
-#include <trimtab/net/analyze.hpp>
+#include <trimtab/net/report/analyze.hpp>
 
 #include "arguments.hpp"
 

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 #include <trimtab/io/html_report.hpp>
-#include <trimtab/net/evaluate.hpp>
-#include <trimtab/net/fine_tune.hpp>
+#include <trimtab/net/report/evaluate.hpp>
+#include <trimtab/net/train/fine_tune.hpp>
 #include <vector>
 
 #include "arguments.hpp"

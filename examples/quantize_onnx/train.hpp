@@ -10,7 +10,7 @@
 #include <trimtab/io/fine_tune_state.hpp>
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/progress_bar.hpp>
-#include <trimtab/net/fine_tune.hpp>
+#include <trimtab/net/train/fine_tune.hpp>
 #include <vector>
 
 #include "arguments.hpp"

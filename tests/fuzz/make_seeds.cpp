@@ -8,7 +8,7 @@
 #include <trimtab/io/onnx_self_check.hpp>
 #include <trimtab/io/onnx_write.hpp>
 #include <trimtab/io/onnx_write_quantized.hpp>
-#include <trimtab/net/models.hpp>
+#include <trimtab/net/models/mobilenets.hpp>
 #include <vector>
 
 #include "fuzzed_run.hpp"

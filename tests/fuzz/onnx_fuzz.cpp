@@ -2,7 +2,7 @@
 
 #include <trimtab/io/onnx_read.hpp>
 #include <trimtab/io/onnx_read_quantized.hpp>
-#include <trimtab/net/passes.hpp>
+#include <trimtab/net/passes/fold.hpp>
 
 #include "typed_errors.hpp"
 

@@ -101,7 +101,7 @@ TEST_CASE("html_report: without training, vector thresholds, a layer without fil
   Made made("dw", {WeightMode::vector, Scheme::asymmetric});
   ReportInput in = made.input();
   in.loss = in.learning_rate = {};
-  auto& layer = std::get<DepthwiseConv2d>(made.before.network[2].op);
+  auto& layer = made.before.network[2].op.get<DepthwiseConv2d>();
   std::fill(layer.weight.begin(), layer.weight.end(), 0.0F);
   in.layer = 2;
   const std::string html = html_report(in);
@@ -130,7 +130,7 @@ TEST_CASE("layer_csv: one line a quantizer, worst first, fields quoted as RFC 41
     }
     CHECK(line.find("nan") == std::string::npos);
   }
-  CHECK(rows == quantized_tensors(made.network).size());
+  CHECK(rows == quantized_tensors(made.after).size());
   CHECK(named == 2);
   const std::vector<std::size_t> order = worst_first(made.analysis);
   for (std::size_t i = 1; i < order.size(); ++i)

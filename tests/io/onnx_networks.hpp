@@ -3,7 +3,7 @@
 
 #include <array>
 #include <random>
-#include <trimtab/net/network.hpp>
+#include <trimtab/net/graph/network.hpp>
 
 inline trimtab::Network every_operator_network() {
   using namespace trimtab;

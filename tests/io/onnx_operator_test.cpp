@@ -12,8 +12,8 @@
 #include <set>
 #include <string>
 #include <trimtab/io/onnx.hpp>
-#include <trimtab/net/float_executor.hpp>
-#include <trimtab/net/int8_network.hpp>
+#include <trimtab/net/execute/float_executor.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
 #include <vector>
 
 using namespace trimtab;

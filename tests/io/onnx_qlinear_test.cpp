@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <trimtab/io/onnx.hpp>
-#include <trimtab/net/int8_network.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
 #include <vector>
 
 #include "onnx_builder.hpp"
@@ -212,7 +212,7 @@ TEST_CASE("read_quantized_onnx: a zero point that is left out is 0 of the codes'
   std::vector<int> expected;
   for (const int code : x) expected.push_back(model.code(code, y));
   CHECK(model.run(x, {16, 16, 1}) == expected);
-  CHECK(parse_quantized_onnx(model.b.bytes()).network.output_grid.zero_point == (is_signed ? 128 : 0));
+  CHECK(parse_quantized_onnx(model.b.bytes()).network.output_grids[0].zero_point == (is_signed ? 128 : 0));
 }
 
 TEST_CASE("read_quantized_onnx: the operators of com.microsoft want its domain imported, and all of their inputs", "[io]") {

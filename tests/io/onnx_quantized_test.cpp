@@ -5,8 +5,8 @@
 #include <random>
 #include <string>
 #include <trimtab/io/onnx.hpp>
-#include <trimtab/net/int8_network.hpp>
-#include <trimtab/net/passes.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
+#include <trimtab/net/passes/fold.hpp>
 #include <vector>
 
 #include "damage.hpp"
@@ -61,7 +61,7 @@ TEST_CASE("write_onnx: a quantized network read back gives the same codes, in bo
         CAPTURE(int(options.weights), int(options.scheme), options.weight_bits, int(form));
         const QuantizedOnnxModel read = parse_quantized_onnx(serialize_onnx(lowered, form, with_self_check(lowered, {{"author", "unknown"}})));
         CHECK(codes_of(read.network, x) == codes_of(lowered, x));
-        CHECK(read.network.output_grid == lowered.output_grid);
+        CHECK(read.network.output_grids == lowered.output_grids);
         CHECK(read.metadata.at("author") == "unknown");
         // What was read can be written again.
         const QuantizedOnnxModel again = parse_quantized_onnx(serialize_onnx(read.network, form));

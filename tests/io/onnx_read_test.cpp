@@ -108,12 +108,12 @@ TEST_CASE("read_onnx: filters come out as O KH KW I and KH KW C", "[io]") {
   b.node("Conv", {"x", "w"}, "c");
   set(b.node("Conv", {"c", "d"}, "y"), "group", 8);
   const Network network = b.read().network;
-  const auto& conv = std::get<Conv2d>(network[1].op).weight;
+  const auto& conv = network[1].op.get<Conv2d>().weight;
   for (std::size_t o = 0; o < 8; ++o)
     for (std::size_t i = 0; i < 4; ++i)
       for (std::size_t y = 0; y < 3; ++y)
         for (std::size_t x = 0; x < 2; ++x) REQUIRE(conv(o, y, x, i) == initializer_at(b, 0, ((o * 4 + i) * 3 + y) * 2 + x));
-  const auto& depthwise = std::get<DepthwiseConv2d>(network[2].op).weight;
+  const auto& depthwise = network[2].op.get<DepthwiseConv2d>().weight;
   for (std::size_t c = 0; c < 8; ++c)
     for (std::size_t y = 0; y < 2; ++y)
       for (std::size_t x = 0; x < 3; ++x) REQUIRE(depthwise(y, x, c) == initializer_at(b, 1, (c * 2 + y) * 3 + x));
@@ -126,7 +126,7 @@ TEST_CASE("read_onnx: the columns behind a flattened C H W are put into H W C or
   b.node("Flatten", {"x"}, "f");
   set(b.node("Gemm", {"f", "w"}, "y"), "transB", transposed ? 1 : 0);
   const Network network = b.read().network;
-  const auto& w = std::get<Linear>(network[2].op).weight;
+  const auto& w = network[2].op.get<Linear>().weight;
   for (std::size_t o = 0; o < 7; ++o)
     for (std::size_t c = 0; c < 3; ++c)
       for (std::size_t p = 0; p < 30; ++p) {
@@ -136,7 +136,7 @@ TEST_CASE("read_onnx: the columns behind a flattened C H W are put into H W C or
 }
 
 TEST_CASE("read_onnx: padding of every kind, in pixels on each side", "[io]") {
-  const auto window = [](const std::string& name) { return std::get<Conv2d>(read_case(name)[1].op).window; };
+  const auto window = [](const std::string& name) { return read_case(name)[1].op.get<Conv2d>().window; };
   CHECK(window("conv_pads") == WindowOptions{2, 1, {0, 1, 2, 0}});
   // Height 6, kernel 3, stride 2: 3 windows cover 7, one more than there is. Width 5, kernel 2: 3 windows cover 6.
   CHECK(window("conv_same_upper") == WindowOptions{2, 2, {0, 0, 1, 1}});
@@ -146,9 +146,9 @@ TEST_CASE("read_onnx: padding of every kind, in pixels on each side", "[io]") {
   CHECK(window("conv_valid") == WindowOptions{});
   // Pad's 1 2 0 1 and the operator's own 1 0 0 1.
   CHECK(window("pad_conv") == WindowOptions{2, 2, {2, 2, 0, 2}});
-  CHECK(std::get<AveragePool>(read_case("pad_average_pool")[1].op).count_include_pad);
-  CHECK(std::get<AveragePool>(read_case("average_pool_counts_pad")[1].op).count_include_pad);
-  CHECK_FALSE(std::get<AveragePool>(read_case("average_pool")[1].op).count_include_pad);
+  CHECK(read_case("pad_average_pool")[1].op.get<AveragePool>().count_include_pad);
+  CHECK(read_case("average_pool_counts_pad")[1].op.get<AveragePool>().count_include_pad);
+  CHECK_FALSE(read_case("average_pool")[1].op.get<AveragePool>().count_include_pad);
 }
 
 TEST_CASE("read_onnx: biases, factors and bounds arrive as numbers", "[io]") {
@@ -158,22 +158,22 @@ TEST_CASE("read_onnx: biases, factors and bounds arrive as numbers", "[io]") {
   same.random("b", {5});
   same.random("more", {5, 1, 1});
   for (std::size_t o = 0; o < 5; ++o)
-    CHECK(std::get<Conv2d>(bias[1].op).bias(o) == initializer_at(same, 1, o) + initializer_at(same, 2, o));
+    CHECK(bias[1].op.get<Conv2d>().bias(o) == initializer_at(same, 1, o) + initializer_at(same, 2, o));
 
   const Network gemm = read_case("gemm_alpha_beta");
   OnnxBuilder factors(13);
   factors.random("w", {90, 7});
   factors.random("c", {1, 7});
-  CHECK(std::get<Linear>(gemm[2].op).bias(6) == 2 * initializer_at(factors, 1, 6));
-  CHECK(std::get<Linear>(gemm[2].op).weight(6, 0) == 0.5F * initializer_at(factors, 0, 6));
-  CHECK((std::get<Linear>(read_case("gemm_scalar_c")[2].op).bias == xt::xtensor<float, 1>({3, 3, 3, 3, 3, 3, 3})));
+  CHECK(gemm[2].op.get<Linear>().bias(6) == 2 * initializer_at(factors, 1, 6));
+  CHECK(gemm[2].op.get<Linear>().weight(6, 0) == 0.5F * initializer_at(factors, 0, 6));
+  CHECK((read_case("gemm_scalar_c")[2].op.get<Linear>().bias == xt::xtensor<float, 1>({3, 3, 3, 3, 3, 3, 3})));
 
-  CHECK(std::get<Clip>(read_case("relu")[1].op) == relu);
-  CHECK(std::get<Clip>(read_case("clip_attributes")[1].op) == Clip{-0.25F, 0.5F});
-  CHECK(std::get<Clip>(read_case("clip_inputs")[1].op) == Clip{-0.25F, 0.5F});
-  CHECK(std::get<Clip>(read_case("clip_above_only")[1].op) == Clip{no_clip.lo, 0.5F});
+  CHECK(read_case("relu")[1].op.get<Clip>() == relu);
+  CHECK(read_case("clip_attributes")[1].op.get<Clip>() == Clip{-0.25F, 0.5F});
+  CHECK(read_case("clip_inputs")[1].op.get<Clip>() == Clip{-0.25F, 0.5F});
+  CHECK(read_case("clip_above_only")[1].op.get<Clip>() == Clip{no_clip.lo, 0.5F});
   const Network norm = read_case("batch_norm");
-  const auto& bn = std::get<BatchNorm>(norm[1].op);
+  const auto& bn = norm[1].op.get<BatchNorm>();
   CHECK(bn.epsilon == 0.01F);
   OnnxBuilder statistics(13);
   for (const char* name : {"gamma", "beta", "mean"}) statistics.random(name, {3});
@@ -193,9 +193,9 @@ TEST_CASE("read_onnx: double and float16 weights become float", "[io]") {
   b.node("Conv", {"x", "w"}, "c");
   b.node("Conv", {"c", "h"}, "y");
   const Network network = b.read().network;
-  const auto& w = std::get<Conv2d>(network[1].op).weight;
+  const auto& w = network[1].op.get<Conv2d>().weight;
   CHECK((w(0, 0, 0, 0) == 0.5F && w(0, 0, 0, 1) == -1.25F && w(0, 0, 0, 2) == 3.0F));
-  const auto& half = std::get<Conv2d>(network[2].op).weight;
+  const auto& half = network[2].op.get<Conv2d>().weight;
   CHECK((half(0, 0, 0, 0) == 1.0F && half(1, 0, 0, 0) == -2.0F && half(2, 0, 0, 0) == 65504.0F));
   CHECK((half(3, 0, 0, 0) == std::ldexp(1.0F, -14) && half(4, 0, 0, 0) == std::ldexp(1.0F, -24)));
 }

@@ -1,8 +1,9 @@
+#include "typed_layers.hpp"
 #include <catch.hpp>
 #include <drawn_pictures.hpp>
-#include <trimtab/net/correct_bias_pass.hpp>
-#include <trimtab/net/float_executor.hpp>
-#include <trimtab/net/reestimate_batch_norm_pass.hpp>
+#include <trimtab/net/passes/correct_bias.hpp>
+#include <trimtab/net/execute/float_executor.hpp>
+#include <trimtab/net/passes/reestimate_batch_norm.hpp>
 
 using namespace trimtab;
 
@@ -102,8 +103,8 @@ TEST_CASE("bias correction on a network: the same bits on any number of threads"
     correct_bias(three, test::DrawnPictures{&n, 0.5F}, count);
   }
   for (NodeId id = 0; id < n.size(); ++id)
-    detail::with_weights(one.network[id].op, [&](const auto& layer) {
-      const auto& other = std::get<std::remove_cvref_t<decltype(layer)>>(three.network[id].op);
+    test::with_layer(one.network[id].op, [&](const auto& layer) {
+      const auto& other = three.network[id].op.get<std::remove_cvref_t<decltype(layer)>>();
       CHECK((layer.bias == other.bias));
     });
 }

@@ -2,10 +2,10 @@
 #include <naive_quantized.hpp>
 #include <quantized_small_network.hpp>
 #include <trimtab/core/parallel.hpp>
-#include <trimtab/net/calibrate.hpp>
-#include <trimtab/net/fake_quant_executor.hpp>
-#include <trimtab/net/fine_tune.hpp>
-#include <trimtab/net/quantized_network.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
+#include <trimtab/net/execute/fake_quant_executor.hpp>
+#include <trimtab/net/train/fine_tune.hpp>
+#include <trimtab/net/quantize/quantized_network.hpp>
 
 using namespace trimtab;
 using test::all_modes;
@@ -121,7 +121,7 @@ TEST_CASE("fine_tune: lowers the loss, keeps factors in bounds, and repeats bit 
 
 TEST_CASE("quantize: dead filters give finite scales and keep their bias", "[net]") {
   Network n = test::small_network();
-  auto& stem = std::get<Conv2d>(n[1].op);
+  auto& stem = n[1].op.get<Conv2d>();
   for (std::size_t i = 0; i < 27; ++i) stem.weight.data()[i] = i % 2 == 0 ? 1e-23F : -3e-24F;       // nothing but dust
   for (std::size_t i = 27; i < 54; ++i) stem.weight.data()[i] = i % 2 == 0 ? 1e-9F : -1e-9F;        // small, yet not dead
   stem.bias(0) = 4.0F;
@@ -143,7 +143,7 @@ TEST_CASE("quantize: what it cannot take is named", "[net]") {
   Network n = test::small_network();
   CHECK_THROWS_AS(quantize(n, std::vector<Range<float>>(3), {}), value_error);
   CHECK_THROWS_AS(quantize(n, std::vector<Range<float>>(n.size(), {0, std::numeric_limits<float>::infinity()}), {}), quantization_range_error);
-  std::get<Conv2d>(n[1].op).weight.data()[5] = std::numeric_limits<float>::quiet_NaN();
+  n[1].op.get<Conv2d>().weight.data()[5] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_AS(quantize(n, std::vector<Range<float>>(n.size(), {-1, 1}), {}), quantization_range_error);
   Network unfolded;
   unfolded.add(Input{{2, 2, 1}}, {});

@@ -1,9 +1,9 @@
 #include <catch.hpp>
 #include <cmath>
 #include <trimtab/core/parallel.hpp>
-#include <trimtab/net/evaluate.hpp>
-#include <trimtab/net/float_training.hpp>
-#include <trimtab/net/models.hpp>
+#include <trimtab/net/report/evaluate.hpp>
+#include <trimtab/net/train/float_training.hpp>
+#include <trimtab/net/models/mobilenets.hpp>
 
 using namespace trimtab;
 
@@ -69,17 +69,12 @@ Network every_operator() {
 template <class Visit>
 void for_each_parameter(Network& network, FloatTrainer& trainer, const Visit& visit) {
   for (NodeId id = 0; id < network.size(); ++id)
-    std::visit(
-        [&](auto& layer) {
-          if constexpr (requires { layer.weight; }) {
-            visit(network[id].name + " weight", layer.weight, trainer.grad_weight(id));
-            if (layer.bias.size() != 0) visit(network[id].name + " bias", layer.bias, trainer.grad_bias(id));
-          } else if constexpr (requires { layer.gamma; }) {
-            visit(network[id].name + " gamma", layer.gamma, trainer.grad_weight(id));
-            visit(network[id].name + " beta", layer.beta, trainer.grad_bias(id));
-          }
-        },
-        network[id].op);
+    detail::for_each_parameter(network[id].op, [&](std::string_view name, const TensorView<float>& values, ParameterKind kind) {
+      if (kind == ParameterKind::statistic || values.size() == 0) return;
+      const bool second = name == "bias" || name == "beta";
+      std::span<float> numbers(values.data, values.size());
+      visit(network[id].name + ' ' + std::string(name), numbers, second ? trainer.grad_bias(id) : trainer.grad_weight(id));
+    });
 }
 
 /// Pictures of flat colour with noise; the class is the colour's strongest channel.
@@ -152,7 +147,7 @@ TEST_CASE("FloatTrainer: a step is momentum's formula, decay for weights alone",
   detail::RandomSource random(4);
   Array x = Array::from_shape({2, 8, 8, 3});
   randomize(x, random, 1);
-  const auto& linear = std::get<Linear>(network[network.output()].op);
+  const auto& linear = network[network.output()].op.get<Linear>();
   std::vector<float> w(linear.weight.begin(), linear.weight.end()), b(linear.bias.begin(), linear.bias.end());
   std::vector<float> vw(w.size()), vb(b.size());
   for (int step = 0; step < 3; ++step) {

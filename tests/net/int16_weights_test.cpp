@@ -1,7 +1,8 @@
+#include "typed_layers.hpp"
 #include <array>
 #include <catch.hpp>
 #include <quantized_small_network.hpp>
-#include <trimtab/net/fake_quant_executor.hpp>
+#include <trimtab/net/execute/fake_quant_executor.hpp>
 
 using namespace trimtab;
 
@@ -24,7 +25,7 @@ TEST_CASE("Int16Weights: codes are the weights', derivatives what fake_quantize_
       const QuantizedWeights weights(q);
       for (const NodeId id : {1U, 3U, 12U}) {  // stem, project, logits
         REQUIRE(weights.in_int16(id));
-        detail::with_weights(n[id].op, [&](const auto& layer) {
+        test::with_layer(n[id].op, [&](const auto& layer) {
           const Int16Weights& w = weights[id].int16;
           const std::size_t filters = layer.weight.shape(0), size = layer.weight.size() / filters, factors = q.weight[id]->factors().size();
           const std::size_t channels = q.weight[id]->channels();

@@ -2,7 +2,7 @@
 #include <quantized_small_network.hpp>
 #include <thread>
 #include <trimtab/core/isa.hpp>
-#include <trimtab/net/verify.hpp>
+#include <trimtab/net/execute/verify.hpp>
 
 using namespace trimtab;
 
@@ -30,7 +30,7 @@ TEST_CASE("verify: names the first node that differs", "[net]") {
   FakeQuantExecutor trained(q);
   trained.forward(x);
   QuantizedNetwork other = q;
-  std::get<Conv2d>(other.network[3].op).bias(2) += 1.0F;
+  other.network[3].op.get<Conv2d>().bias(2) += 1.0F;
   const Int8Network deployed(other);
   Int8Network::Workspace workspace;
   const auto difference = compare_codes(trained, deployed, x, workspace);

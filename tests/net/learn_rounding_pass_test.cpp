@@ -1,7 +1,8 @@
+#include "typed_layers.hpp"
 #include <catch.hpp>
 #include <drawn_pictures.hpp>
-#include <trimtab/net/learn_rounding_pass.hpp>
-#include <trimtab/net/verify.hpp>
+#include <trimtab/net/passes/learn_rounding.hpp>
+#include <trimtab/net/execute/verify.hpp>
 
 using namespace trimtab;
 
@@ -73,7 +74,7 @@ TEST_CASE("learn_rounding on a network: weights lie on their grids and stay ther
   for (NodeId id = 0; id < n.size(); ++id) {
     for (const float f : q.pointwise[id].weight) CHECK(f == 1.0F);
     for (const float f : q.pointwise[id].bias) CHECK(f == 1.0F);
-    detail::with_weights(q.network[id].op, [&](const auto& layer) {
+    test::with_layer(q.network[id].op, [&](const auto& layer) {
       auto rounded = layer;
       fake_quantize_forward(layer.weight, *q.weight[id], rounded.weight);
       CHECK((rounded.weight == layer.weight));
@@ -93,8 +94,8 @@ TEST_CASE("learn_rounding on a network: the same bits on any number of threads",
     learn_rounding(three, n, test::DrawnPictures{&n}, count);
   }
   for (NodeId id = 0; id < n.size(); ++id)
-    detail::with_weights(one.network[id].op, [&](const auto& layer) {
-      const auto& other = std::get<std::remove_cvref_t<decltype(layer)>>(three.network[id].op);
+    test::with_layer(one.network[id].op, [&](const auto& layer) {
+      const auto& other = three.network[id].op.get<std::remove_cvref_t<decltype(layer)>>();
       CHECK((layer.weight == other.weight));
       CHECK((layer.bias == other.bias));
     });

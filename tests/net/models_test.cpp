@@ -1,5 +1,5 @@
 #include <catch.hpp>
-#include <trimtab/net/models.hpp>
+#include <trimtab/net/models/mobilenets.hpp>
 
 using namespace trimtab;
 
@@ -8,7 +8,7 @@ namespace {
 template <class Layer>
 std::size_t count(const Network& network) {
   std::size_t found = 0;
-  for (const Node& node : network.nodes()) found += std::holds_alternative<Layer>(node.op) ? 1U : 0U;
+  for (const Node& node : network.nodes()) found += node.op.is<Layer>() ? 1U : 0U;
   return found;
 }
 
@@ -70,13 +70,13 @@ TEST_CASE("models: extents, layers and padding", "[net]") {
   CHECK(count<Add>(mnas) == 10);
 
   CHECK(named(v2, "head").extent == Extents{7, 7, 1280});
-  CHECK(std::get<Conv2d>(named(v2, "stem").op).window.padding == Padding{0, 0, 1, 1});
-  const auto& wide = std::get<DepthwiseConv2d>(named(mnas, "block5.depthwise").op);
+  CHECK(named(v2, "stem").op.get<Conv2d>().window.padding == Padding{0, 0, 1, 1});
+  const auto& wide = named(mnas, "block5.depthwise").op.get<DepthwiseConv2d>();
   CHECK(wide.weight.shape(0) == 5);
   CHECK(wide.window.padding == Padding{1, 1, 2, 2});
   CHECK(named(mnas, "block5.depthwise").extent == Extents{28, 28, 72});
-  CHECK(std::get<Clip>(named(v2, "stem.clip").op) == relu6);
-  CHECK(std::get<Clip>(named(mnas, "stem.clip").op) == relu);
+  CHECK(named(v2, "stem.clip").op.get<Clip>() == relu6);
+  CHECK(named(mnas, "stem.clip").op.get<Clip>() == relu);
 }
 
 TEST_CASE("models: other resolutions and class counts", "[net]") {
@@ -95,7 +95,7 @@ TEST_CASE("models: other resolutions and class counts", "[net]") {
 
 TEST_CASE("models: weights depend on the seed alone and have He's variance", "[net]") {
   const auto weight = [](std::uint64_t seed) {
-    return std::get<Conv2d>(named(mobilenet_v2(1.0, 32, 10, seed), "head").op).weight;  // 1280 x 320
+    return named(mobilenet_v2(1.0, 32, 10, seed), "head").op.get<Conv2d>().weight;  // 1280 x 320
   };
   const auto a = weight(1), b = weight(1), c = weight(2);
   CHECK(a == b);

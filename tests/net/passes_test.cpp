@@ -1,7 +1,7 @@
 #include <catch.hpp>
 #include <small_network.hpp>
-#include <trimtab/net/float_executor.hpp>
-#include <trimtab/net/passes.hpp>
+#include <trimtab/net/execute/float_executor.hpp>
+#include <trimtab/net/passes/fold.hpp>
 
 using namespace trimtab;
 using test::random_tensor;
@@ -44,7 +44,7 @@ TEST_CASE("fold_batch_norm and fuse_clips: the same function of fewer nodes", "[
   CHECK(fused.size() == 6);
   CHECK(fused[2].clip == relu6);
   CHECK(fused[3].clip == Clip{0.0F, 5.0F});
-  CHECK(std::holds_alternative<DepthwiseConv2d>(fused[1].op));
+  CHECK(fused[1].op.is<ChannelAffine>());
   const Array in = test::random_pictures(n, 3, 5);
   const Array y = run(n, in);
   CHECK(largest_difference(y, run(folded, in)) < 1e-3);

@@ -1,10 +1,11 @@
+#include "typed_layers.hpp"
 #include <catch.hpp>
 #include <cmath>
 #include <drawn_pictures.hpp>
 #include <quantized_small_network.hpp>
-#include <trimtab/net/evaluate.hpp>
+#include <trimtab/net/report/evaluate.hpp>
 #include <trimtab/net/recipe.hpp>
-#include <trimtab/net/verify.hpp>
+#include <trimtab/net/execute/verify.hpp>
 
 using namespace trimtab;
 using test::DrawnPictures;
@@ -104,7 +105,7 @@ TEST_CASE("search_weight_thresholds: the squared error of weights falls", "[net]
   const auto error = [&](const QuantizedNetwork& q) {
     double sum = 0;
     for (NodeId id = 0; id < n.size(); ++id)
-      detail::with_weights(q.network[id].op, [&](const auto& layer) {
+      test::with_layer(q.network[id].op, [&](const auto& layer) {
         Array rounded = Array::from_shape(std::vector<std::size_t>(layer.weight.shape().begin(), layer.weight.shape().end()));
         fake_quantize_forward(layer.weight, *q.weight[id], rounded);
         for (std::size_t i = 0; i < rounded.size(); ++i) sum += std::pow(double(rounded.data()[i]) - double(layer.weight.data()[i]), 2.0);

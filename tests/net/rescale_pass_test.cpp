@@ -1,9 +1,10 @@
 #include <catch.hpp>
 #include <drawn_pictures.hpp>
 #include <string>
-#include <trimtab/net/float_executor.hpp>
-#include <trimtab/net/models.hpp>
-#include <trimtab/net/rescale_pass.hpp>
+#include <trimtab/net/passes/fold.hpp>
+#include <trimtab/net/execute/float_executor.hpp>
+#include <trimtab/net/models/mobilenets.hpp>
+#include <trimtab/net/passes/rescale.hpp>
 
 using namespace trimtab;
 using Catch::Matchers::WithinRel;
@@ -25,7 +26,7 @@ Network uneven_mobilenet() {
   std::mt19937 random(5);
   std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
   for (NodeId id = 0; id < n.size(); ++id)
-    if (BatchNorm* bn = std::get_if<BatchNorm>(&n[id].op))
+    if (BatchNorm* bn = n[id].op.get_if<BatchNorm>())
       for (std::size_t c = 0; c < bn->gamma.size(); ++c) {
         bn->gamma(c) = 0.8F * std::exp2(2.0F * uniform(random));
         bn->beta(c) = 2.0F * uniform(random);
@@ -149,14 +150,14 @@ TEST_CASE("rescale_dws on a network: the reported thresholds and factors are the
     if (pair.producer == dw) {
       seen = true;
       CHECK(n[pair.consumer].name == "block2.project");
-      CHECK(channel_thresholds(std::get<DepthwiseConv2d>(n[dw].op).weight, 2) == pair.rescaling.thresholds_after);
-      const auto& old_bias = std::get<DepthwiseConv2d>(before[dw].op).bias;
-      const auto& new_bias = std::get<DepthwiseConv2d>(n[dw].op).bias;
+      CHECK(channel_thresholds(n[dw].op.get<DepthwiseConv2d>().weight, 2) == pair.rescaling.thresholds_after);
+      const auto& old_bias = before[dw].op.get<DepthwiseConv2d>().bias;
+      const auto& new_bias = n[dw].op.get<DepthwiseConv2d>().bias;
       for (std::size_t k = 0; k < old_bias.size(); ++k)
         CHECK_THAT(double(new_bias(k)), WithinRel(double(old_bias(k)) * pair.rescaling.factors[k], 1e-6));
     }
   CHECK(seen);
-  CHECK((std::get<Conv2d>(n[expand].op).weight != std::get<Conv2d>(before[expand].op).weight));
+  CHECK((n[expand].op.get<Conv2d>().weight != before[expand].op.get<Conv2d>().weight));
 }
 
 TEST_CASE("rescale_dws on a network: kinds of pairs that are switched off stay", "[net]") {
@@ -169,7 +170,7 @@ TEST_CASE("rescale_dws on a network: kinds of pairs that are switched off stay",
   CHECK(r.pairs.empty());
   CHECK(reason(r.left_alone, "block2.expand") == "pairs of Conv2d and DepthwiseConv2d are switched off");
   CHECK(reason(r.left_alone, "head") == "pairs of Conv2d and Linear are switched off");
-  CHECK((std::get<Conv2d>(n[find(n, "head")].op).weight == std::get<Conv2d>(before[find(n, "head")].op).weight));
+  CHECK((n[find(n, "head")].op.get<Conv2d>().weight == before[find(n, "head")].op.get<Conv2d>().weight));
   maxima.pop_back();
   CHECK_THROWS_AS(rescale_dws(n, maxima, o), value_error);
 }
@@ -179,7 +180,7 @@ TEST_CASE("equalize on a network: Flatten of pictures larger than a pixel keeps 
   Network n;
   NodeId x = n.add(Input{{3, 2, 3}}, {});
   x = n.add(Conv2d{random_tensor<4>({4, 1, 1, 3}, random), random_tensor<1>({4}, random), {}}, {x}, "conv", relu);
-  for (std::size_t k = 0; k < 4; ++k) std::get<Conv2d>(n[x].op).weight(k, 0, 0, 1) = std::exp2(float(4 * k));
+  for (std::size_t k = 0; k < 4; ++k) n[x].op.get<Conv2d>().weight(k, 0, 0, 1) = std::exp2(float(4 * k));
   x = n.add(Flatten{}, {x});
   n.add(Linear{random_tensor<2>({2, 24}, random), random_tensor<1>({2}, random)}, {x}, "logits");
   const Network before = n;

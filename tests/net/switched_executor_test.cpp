@@ -1,7 +1,7 @@
 #include <catch.hpp>
 #include <cmath>
 #include <quantized_small_network.hpp>
-#include <trimtab/net/analyze.hpp>
+#include <trimtab/net/report/analyze.hpp>
 
 using namespace trimtab;
 
@@ -37,10 +37,10 @@ TEST_CASE("SwitchedExecutor: all off is the float network, all on comes near the
     QuantizedNetwork q = test::quantized(n, options);
     test::scramble_factors(q, 4);
     const SwitchedExecutor executor(n, q);
-    CHECK((executor.run(x, switches(n, false, false)).back() == run(n, x)));
+    CHECK((executor.run(x, switches(q, false, false)).back() == run(n, x)));
     FakeQuantExecutor integers(q);
     integers.forward(x);
-    const std::vector<Array> on = executor.run(x, switches(n, true, true));
+    const std::vector<Array> on = executor.run(x, switches(q, true, true));
     for (NodeId id = 0; id < n.size(); ++id) {
       // A float sum that falls on the other side of a tie is a code away, and takes what follows with it.
       const Affine<float>& grid = integers.grid(id);
@@ -63,9 +63,9 @@ TEST_CASE("SwitchedExecutor: rerun gives what a run from the start gives", "[net
   const Array x = test::random_pictures(n, 2, 7);
   SwitchedExecutor executor(n, q);
   for (const bool on : {false, true}) {
-    const Switches base = switches(n, on, on);
+    const Switches base = switches(q, on, on);
     const std::vector<Array> outputs = executor.run(x, base);
-    for (const TensorId t : quantized_tensors(n)) {
+    for (const TensorId t : quantized_tensors(q)) {
       Switches flipped = base;
       (t.role == TensorRole::weight ? flipped.weight : flipped.output)[t.node].flip();
       const Array whole = executor.run(x, flipped)[n.output()];
@@ -84,16 +84,16 @@ TEST_CASE("SwitchedExecutor: refuses networks that are not counterparts, and pic
   Network other = n;
   other[1].clip = relu;
   CHECK_THROWS_AS(SwitchedExecutor(other, q), shape_error);
-  CHECK_THROWS_AS(SwitchedExecutor(n, q).run(Array::from_shape({1, 9, 10, 4}), switches(n, true, true)), shape_error);
+  CHECK_THROWS_AS(SwitchedExecutor(n, q).run(Array::from_shape({1, 9, 10, 4}), switches(q, true, true)), shape_error);
 }
 
 TEST_CASE("sensitivity: the layer that was made bad on purpose comes out first", "[net]") {
   Network n = test::small_network();
   const NodeId dw = 2;
   REQUIRE(n[dw].name == "dw");
-  auto& layer = std::get<DepthwiseConv2d>(n[dw].op);  // one filter 500 times the others: a scalar threshold leaves them no codes
+  auto& layer = n[dw].op.get<DepthwiseConv2d>();  // one filter 500 times the others: a scalar threshold leaves them no codes
   for (std::size_t k = 0; k < 9; ++k) layer.weight.data()[k * 8] *= 500.0F;
-  auto& reader = std::get<Conv2d>(n[3].op);
+  auto& reader = n[3].op.get<Conv2d>();
   for (std::size_t o = 0; o < reader.weight.shape(0); ++o) reader.weight(o, 0, 0, 0) /= 500.0F;
   n[dw].clip = relu;
   const QuantizedNetwork scalar = test::quantized(n, {WeightMode::scalar, Scheme::symmetric});
@@ -179,7 +179,7 @@ TEST_CASE("tensor_errors: asymmetric factors where they start, shifts and widths
 
 TEST_CASE("analysis: dead filters, constant outputs and lossless tensors give numbers, not NaN", "[net]") {
   Network n = tiny({1.0F, 1e-23F, 0.0F, -1.0F});  // two dead filters; the others lie on the grid
-  std::get<Conv2d>(n[1].op).weight(2, 0, 0, 0) = 0.0F;
+  n[1].op.get<Conv2d>().weight(2, 0, 0, 0) = 0.0F;
   const auto constant = [](std::span<const std::size_t> indices) {
     return Array(std::vector<std::size_t>{indices.size(), 1, 1, 1}, 0.0F);
   };

@@ -6,9 +6,9 @@
 #include <trimtab/io/atomic_file.hpp>
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/onnx.hpp>
-#include <trimtab/net/calibrate.hpp>
-#include <trimtab/net/int8_network.hpp>
-#include <trimtab/net/passes.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
+#include <trimtab/net/passes/fold.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -93,7 +93,7 @@ class Dump {
       write(file + '.' + form_name + ".traced.onnx", traced(bytes, lowered, nodes));
       manifest_.push_back({{"network", name}, {"mode", mode}, {"form", form_name}, {"model", file + '.' + form_name}, {"input", input},
                            {"count", count}, {"trace", trace}, {"codes", file + ".codes"}, {"all", file + ".all"}, {"nodes", nodes},
-                           {"scale", lowered.output_grid.scale}, {"zero_point", lowered.output_grid.zero_point}});
+                           {"scale", lowered.output_grids[0].scale}, {"zero_point", lowered.output_grids[0].zero_point}});
     }
   }
   void write(const std::string& name, std::string_view bytes) { write_file_atomically(folder_ / name, bytes); }

@@ -15,7 +15,7 @@
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/onnx.hpp>
 #include <trimtab/io/preprocess.hpp>
-#include <trimtab/net/float_executor.hpp>
+#include <trimtab/net/execute/float_executor.hpp>
 #include <vector>
 
 #include "../io/onnx_cases.hpp"

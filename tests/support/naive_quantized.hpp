@@ -1,9 +1,10 @@
 #pragma once
 // A quantized network by the plainest loops there are: 64-bit integers forward, double backward. The reference of the executors.
 
+#include "typed_layers.hpp"
 #include <cmath>
-#include <trimtab/net/lower.hpp>
-#include <trimtab/net/quantized_network.hpp>
+#include <trimtab/net/quantize/lower_layer.hpp>
+#include <trimtab/net/quantize/quantized_network.hpp>
 
 namespace trimtab::test {
 
@@ -25,14 +26,14 @@ void for_each_product(const Network& n, NodeId id, const F& f) {
                 f((y * out[1] + x) * out[2] + c, ((iy - o.padding.top) * in[1] + ix - o.padding.left) * in[2] + channel, weight(c, r, s, i), c);
               }
   };
-  if (const auto* l = std::get_if<Conv2d>(&n[id].op)) {
+  if (const auto* l = n[id].op.get_if<Conv2d>()) {
     const auto& sh = l->weight.shape();
     window(sh[1], sh[2], sh[3], sh[0] / l->groups, l->window,
            [&](std::size_t c, std::size_t r, std::size_t s, std::size_t i) { return ((c * sh[1] + r) * sh[2] + s) * sh[3] + i; });
-  } else if (const auto* d = std::get_if<DepthwiseConv2d>(&n[id].op)) {
+  } else if (const auto* d = n[id].op.get_if<DepthwiseConv2d>()) {
     const auto& sh = d->weight.shape();
     window(sh[0], sh[1], 1, 1, d->window, [&](std::size_t c, std::size_t r, std::size_t s, std::size_t) { return (r * sh[1] + s) * sh[2] + c; });
-  } else if (const auto* m = std::get_if<Linear>(&n[id].op)) {
+  } else if (const auto* m = n[id].op.get_if<Linear>()) {
     for (std::size_t o = 0; o < m->weight.shape(0); ++o)
       for (std::size_t i = 0; i < m->weight.shape(1); ++i) f(o, i, o * m->weight.shape(1) + i, o);
   }
@@ -43,8 +44,8 @@ template <class F>
 void for_each_pooled(const Network& n, NodeId id, const F& f) {
   const Extents& in = n[n[id].inputs[0]].extent;
   const Extents& out = n[id].extent;
-  const auto* average = std::get_if<AveragePool>(&n[id].op);
-  const auto* max = std::get_if<MaxPool>(&n[id].op);
+  const auto* average = n[id].op.get_if<AveragePool>();
+  const auto* max = n[id].op.get_if<MaxPool>();
   const std::size_t kh = average ? average->kernel_h : (max ? max->kernel_h : in[0]), kw = average ? average->kernel_w : (max ? max->kernel_w : in[1]);
   const WindowOptions o = average ? average->window : (max ? max->window : WindowOptions{});
   for (std::size_t y = 0; y < out[0]; ++y)
@@ -89,8 +90,8 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
       const auto twice = [](std::int64_t v, double m) { return multiply_twice(static_cast<std::int32_t>(v), fixed_point(m)); };
       if (detail::has_weights(node.op)) {
         std::vector<std::int64_t> acc(size);
-        detail::with_weights(node.op, [&](const auto& own) {
-          const auto l = effective_layer(own, q.pointwise[id]);
+        test::with_layer(node.op, [&](const auto& own) {
+          const auto l = test::effective(own, q.pointwise[id]);
           const std::size_t channels = node.extent.back();
           const auto w_grid = [&](std::size_t c) { return q.weight[id]->grid(q.weight[id]->channels() == 1 ? 0 : c); };
           for (std::size_t i = 0; i < size; ++i)
@@ -102,17 +103,17 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
             steps[i] = static_cast<float>(static_cast<std::int32_t>(acc[i])) * (scale(0) * w_grid(i % channels).scale / grid.scale);
           for (std::size_t i = 0; fixed && i < size; ++i) {
             const bool uint8 = q.weight[id]->grid(0).codes.qmin != -q.weight[id]->grid(0).codes.qmax;
-            const bool one_scale = uint8 || (std::holds_alternative<Linear>(node.op) && q.weight[id]->channels() == 1);
+            const bool one_scale = uint8 || (node.op.is<Linear>() && q.weight[id]->channels() == 1);
             const float s_w = w_grid(i % channels).scale;
             const double product = one_scale ? double(scale(0) * s_w) : double(scale(0)) * double(s_w);
-            const bool rounds_twice = uint8 || std::holds_alternative<DepthwiseConv2d>(node.op);
+            const bool rounds_twice = uint8 || node.op.is<DepthwiseConv2d>();
             whole.push_back(multiply(static_cast<std::int32_t>(acc[i]), fixed_point(product / double(grid.scale)),
                                      rounds_twice ? FixedPointRounding::twice : FixedPointRounding::once));
           }
         });
-      } else if (std::holds_alternative<Input>(node.op)) {
+      } else if (node.op.is<Input>()) {
         for (std::size_t i = 0; i < size; ++i) steps[i] = x.data()[b * size + i] / grid.scale;
-      } else if (std::holds_alternative<Add>(node.op)) {
+      } else if (node.op.is<Add>()) {
         for (std::size_t i = 0; i < size; ++i) {
           const float from_a = static_cast<float>(input(0, i)) * (scale(0) / grid.scale);
           const float from_b = static_cast<float>(input(1, i)) * (scale(1) / grid.scale);
@@ -122,7 +123,7 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
             whole.push_back(twice(twice(input(0, i) << 20, double(scale(0)) / t) + twice(input(1, i) << 20, double(scale(1)) / t),
                                   t / (double(1 << 20) * double(grid.scale))));
         }
-      } else if (std::holds_alternative<Concat>(node.op)) {
+      } else if (node.op.is<Concat>()) {
         std::size_t begin = 0;
         if (fixed) whole.resize(size);
         for (std::size_t k = 0; k < node.inputs.size(); ++k) {
@@ -134,7 +135,7 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
           }
           begin += channels;
         }
-      } else if (std::holds_alternative<AveragePool>(node.op) || std::holds_alternative<GlobalAveragePool>(node.op)) {
+      } else if (node.op.is<AveragePool>() || node.op.is<GlobalAveragePool>()) {
         std::vector<std::int64_t> sum(size), count(size);
         for_each_pooled(n, id, [&](std::size_t o, std::size_t i, std::size_t of) {
           sum[o] += input(0, i);
@@ -144,7 +145,7 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
         // The mean of TFLite's codes, ties away from their 0, less the zero point.
         const std::int64_t zero = grid.zero_point - code_origin(q);
         for (std::size_t i = 0; fixed && i < size; ++i) whole.push_back(std::llround(double(sum[i] + count[i] * zero) / double(count[i])) - zero);
-      } else if (std::holds_alternative<MaxPool>(node.op)) {
+      } else if (node.op.is<MaxPool>()) {
         kept.assign(size, -1000);
         for_each_pooled(n, id, [&](std::size_t o, std::size_t i, std::size_t) {
           kept[o] = std::max(kept[o], int(input(0, i)) + byte_grid(q, node.inputs[0]).zero_point);
@@ -181,7 +182,7 @@ inline std::vector<double> naive_factor_gradients(const QuantizedNetwork& q, con
     const Node& node = n[id];
     const std::size_t size = element_count(node.extent);
     const Affine<float> grid = q.output_grid(id);
-    if (!detail::keeps_codes(node.op))
+    if (detail::rounds_output(node))
       for (std::size_t i = 0; i < grad[id].size(); ++i) {
         const double real = run.steps[id][i] * double(grid.scale), lo = double(node.clip.lo), hi = double(node.clip.hi);
         const double clipped = std::clamp(real, lo, hi) / double(grid.scale);
@@ -198,8 +199,8 @@ inline std::vector<double> naive_factor_gradients(const QuantizedNetwork& q, con
       const double* g = grad[id].data() + b * size;
       const auto grad_in = [&](std::size_t k, std::size_t i) -> double& { return grad[node.inputs[k]][b * in_size(k) + i]; };
       if (detail::has_weights(node.op)) {
-        detail::with_weights(node.op, [&](const auto& own) {
-          const auto l = effective_layer(own, q.pointwise[id]);
+        test::with_layer(node.op, [&](const auto& own) {
+          const auto l = test::effective(own, q.pointwise[id]);
           const AnyQuantizer& w = *q.weight[id];
           const Affine<float> in = byte_grid(q, node.inputs[0]);
           of_weight[id].resize(w.channels());
@@ -226,19 +227,19 @@ inline std::vector<double> naive_factor_gradients(const QuantizedNetwork& q, con
           of_single[id].second.resize(own.bias.size());
           for (std::size_t i = 0; i < size; ++i) of_single[id].second[i % own.bias.size()] += g[i] * double(own.bias(i % own.bias.size()));
         });
-      } else if (std::holds_alternative<Add>(node.op)) {
+      } else if (node.op.is<Add>()) {
         for (std::size_t i = 0; i < size; ++i) {
           grad_in(0, i) += g[i];
           grad_in(1, i) += g[i];
         }
-      } else if (std::holds_alternative<Concat>(node.op)) {
+      } else if (node.op.is<Concat>()) {
         std::size_t begin = 0;
         for (std::size_t k = 0; k < node.inputs.size(); ++k) {
           const std::size_t channels = n[node.inputs[k]].extent.back();
           for (std::size_t i = 0; i < in_size(k); ++i) grad_in(k, i) += g[i / channels * node.extent.back() + begin + i % channels];
           begin += channels;
         }
-      } else if (std::holds_alternative<MaxPool>(node.op)) {
+      } else if (node.op.is<MaxPool>()) {
         std::vector<bool> given(size);
         for_each_pooled(n, id, [&](std::size_t o, std::size_t i, std::size_t) {
           if (!given[o] && run.bytes[node.inputs[0]][b * in_size(0) + i] == run.bytes[id][b * size + o]) {
@@ -246,9 +247,9 @@ inline std::vector<double> naive_factor_gradients(const QuantizedNetwork& q, con
             grad_in(0, i) += g[o];
           }
         });
-      } else if (std::holds_alternative<AveragePool>(node.op) || std::holds_alternative<GlobalAveragePool>(node.op)) {
+      } else if (node.op.is<AveragePool>() || node.op.is<GlobalAveragePool>()) {
         for_each_pooled(n, id, [&](std::size_t o, std::size_t i, std::size_t count) { grad_in(0, i) += g[o] / double(count); });
-      } else if (std::holds_alternative<Flatten>(node.op)) {
+      } else if (node.op.is<Flatten>()) {
         for (std::size_t i = 0; i < size; ++i) grad_in(0, i) += g[i];
       }
     }

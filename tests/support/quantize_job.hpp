@@ -9,7 +9,7 @@
 #include <scratch_folder.hpp>
 #include <string>
 #include <trimtab/io/onnx.hpp>
-#include <trimtab/net/models.hpp>
+#include <trimtab/net/models/mobilenets.hpp>
 #include <vector>
 
 namespace trimtab::test {

@@ -2,9 +2,9 @@
 // small_network with quantizers on it, in every mode.
 
 #include <small_network.hpp>
-#include <trimtab/net/factors.hpp>
-#include <trimtab/net/float_executor.hpp>
-#include <trimtab/net/quantized_network.hpp>
+#include <trimtab/net/quantize/factors.hpp>
+#include <trimtab/net/execute/float_executor.hpp>
+#include <trimtab/net/quantize/quantized_network.hpp>
 
 namespace trimtab::test {
 

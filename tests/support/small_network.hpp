@@ -2,7 +2,8 @@
 // A network with every kind of node that quantization knows, small enough for naive loops.
 
 #include <random>
-#include <trimtab/net/network.hpp>
+#include <trimtab/net/graph/network.hpp>
+#include <trimtab/net/operators.hpp>
 
 namespace trimtab::test {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <quantized_small_network.hpp>
 #include <span>
-#include <trimtab/net/channel_maxima.hpp>
-#include <trimtab/net/fine_tune.hpp>
+#include <trimtab/net/passes/channel_maxima.hpp>
+#include <trimtab/net/train/fine_tune.hpp>
 #include <trimtab/quant/observer.hpp>
 #include <vector>
 

@@ -18,9 +18,9 @@
 #include <trimtab/io/onnx.hpp>
 #include <trimtab/io/preprocess.hpp>
 #include <trimtab/io/tflite_write.hpp>
-#include <trimtab/net/calibrate.hpp>
-#include <trimtab/net/int8_network.hpp>
-#include <trimtab/net/passes.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
+#include <trimtab/net/passes/fold.hpp>
 
 #include <quantized_small_network.hpp>
 #include "tflite_network.hpp"

@@ -1,3 +1,4 @@
+#include "typed_layers.hpp"
 #include <algorithm>
 #include <catch.hpp>
 #include <quantized_small_network.hpp>
@@ -129,7 +130,7 @@ TEST_CASE("write_tflite: weights, biases and grids are those of the int8 network
       CHECK(t->type() == file::TensorType::INT8);
       CHECK(t->quantization()->scale()->Get(0) == grid.scale);
       CHECK(t->quantization()->zero_point()->Get(0) == grid.zero_point - 128);
-      trimtab::detail::with_weights(node.op, [&](const auto& layer) {
+      test::with_layer(node.op, [&](const auto& layer) {
         const float scale_x = q.output_grid(node.inputs[0]).scale;
         const LoweredLayer l = lower_layer(layer, *q.weight[id], scale_x, grid.scale);
         const file::Tensor &weight = w.input(node.name, 1), &bias = w.input(node.name, 2);
@@ -144,7 +145,7 @@ TEST_CASE("write_tflite: weights, biases and grids are those of the int8 network
           CHECK(weight.quantization()->zero_point()->Get(c) == 0);
           CHECK(bias.quantization()->scale()->Get(c) == scale_x * l.scale[c]);
         }
-        const bool depthwise = std::holds_alternative<DepthwiseConv2d>(node.op);
+        const bool depthwise = node.op.is<DepthwiseConv2d>();
         CHECK(weight.quantization()->quantized_dimension() == (depthwise ? 3 : 0));
         if (depthwise) CHECK(shape(weight) == std::vector<std::int32_t>{1, 3, 3, 8});
       });

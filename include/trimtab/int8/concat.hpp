@@ -18,10 +18,10 @@ struct ConcatInput {
 
 namespace detail {
 
-/// The inputs' codes side by side, each through a table by byte: code_of(grid) gives the function from an input's code to one of y.
-template <class T, Tensor Y, class CodeOf>
-void concat(std::span<const ConcatInput<T>> inputs, Y& y, const CodeOf& code_of, const char* what) {
-  using Code = value_t<Y>;
+/// The inputs' codes side by side, each through a table by byte: value_of(grid) gives the function from an input's code to an element of y.
+template <class T, Tensor Y, class ValueOf>
+void concat(std::span<const ConcatInput<T>> inputs, Y& y, const ValueOf& value_of, const char* what) {
+  using Value = value_t<Y>;
   using ::trimtab::detail::message;
   const auto yv = ::trimtab::detail::dense_view(y, view(y).rank(), what);
   if (yv.rank() == 0) throw shape_error(message(what, ": expected rank 1 or more"));
@@ -41,19 +41,32 @@ void concat(std::span<const ConcatInput<T>> inputs, Y& y, const CodeOf& code_of,
   std::size_t begin = 0;
   for (const ConcatInput<T>& in : inputs) {
     const std::size_t width = in.codes.extent.back();
-    const auto to_code = code_of(in.grid);
-    std::array<Code, 256> code;  // by byte
-    for (std::size_t byte = 0; byte < 256; ++byte) code[byte] = static_cast<Code>(to_code(static_cast<T>(byte)));
+    const auto to_value = value_of(in.grid);
+    std::array<Value, 256> value;  // by byte
+    for (std::size_t byte = 0; byte < 256; ++byte) value[byte] = static_cast<Value>(to_value(static_cast<T>(byte)));
     parallel_ranges(pixels, map_grain / channels + 1, [&](std::size_t first, std::size_t last) {
       for (std::size_t p = first; p < last; ++p)
         for (std::size_t c = 0; c < width; ++c)
-          yv.data[p * channels + begin + c] = code[static_cast<std::uint8_t>(in.codes.data[p * width + c])];
+          yv.data[p * channels + begin + c] = value[static_cast<std::uint8_t>(in.codes.data[p * width + c])];
     });
     begin += width;
   }
 }
 
+/// steps(q) = float(q - z) * m, m = s / s_y: an input's code in steps of the output's grid.
+inline auto concat_step(const Affine<float>& grid, float scale_y) {
+  return [zero_point = grid.zero_point, m = grid.scale / scale_y](std::int32_t q) { return static_cast<float>(q - zero_point) * m; };
+}
+
 }  // namespace detail
+
+/// steps[.., c] = float(q - z) * m, m = s / s_y, of the inputs' codes q side by side along the last axis: what concat rounds. Throws
+/// shape_error as concat does.
+template <class T, Tensor Y>
+void concat_steps(std::span<const ConcatInput<T>> inputs, float scale_y, Y&& steps) {
+  static_assert(std::is_same_v<value_t<Y>, float>, "trimtab: steps are float");
+  detail::concat(inputs, steps, [&](const Affine<float>& grid) { return detail::concat_step(grid, scale_y); }, "concat_steps");
+}
 
 /// y[.., c] = z_y + round_half_even(clamp(float(q - z) * m, lo - z_y, hi - z_y)), m = s / s_y, of the inputs' codes q side by
 /// side along the last axis. Where an input's grid is the output's, its codes are copied unless y clamps them.
@@ -62,7 +75,7 @@ template <class T, Tensor Y>
 void concat(std::span<const ConcatInput<T>> inputs, const Affine<float>& grid_y, Y&& y) {
   const StepsToCode to_code = detail::steps_to_code<value_t<Y>>(grid_y, "concat");
   const auto code_of = [&](const Affine<float>& grid) {
-    return [=, zero_point = grid.zero_point, m = grid.scale / grid_y.scale](std::int32_t q) { return to_code(static_cast<float>(q - zero_point) * m); };
+    return [=, step = detail::concat_step(grid, grid_y.scale)](std::int32_t q) { return to_code(step(q)); };
   };
   detail::concat(inputs, y, code_of, "concat");
 }

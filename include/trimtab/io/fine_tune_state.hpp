@@ -18,7 +18,7 @@
 #include <trimtab/io/file_bytes.hpp>
 #include <trimtab/io/onnx_schema.hpp>
 #include <trimtab/io/onnx_tensor.hpp>
-#include <trimtab/net/fine_tune.hpp>
+#include <trimtab/net/train/fine_tune.hpp>
 #include <utility>
 #include <vector>
 #include <xtl/xhash.hpp>
@@ -54,25 +54,29 @@ class Fingerprint {
   std::uint64_t hash_ = 0;
 };
 
-/// The layers' operators, extents, weights and biases.
+/// The nodes' operators, extents and every parameter.
 inline std::string fingerprint(const Network& network) {
-  Fingerprint print;
+  struct Visitor final : OperatorVisitor {
+    Fingerprint print;
+    void tensor(std::string_view, const TensorView<float>& values, ParameterKind) override { print.add(std::span<const float>(values.data, values.size())); }
+    void number(std::string_view, double value) override { print.add(value); }
+  } visitor;
   for (const Node& node : network.nodes()) {
-    print.add(node.op.index()).add(std::span<const std::size_t>(node.inputs)).add(node.clip.lo).add(node.clip.hi);
-    for (const std::size_t length : node.extent) print.add(length);
-    with_weights(node.op, [&](const auto& layer) {
-      print.add(std::span<const float>(layer.weight.data(), layer.weight.size()));
-      print.add(std::span<const float>(layer.bias.data(), layer.bias.size()));
-    });
+    const std::string_view name = node.op->name();
+    visitor.print.add(std::span<const char>(name.data(), name.size()));
+    visitor.print.add(std::span<const std::size_t>(node.inputs)).add(node.clip.lo).add(node.clip.hi);
+    for (const std::size_t length : node.extent) visitor.print.add(length);
+    Operator op = node.op;  // visit() gives what may be changed
+    op->visit(visitor);
   }
-  return print.text();
+  return visitor.print.text();
 }
 
 /// The quantizers' codes, granularities, thresholds and factors' bounds.
 inline std::string fingerprint(const QuantizedNetwork& q) {
   Fingerprint print;
   for_each_quantizer(q, [&](const AnyQuantizer& quantizer) {
-    const CodeRange codes = std::visit([](const auto& alternative) { return alternative.codes(); }, quantizer.get());
+    const CodeRange codes = quantizer.grid(0).codes;
     print.add(codes.qmin).add(codes.qmax).add(quantizer.granularity().axis);
     for (std::size_t i = 0; i < quantizer.factors().size(); ++i) print.add(quantizer.bounds(i).lo).add(quantizer.bounds(i).hi);
   });

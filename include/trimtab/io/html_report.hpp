@@ -153,20 +153,20 @@ inline std::string quantizer_table(const ReportInput& in) {
 inline std::string layer_section(const ReportInput& in) {
   std::string html;
   const Node& node = (*in.reference)[in.layer];
-  with_weights(node.op, [&](const auto& layer) {
-    using L = std::remove_cvref_t<decltype(layer)>;
+  if (const WeightedLayer* layer = node.op->weighted()) {
     const AnyQuantizer& quantizer = *in.after->weight[in.layer];
-    const L effective = effective_layer(std::get<L>(in.after->network[in.layer].op), in.after->pointwise[in.layer]);
-    L quantized = effective;
-    fake_quantize_forward(effective.weight, quantizer, quantized.weight);
-    const auto values = [](const L& l) { return std::span<const float>(l.weight.data(), l.weight.size()); };
-    const std::vector<double> rescaled = channel_thresholds(layer.weight, channel_axis(layer));
+    const Operator effective = effective_layer(in.after->network[in.layer].op, in.after->pointwise[in.layer]);
+    const TensorView<const float> weight = layer->weight();
+    std::vector<float> numbers(weight.size());
+    TensorView<float> quantized(numbers.data(), weight.extent);
+    fake_quantize_forward(effective->weighted()->weight(), quantizer, quantized);
+    const std::vector<double> rescaled = channel_thresholds(weight, layer->output_axis());
     std::vector<double> original = rescaled;
     for (const Node& other : in.original->nodes())
-      if (const L* l = std::get_if<L>(&other.op);
-          l != nullptr && other.name == node.name && l->weight.shape() == layer.weight.shape())
-        original = channel_thresholds(l->weight, channel_axis(layer));
-    html += figure(weight_histograms(values(layer), values(quantized)),
+      if (const WeightedLayer* l = other.op->weighted();
+          l != nullptr && other.op.same_type(node.op) && other.name == node.name && l->weight().extent == weight.extent)
+        original = channel_thresholds(l->weight(), l->output_axis());
+    html += figure(weight_histograms(std::span<const float>(weight.data, weight.size()), numbers),
                    "Weights of " + node.name + " before and after quantization, counts; as figures 1 and 2 of the paper.");
     html += figure(
         filter_thresholds(original, rescaled, quantizer),
@@ -175,7 +175,7 @@ inline std::string layer_section(const ReportInput& in) {
             fixed(channel_spread(original).largest_over_median, 1),
             rescaled != original ? " before rescaling, " + fixed(channel_spread(rescaled).largest_over_median, 1) + " after" : "",
             '.'));
-  });
+  }
   return html;
 }
 
@@ -224,7 +224,7 @@ inline NodeId worst_layer(const Network& network, const Analysis& analysis) {
   for (const std::size_t i : worst_first(analysis)) {
     const TensorId t = analysis.errors[i].tensor;
     if (t.role != TensorRole::weight) continue;
-    if (std::holds_alternative<DepthwiseConv2d>(network[t.node].op)) return t.node;
+    if (network[t.node].op->weighted()->is_depthwise()) return t.node;
     if (!worst) worst = t.node;
   }
   return worst.value_or(network.output());

@@ -18,7 +18,7 @@
 #include <trimtab/core/progress.hpp>
 #include <trimtab/io/image_file.hpp>
 #include <trimtab/io/preprocess.hpp>
-#include <trimtab/net/network.hpp>
+#include <trimtab/net/graph/network.hpp>
 #include <unordered_map>
 #include <utility>
 #include <vector>

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <trimtab/net/analyze.hpp>
+#include <trimtab/net/report/analyze.hpp>
 #include <vector>
 
 namespace trimtab {

@@ -11,7 +11,8 @@
 #include <trimtab/core/config.hpp>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/onnx_schema.hpp>
-#include <trimtab/net/network.hpp>
+#include <trimtab/net/graph/network.hpp>
+#include <trimtab/net/operators.hpp>
 #include <type_traits>
 #include <unordered_set>
 #include <vector>

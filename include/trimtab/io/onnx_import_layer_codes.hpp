@@ -22,14 +22,8 @@ inline void record_layer(OnnxImport& import, const ::onnx::NodeProto& node) {
   }
   const OnnxCodes codes = std::get<OnnxCodes>(import.value(node, 1));
   const NodeId id = std::get<OnnxActivation>(import.values.at(node.output(0))).node;
-  const Extents weight = std::visit(
-      []<class L>(const L& l) {
-        if constexpr (requires { l.weight; }) return view(l.weight).extent;
-        return Extents{};
-      },
-      import.network[id].op);
-  const bool depthwise = std::holds_alternative<DepthwiseConv2d>(import.network[id].op);
-  const std::size_t outputs = depthwise ? weight.back() : weight[0];
+  const WeightedLayer& made = *import.network[id].op->weighted();
+  const std::size_t outputs = made.output_channels();
   for (const std::size_t count : {codes.scale.size(), codes.zero_point.size()})
     if (count != 1 && (count != outputs || codes.axis != output_axis(node)))
       throw unsupported_error(message(describe(node), ": weights have ", count, " scales or zero points along axis ", codes.axis, " for ", outputs, " outputs"));
@@ -53,12 +47,8 @@ inline OnnxLayer* sole_sums(OnnxImport& import, const ::onnx::NodeProto& node, i
   if (!import.is_activation(node, i) || import.sole_producer(node, i) == nullptr) return nullptr;
   const NodeId id = import.any_activation(node, i).node;
   const auto found = import.quantization.layers.find(id);
-  const bool real_bias = std::visit(
-      []<class L>(const L& l) {
-        if constexpr (requires { l.weight; }) return l.bias.size() != 0;
-        return false;
-      },
-      import.network[id].op);
+  const WeightedLayer* made = import.network[id].op->weighted();
+  const bool real_bias = made != nullptr && !made->bias().empty();
   if (found == import.quantization.layers.end() || real_bias || !found->second.bias_scale.empty()) return nullptr;
   return &found->second;
 }

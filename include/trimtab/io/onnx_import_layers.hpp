@@ -146,21 +146,15 @@ inline std::vector<float> channel_numbers(const OnnxImport& import, const ::onnx
 inline void import_bias(OnnxImport& import, const ::onnx::NodeProto& node, int activation, int constant) {
   const OnnxActivation x = import.activation(node, activation);
   Node* producer = import.sole_producer(node, activation);
-  xt::xtensor<float, 1>* bias = nullptr;
-  if (producer != nullptr)
-    std::visit(
-        [&](auto& layer) {
-          if constexpr (requires { layer.weight; }) bias = &layer.bias;
-        },
-        producer->op);
+  WeightedLayer* layer = producer == nullptr ? nullptr : producer->op->weighted();
   const bool flat_picture = is_flat(x.axes) && import.extent(x).size() == 3 && import.extent(x)[0] * import.extent(x)[1] != 1;
-  if (bias == nullptr || flat_picture)
+  if (layer == nullptr || flat_picture)
     throw unsupported_error(message(describe(node), " of a constant is supported right after a Conv, Gemm or MatMul only"));
   const std::vector<float> more = channel_numbers(import, node, x, import.floats(node, constant));
-  if (bias->size() == 0)
-    *bias = OnnxImport::to_vector(more);
+  if (layer->bias().empty())
+    layer->set_bias(more);
   else
-    for (std::size_t c = 0; c < more.size(); ++c) bias->data()[c] += more[c];
+    for (std::size_t c = 0; c < more.size(); ++c) layer->bias()[c] += more[c];
   import.define(node, x);
 }
 

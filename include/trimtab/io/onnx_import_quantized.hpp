@@ -308,10 +308,10 @@ inline void import_sub(OnnxImport& import, const ::onnx::NodeProto& node) {
   };
   bool fits = same_reading(a.inputs[0], b.inputs[0]) && sum->scale == std::vector<float>{1} && sum->zero_point.size() == 1 &&
               ones->zero_point.size() == 1 && a.extent.back() % b.extent.back() == 0;
-  if (const auto *l = std::get_if<Conv2d>(&a.op), *r = std::get_if<Conv2d>(&b.op); l != nullptr && r != nullptr)
+  if (const auto *l = a.op.get_if<Conv2d>(), *r = b.op.get_if<Conv2d>(); l != nullptr && r != nullptr)
     fits = fits && l->window == r->window && l->groups == r->groups && l->weight.shape(1) == r->weight.shape(1) && l->weight.shape(2) == r->weight.shape(2) &&
            (l->groups == 1 ? b.extent.back() == 1 : b.extent.back() == a.extent.back()) && all_ones(r->weight);
-  else if (const auto *d = std::get_if<DepthwiseConv2d>(&a.op), *e = std::get_if<DepthwiseConv2d>(&b.op); d != nullptr && e != nullptr)
+  else if (const auto *d = a.op.get_if<DepthwiseConv2d>(), *e = b.op.get_if<DepthwiseConv2d>(); d != nullptr && e != nullptr)
     fits = fits && d->window == e->window && d->weight.shape() == e->weight.shape() && all_ones(e->weight);
   else
     fits = false;

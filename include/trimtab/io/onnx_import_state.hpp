@@ -17,7 +17,8 @@
 #include <trimtab/io/onnx_graph.hpp>
 #include <trimtab/io/onnx_schema.hpp>
 #include <trimtab/io/onnx_tensor.hpp>
-#include <trimtab/net/network.hpp>
+#include <trimtab/net/graph/network.hpp>
+#include <trimtab/net/operators.hpp>
 #include <trimtab/quant/params.hpp>
 #include <unordered_map>
 #include <unordered_set>
@@ -274,7 +275,7 @@ struct OnnxImport {
   /// The node of x, whose readers are all behind the given input: only then may it be changed in place.
   Node* sole_producer(const ::onnx::NodeProto& node, int i) {
     Node& producer = network[any_activation(node, i).node];
-    return use.readers_of(node.input(i)) == 1 && !std::holds_alternative<Input>(producer.op) ? &producer : nullptr;
+    return use.readers_of(node.input(i)) == 1 && !producer.op->is_fed() ? &producer : nullptr;
   }
 
   /// Whether C H W order and H W C order of x are the same.

@@ -151,7 +151,7 @@ inline void import_max_pool(OnnxImport& import, const ::onnx::NodeProto& node) {
   const WindowOptions window = import_pool_window(import, node, x, kernel, own);
   // The pool's own padding never wins; Pad's zeros may, unless nothing in the picture is below them.
   if (x.padding != Padding{}) {
-    const auto* clip = std::get_if<Clip>(&import.network[x.node].op);
+    const auto* clip = import.network[x.node].op.get_if<Clip>();
     const Padding& p = window.padding;
     if (clip == nullptr || !(clip->lo >= 0) || std::max(p.top, p.bottom) >= kernel[0] || std::max(p.left, p.right) >= kernel[1])
       throw unsupported_error(message(describe(node), " after Pad is supported behind a Relu only"));

@@ -9,7 +9,7 @@
 #include <memory>
 #include <optional>
 #include <trimtab/io/onnx_import_state.hpp>
-#include <trimtab/net/lowered_network.hpp>
+#include <trimtab/net/quantize/lowered_network.hpp>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -82,15 +82,14 @@ class OnnxLowering {
     return result_.nodes.size() - 1;
   }
 
-  static bool keeps_values(const Operator& op) { return std::holds_alternative<MaxPool>(op) || std::holds_alternative<Flatten>(op); }
+  /// MaxPool and Flatten.
+  static bool keeps_values(const Operator& op) { return op->integers() == IntegerRule::moves && op->bounds() == no_clip; }
 
   /// A MaxPool or Flatten of codes.
   NodeId append_on_codes(NodeId id, NodeId from) {
     const Node& node = network_[id];
-    LoweredOperator op = Flatten{};
-    if (const auto* pool = std::get_if<MaxPool>(&node.op)) op = *pool;
     const Affine<float> grid = lowered(from).grid;
-    return append({node.name, std::move(op), {{from, grid.scale, grid.zero_point}}, node.extent, grid});
+    return append({node.name, node.op, std::nullopt, {}, {{from, grid.scale, grid.zero_point}}, node.extent, grid});
   }
 
   Codes quantize(NodeId id, const OnnxGrid& grid) {
@@ -99,10 +98,9 @@ class OnnxLowering {
     if (reading != nullptr && reading->input.scale == grid.scale && reading->input.zero_point == grid.byte_zero_point())
       return {reading->input.node, grid.is_signed};
     Real real = reading == nullptr ? std::get<Real>(input(id)) : Real{network_[id].inputs[0], share({reading->input})};
-    const Node& node = network_[real.node];
     Affine<float> bytes = grid.bytes();
     bytes.codes = {bytes.quantize(real.clip.lo), bytes.quantize(real.clip.hi)};
-    NodeId made = append({node.name, lower_operator(real, grid.scale), *real.inputs, node.extent, bytes});
+    NodeId made = append(lower_node(real, grid.scale, bytes));
     std::vector<NodeId> after;
     for (auto at = real.last; at && keeps_values(network_[*at].op); at = network_[*at].inputs[0]) after.push_back(*at);
     std::for_each(after.rbegin(), after.rend(), [&](NodeId at) { made = append_on_codes(at, made); });
@@ -119,7 +117,7 @@ class OnnxLowering {
 
   Value compute(NodeId id) {
     const Node& node = network_[id];
-    if (std::holds_alternative<Input>(node.op)) return Real{id, share({})};
+    if (node.op->is_fed()) return Real{id, share({})};
     if (std::holds_alternative<Codes>(input(id))) return compute_codes(id);
     if (keeps_values(node.op)) {
       if (const auto* reading = std::get_if<Reading>(&input(id))) {
@@ -128,11 +126,11 @@ class OnnxLowering {
         return y;
       }
       Real y = std::get<Real>(input(id));
-      if (std::holds_alternative<Input>(network_[y.node].op)) throw not_codes(node);
+      if (network_[y.node].op->is_fed()) throw not_codes(node);
       y.last = id;
       return y;
     }
-    if (const auto* clip = std::get_if<Clip>(&node.op)) {
+    if (const auto* clip = node.op.get_if<Clip>()) {
       if (const auto* reading = std::get_if<Reading>(&input(id))) return Real{id, share({reading->input}), *clip};
       Real y = std::get<Real>(input(id));
       if (y.last) throw not_codes(node);
@@ -164,74 +162,67 @@ class OnnxLowering {
     const Codes x = inputs[0];
     const Affine<float> grid = lowered(x.node).grid;
     if (keeps_values(node.op)) return {append_on_codes(id, x.node), x.is_signed};
-    if (const auto* clip = std::get_if<Clip>(&node.op)) {
+    if (const auto* clip = node.op.get_if<Clip>()) {
       Affine<float> clamped = grid;
       const float shift = x.is_signed ? 128 : 0;
       const auto bound = [&](float code) { return static_cast<std::int32_t>(std::clamp(code + shift, 0.0F, 255.0F)); };
       const std::int32_t lo = bound(clip->lo), hi = bound(clip->hi);
       clamped.codes = {std::clamp(grid.codes.qmin, lo, hi), std::clamp(grid.codes.qmax, lo, hi)};
-      return {append({node.name, Clip{}, {{x.node, grid.scale, grid.zero_point}}, node.extent, clamped}), x.is_signed};
+      return {append({node.name, Clip{}, std::nullopt, {}, {{x.node, grid.scale, grid.zero_point}}, node.extent, clamped}), x.is_signed};
     }
-    if (!std::holds_alternative<Concat>(node.op)) throw refuse();
+    if (!node.op.is<Concat>()) throw refuse();
     // Bytes side by side: read and written on one grid, they are copied.
     std::vector<LoweredInput> parts;
     for (const Codes& part : inputs) parts.push_back({part.node, grid.scale, grid.zero_point});
-    return {append({node.name, Concat{}, std::move(parts), node.extent, {grid.scale, grid.zero_point, unsigned_codes()}}), x.is_signed};
+    return {append({node.name, Concat{}, std::nullopt, {}, std::move(parts), node.extent, {grid.scale, grid.zero_point, unsigned_codes()}}), x.is_signed};
   }
 
-  LoweredOperator lower_operator(const Real& real, float scale_y) {
+  LoweredNode lower_node(const Real& real, float scale_y, const Affine<float>& bytes) {
     const Node& node = network_[real.node];
-    if (std::holds_alternative<Input>(node.op) && std::exchange(has_input_, true))
-      throw unsupported_error(message(describe(node), ": the input is quantized twice"));
-    if (std::holds_alternative<Input>(node.op)) result_.input = result_.nodes.size();
-    // A Clip or DequantizeLinear here stands for codes that go onto another grid: a Concat of one.
-    if (std::holds_alternative<Clip>(node.op)) return Concat{};
-    return std::visit(
-        Overload{[&](const Conv2d& l) -> LoweredOperator {
-                   return LoweredConv2d{lower_weights(real, l, l.weight.shape(0), scale_y), view(l.weight).extent, l.window, l.groups};
-                 },
-                 [&](const DepthwiseConv2d& l) -> LoweredOperator {
-                   return LoweredDepthwiseConv2d{lower_weights(real, l, l.weight.shape(2), scale_y), view(l.weight).extent, l.window};
-                 },
-                 [&](const Linear& l) -> LoweredOperator {
-                   return LoweredLinear{lower_weights(real, l, l.weight.shape(0), scale_y), view(l.weight).extent};
-                 },
-                 [&](const BatchNorm&) -> LoweredOperator { throw unsupported_error(message(describe(node), " in a quantized network")); },
-                 [](const auto& other) -> LoweredOperator { return other; }},
-        node.op);
-  }
-
-  /// multiplier = scale_x * scale_w / scale_y in float32, as lower_layer.
-  LoweredLayer lower_weights(const Real& real, const auto& l, std::size_t outputs, float scale_y) {
-    const Node& node = network_[real.node];
-    const auto found = quantization_.layers.find(real.node);
-    if (found == quantization_.layers.end()) throw unsupported_error(message(describe(node), ": the weights are not quantized"));
-    const OnnxLayer& numbers = found->second;
-    const float scale_x = real.inputs->front().scale;
-    if (numbers.scale.size() != 1 && numbers.scale.size() != outputs)
-      throw unsupported_error(message(describe(node), ": ", numbers.scale.size(), " scales for ", outputs, " outputs"));
-    charge(node.name, l.weight.size());
-    LoweredLayer lowered;
-    for (const float code : l.weight) lowered.codes.push_back(static_cast<std::int8_t>(code));
-    const auto of = [](const auto& row, std::size_t c) { return row[row.size() == 1 ? 0 : c]; };
-    bool any_zero_point = false;
-    for (std::size_t c = 0; c < outputs; ++c) {
-      lowered.zero_point.push_back(of(numbers.zero_point, c));
-      any_zero_point |= lowered.zero_point.back() != 0;
-      lowered.scale.push_back(of(numbers.scale, c));
-      lowered.multiplier.push_back(scale_x * lowered.scale.back() / scale_y);
-      if (!std::isnormal(lowered.multiplier.back()))
-        throw parse_error(message(describe(node), ": channel ", c, ": scales ", scale_x, " * ", lowered.scale.back(), " / ", scale_y,
-                                  " leave float32's normal numbers"));
-      lowered.bias.push_back(lower_bias(numbers, l, c, double(scale_x), double(lowered.scale.back())));
+    LoweredNode lowered{node.name, node.op, std::nullopt, {}, *real.inputs, node.extent, bytes};
+    if (node.op->is_fed()) {
+      if (std::exchange(has_input_, true)) throw unsupported_error(message(describe(node), ": the input is quantized twice"));
+      result_.inputs = {result_.nodes.size()};
+    } else if (node.op.is<Clip>()) {
+      lowered.op = Concat{};  // a Clip or DequantizeLinear here stands for codes that go onto another grid: a Concat of one
+    } else if (node.op->integers() == IntegerRule::folded) {
+      throw unsupported_error(message(describe(node), " in a quantized network"));
+    } else if (const WeightedLayer* layer = node.op->weighted()) {
+      lowered.layer = lower_weights(real, *layer, scale_y);
+      lowered.weight_extent = layer->weight().extent;
+      lowered.op->weighted()->drop_weights();
     }
-    if (!any_zero_point) lowered.zero_point.clear();
     return lowered;
   }
 
+  LoweredLayer lower_weights(const Real& real, const WeightedLayer& l, float scale_y) {
+    const Node& node = network_[real.node];
+    const std::size_t outputs = l.output_channels();
+    const auto found = quantization_.layers.find(real.node);
+    if (found == quantization_.layers.end()) throw unsupported_error(message(describe(node), ": the weights are not quantized"));
+    const OnnxLayer& numbers = found->second;
+    if (numbers.scale.size() != 1 && numbers.scale.size() != outputs)
+      throw unsupported_error(message(describe(node), ": ", numbers.scale.size(), " scales for ", outputs, " outputs"));
+    const TensorView<const float> weight = l.weight();
+    charge(node.name, weight.size());
+    LayerCodes codes;
+    for (std::size_t i = 0; i < weight.size(); ++i) codes.codes.push_back(static_cast<std::int8_t>(weight.data[i]));
+    const auto of = [](const auto& row, std::size_t c) { return row[row.size() == 1 ? 0 : c]; };
+    for (std::size_t c = 0; c < outputs; ++c) {
+      codes.zero_point.push_back(of(numbers.zero_point, c));
+      codes.scale.push_back(of(numbers.scale, c));
+    }
+    try {
+      return lower_codes(std::move(codes), real.inputs->front().scale, scale_y,
+                         [&](std::size_t c, double scale_x, double scale_w) { return lower_bias(numbers, l.bias(), c, scale_x, scale_w); });
+    } catch (const quantization_range_error& e) {
+      throw parse_error(message(describe(node), ": ", e.what()));
+    }
+  }
+
   /// The file's own code where its scale is scale_x * scale_w, as it should be; else the real bias, quantized.
-  static std::int32_t lower_bias(const OnnxLayer& numbers, const auto& l, std::size_t c, double scale_x, double scale_w) {
-    if (numbers.bias.empty()) return l.bias.size() == 0 ? 0 : quantize_bias(double(l.bias(c)), scale_x, scale_w);
+  static std::int32_t lower_bias(const OnnxLayer& numbers, std::span<const float> bias, std::size_t c, double scale_x, double scale_w) {
+    if (numbers.bias.empty()) return bias.empty() ? 0 : quantize_bias(double(bias[c]), scale_x, scale_w);
     if (numbers.bias_scale.empty()) return numbers.bias[c];
     const double scale = double(numbers.bias_scale[numbers.bias_scale.size() == 1 ? 0 : c]);
     if (std::abs(scale / (scale_x * scale_w) - 1) < 1e-5) return numbers.bias[c];
@@ -244,14 +235,14 @@ class OnnxLowering {
     const Value& output = values_[network_.output()];
     if (std::holds_alternative<Real>(output)) throw not_codes(network_[network_.output()]);
     if (const auto* reading = std::get_if<Reading>(&output)) {
-      result_.output = reading->input.node;
-      result_.output_grid = reading->input.grid();
+      result_.outputs = {reading->input.node};
+      result_.output_grids = {reading->input.grid()};
     } else {
       const Codes& codes = std::get<Codes>(output);
-      result_.output = codes.node;
-      result_.output_grid = {1, codes.is_signed ? 128 : 0, unsigned_codes()};
+      result_.outputs = {codes.node};
+      result_.output_grids = {{1, codes.is_signed ? 128 : 0, unsigned_codes()}};
     }
-    result_.output_grid.codes = lowered(result_.output).grid.codes;
+    result_.output_grids[0].codes = lowered(result_.outputs[0]).grid.codes;
   }
 
   const Network& network_;

@@ -15,7 +15,7 @@
 #include <trimtab/io/onnx_import_state.hpp>
 #include <trimtab/io/onnx_import_windows.hpp>
 #include <trimtab/io/onnx_schema.hpp>
-#include <trimtab/net/network.hpp>
+#include <trimtab/net/graph/network.hpp>
 #include <vector>
 
 namespace trimtab {
@@ -223,7 +223,7 @@ inline OnnxModel parse_onnx(std::string_view bytes, const std::string& name = "m
 
 /// Reads a float network, opset 7 to 21 and any IR version, as exporters write classifiers: one float input N C H W (or
 /// N H W C that is transposed at once, or N C) with fixed C, H and W, one output, weights inside the file as float, double or
-/// float16. Layouts become NHWC here, once. Clips stay nodes of their own; `fuse_clips` of net/passes.hpp joins them. A Flatten
+/// float16. Layouts become NHWC here, once. Clips stay nodes of their own; `fuse_clips` of net/passes/fold.hpp joins them. A Flatten
 /// stands right before its first reader.
 ///
 /// Operators: Conv, BatchNormalization, Relu, Clip, Add (a constant after a layer becomes its bias), Concat,

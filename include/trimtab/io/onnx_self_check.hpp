@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 #include <trimtab/core/error.hpp>
-#include <trimtab/net/int8_network.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
 
 namespace trimtab {
 
@@ -20,7 +20,7 @@ inline constexpr const char* self_check_key = "trimtab.self_check";
 /// Byte i of the picture, H W C, is number i of std::mt19937 seeded with 1, shifted right by 24 and clamped to the input's codes; its real
 /// value lies at that code exactly.
 inline Array self_check_picture(const LoweredNetwork& network) {
-  const LoweredNode& input = network.nodes[network.input];
+  const LoweredNode& input = network.nodes[network.inputs.at(0)];
   std::vector<std::size_t> shape{1};
   for (const std::size_t e : input.extent) shape.push_back(e);
   Array x = Array::from_shape(shape);
@@ -50,19 +50,17 @@ inline double work_of(const LoweredNetwork& network) {
   double work = 0;
   for (const LoweredNode& node : network.nodes) {
     double taps = 1;
-    if (const auto* l = std::get_if<LoweredConv2d>(&node.op)) taps = double(element_count(l->extent)) / double(l->extent[0]);
-    if (const auto* l = std::get_if<LoweredDepthwiseConv2d>(&node.op)) taps = double(l->extent[0] * l->extent[1]);
-    if (const auto* l = std::get_if<LoweredLinear>(&node.op)) taps = double(l->extent[1]);
-    if (const auto* l = std::get_if<AveragePool>(&node.op)) taps = double(l->kernel_h * l->kernel_w);
-    if (const auto* l = std::get_if<MaxPool>(&node.op)) taps = double(l->kernel_h * l->kernel_w);
-    work += taps * double(element_count(node.extent));
+    if (node.layer) taps = double(element_count(node.weight_extent)) / double(node.weight_extent[node.op->weighted()->output_axis()]);
+    double read = 0;  // every element of the inputs at least once
+    for (const LoweredInput& in : node.inputs) read += double(element_count(network.nodes[in.node].extent));
+    work += std::max(taps * double(element_count(node.extent)), read);
   }
   return work;
 }
 
 /// Bytes that the test's picture and every node's codes take, at most: nodes share buffers.
 inline double memory_of(const LoweredNetwork& network) {
-  double bytes = sizeof(float) * double(element_count(network.nodes[network.input].extent));
+  double bytes = sizeof(float) * double(element_count(network.nodes[network.inputs.at(0)].extent));
   for (const LoweredNode& node : network.nodes) bytes += double(element_count(node.extent));
   return bytes;
 }

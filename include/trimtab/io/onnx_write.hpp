@@ -8,8 +8,9 @@
 #include <string>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/known_operator.hpp>
 #include <trimtab/io/onnx_graph_writer.hpp>
-#include <trimtab/net/network.hpp>
+#include <trimtab/net/graph/network.hpp>
 #include <vector>
 
 namespace trimtab {
@@ -70,8 +71,15 @@ class OnnxExport : public OnnxGraphWriter {
   void write(const Node& node, const Flatten&, std::vector<std::string> inputs, const std::string& output) {
     add_flatten(node.name, network_[node.inputs[0]].extent, inputs[0], output);
   }
-  void write(const Node& node, const auto& pool, std::vector<std::string> inputs, const std::string& output) {
+  void write(const Node& node, const AveragePool& pool, std::vector<std::string> inputs, const std::string& output) {
     add_pool(node.name, pool, inputs[0], output);
+  }
+  void write(const Node& node, const MaxPool& pool, std::vector<std::string> inputs, const std::string& output) {
+    add_pool(node.name, pool, inputs[0], output);
+  }
+  void write(const Node& node, const auto&, const std::vector<std::string>&, const std::string&) { refuse(node); }
+  [[noreturn]] static void refuse(const Node& node) {
+    throw unsupported_error(message("write_onnx: node ", node.name, " (", operator_name(node.op), ") has no ONNX form yet"));
   }
 
   void write_clip(const std::string& name, const Clip& clip, const std::string& input, const std::string& output) {
@@ -90,10 +98,10 @@ class OnnxExport : public OnnxGraphWriter {
     const Node& node = network_[id];
     std::vector<std::string> inputs;
     for (const NodeId input : node.inputs) inputs.push_back(values_[input]);
-    const bool is_input = std::holds_alternative<Input>(node.op), clipped = node.clip != no_clip;
+    const bool is_input = node.op->is_fed(), clipped = node.clip != no_clip;
     const std::string last = id == network_.output() ? "logits" : (is_input && !clipped ? "input" : unique(node.name));
     const std::string first = is_input ? "input" : (clipped ? unique(node.name + "/unclipped") : last);
-    std::visit([&](const auto& op) { write(node, op, inputs, first); }, node.op);
+    if (!visit_known(node.op, [&](const auto& op) { write(node, op, inputs, first); })) refuse(node);
     if (clipped)
       write_clip(node.name + "/clip", node.clip, first, last);
     else if (first != last)

@@ -10,10 +10,10 @@
 #include <string>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/known_operator.hpp>
 #include <trimtab/io/onnx_graph_writer.hpp>
-#include <trimtab/net/lowered_network.hpp>
+#include <trimtab/net/quantize/lowered_network.hpp>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace trimtab {
@@ -33,12 +33,12 @@ namespace detail {
 class OnnxQuantizedExport : public OnnxGraphWriter {
  public:
   OnnxQuantizedExport(const LoweredNetwork& network, OnnxForm form)
-      : OnnxGraphWriter(network.nodes[network.input].extent, network.nodes[network.output].extent), network_(network), form_(form) {
+      : OnnxGraphWriter(network.nodes[network.inputs.at(0)].extent, network.nodes[network.outputs.at(0)].extent), network_(network), form_(form) {
     for (id_ = 0; id_ < network.nodes.size(); ++id_) {
-      std::visit([&](const auto& op) { write(op); }, node().op);
+      if (!visit_known(node().op, [&](const auto& op) { write(op); })) refuse();
       clamp_codes();
     }
-    add("DequantizeLinear", "logits", {codes_[network.output], scale(network.output_grid.scale), zero_point(network.output_grid.zero_point)},
+    add("DequantizeLinear", "logits", {codes_[network.outputs[0]], scale(network.output_grids[0].scale), zero_point(network.output_grids[0].zero_point)},
         "logits");
   }
 
@@ -92,8 +92,8 @@ class OnnxQuantizedExport : public OnnxGraphWriter {
   void clamp_codes() {
     const CodeRange& codes = node().grid.codes;
     CodeRange possible = unsigned_codes();
-    const MaxPool* pool = std::get_if<MaxPool>(&node().op);
-    if (std::holds_alternative<Clip>(node().op) || std::holds_alternative<Flatten>(node().op) ||
+    const MaxPool* pool = node().op.get_if<MaxPool>();
+    if (node().op.is<Clip>() || node().op.is<Flatten>() ||
         (pool != nullptr && pool->window.padding == Padding{}))
       possible = network_.nodes[in().node].grid.codes;
     if (codes.qmin <= possible.qmin && codes.qmax >= possible.qmax) return;
@@ -140,27 +140,31 @@ class OnnxQuantizedExport : public OnnxGraphWriter {
       return z;
     }
   };
-  template <class L>
-  static Layer file_layer(const L& l, std::size_t outputs, std::size_t group_in, std::size_t kernel_h, std::size_t kernel_w, bool depthwise) {
-    const auto packed = pack(l);
-    Layer layer{&l.layer, {}, {}, outputs, group_in, kernel_h, kernel_w, {}, 1};
-    std::vector<std::uint8_t> codes(l.layer.codes.size());
-    std::transform(l.layer.codes.begin(), l.layer.codes.end(), codes.begin(), unsigned_code);
+  Layer file_layer(std::size_t outputs, std::size_t group_in, std::size_t kernel_h, std::size_t kernel_w, bool depthwise) const {
+    const LoweredLayer& l = *node().layer;
+    const std::shared_ptr<void> packed = pack(node());
+    Layer layer{&l, {}, {}, outputs, group_in, kernel_h, kernel_w, {}, 1};
+    std::vector<std::uint8_t> codes(l.codes.size());
+    std::transform(l.codes.begin(), l.codes.end(), codes.begin(), unsigned_code);
     layer.codes = filters_to_nchw(codes.data(), depthwise ? 1 : outputs, kernel_h * kernel_w, depthwise ? outputs : group_in);
-    for (std::size_t c = 0; c < outputs; ++c)
-      layer.bias.push_back(std::clamp(l.layer.bias[c], -packed.bias_limit(c), packed.bias_limit(c)));
+    for (std::size_t c = 0; c < outputs; ++c) {
+      const std::int32_t limit = node().op->weighted()->bias_limit(packed.get(), c);
+      layer.bias.push_back(std::clamp(l.bias[c], -limit, limit));
+    }
     return layer;
   }
 
   void write(const Input&) { quantize("input"); }
-  void write(const LoweredConv2d& l) {
-    Layer layer = file_layer(l, l.extent[0], l.extent[3], l.extent[1], l.extent[2], false);
+  void write(const Conv2d& l) {
+    const Extents& w = node().weight_extent;
+    Layer layer = file_layer(w[0], w[3], w[1], w[2], false);
     layer.window = l.window, layer.groups = l.groups;
     write_conv(layer);
   }
-  void write(const LoweredDepthwiseConv2d& l) {
-    Layer layer = file_layer(l, l.extent[2], 1, l.extent[0], l.extent[1], true);
-    layer.window = l.window, layer.groups = l.extent[2];
+  void write(const DepthwiseConv2d& l) {
+    const Extents& w = node().weight_extent;
+    Layer layer = file_layer(w[2], 1, w[0], w[1], true);
+    layer.window = l.window, layer.groups = w[2];
     write_conv(layer);
   }
 
@@ -196,9 +200,9 @@ class OnnxQuantizedExport : public OnnxGraphWriter {
   }
 
   /// A linear layer, O I in the network. MatMulInteger takes I O, and a zero point for each column.
-  void write(const LoweredLinear& l) {
-    const std::size_t outputs = l.extent[0], inputs = l.extent[1];
-    const Layer layer = file_layer(l, outputs, inputs, 1, 1, false);
+  void write(const Linear&) {
+    const std::size_t outputs = node().weight_extent[0], inputs = node().weight_extent[1];
+    const Layer layer = file_layer(outputs, inputs, 1, 1, false);
     if (form_ == OnnxForm::qdq) {
       const std::string y = value("real"), weight = tensor(name() + ".weight", {outputs, inputs}, layer.codes);
       attribute(add("Gemm", y, {real(), real_weight(layer, weight), real_bias(layer)}, y), "transB", std::int64_t{1});
@@ -319,6 +323,10 @@ class OnnxQuantizedExport : public OnnxGraphWriter {
     add_flatten(name(), extent, codes(), codes_.back());
   }
   void write(const Clip&) { codes_.push_back(codes_[in().node]); }
+  void write(const auto&) { refuse(); }
+  [[noreturn]] void refuse() const {
+    throw unsupported_error(message("write_onnx: node ", name(), " (", operator_name(node().op), ") has no quantized ONNX form yet"));
+  }
 
   struct Reading {
     NodeId node;

@@ -8,7 +8,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
-#include <trimtab/net/analyze.hpp>
+#include <trimtab/net/report/analyze.hpp>
 #include <trimtab/transform/scale_channels.hpp>
 #include <vector>
 

@@ -9,8 +9,9 @@
 #include <string>
 #include <trimtab/core/config.hpp>
 #include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/known_operator.hpp>
 #include <trimtab/io/tflite_schema.hpp>
-#include <trimtab/net/lower.hpp>
+#include <trimtab/net/quantize/lower_layer.hpp>
 #include <utility>
 #include <vector>
 
@@ -29,7 +30,7 @@ class TfliteExport {
   TfliteExport(const QuantizedNetwork& q, const TfliteOptions& options) : q_(q), origin_(code_origin(q)) {
     model_.description = message("trimtab ", TRIMTAB_VERSION);
     for (NodeId id = 0; id < q.network.size(); ++id)
-      tensor_of_.push_back(std::visit([&](const auto& op) { return add(id, op); }, q.network[id].op));
+      if (!visit_known(q.network[id].op, [&](const auto& op) { tensor_of_.push_back(add(id, op)); })) refuse(id, "no TFLite form");
     model_.inputs = {tensor_of_[q.network.input()]};
     model_.outputs = {tensor_of_[q.network.output()]};
     if (!options.every_node) return;
@@ -279,7 +280,7 @@ class TfliteExport {
     operation(Code::reshape, 1, {tensor_of_[node(id).inputs[0]], dims}, to);
     return to;
   }
-  Index add(NodeId id, const BatchNorm&) { refuse(id, "a batch norm was not folded"); }
+  Index add(NodeId id, const auto&) { refuse(id, "this operator has no TFLite form yet"); }
 
   const QuantizedNetwork& q_;
   std::int32_t origin_;

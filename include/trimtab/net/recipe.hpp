@@ -6,13 +6,13 @@
 #include <cstddef>
 #include <string>
 #include <trimtab/core/progress.hpp>
-#include <trimtab/net/calibrate.hpp>
-#include <trimtab/net/channel_maxima.hpp>
-#include <trimtab/net/correct_bias_pass.hpp>
-#include <trimtab/net/fine_tune.hpp>
-#include <trimtab/net/learn_rounding_pass.hpp>
-#include <trimtab/net/quantized_network.hpp>
-#include <trimtab/net/rescale_pass.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
+#include <trimtab/net/passes/channel_maxima.hpp>
+#include <trimtab/net/passes/correct_bias.hpp>
+#include <trimtab/net/train/fine_tune.hpp>
+#include <trimtab/net/passes/learn_rounding.hpp>
+#include <trimtab/net/quantize/quantized_network.hpp>
+#include <trimtab/net/passes/rescale.hpp>
 #include <utility>
 #include <vector>
 

@@ -1,0 +1,81 @@
+#pragma once
+/// \file
+/// Sums, means, norms, maxima and minima of codes over any set of axes but the batch.
+
+#include <limits>
+#include <trimtab/int8/steps_input.hpp>
+#include <trimtab/ops/reduce.hpp>
+
+namespace trimtab::int8 {
+namespace detail {
+
+/// One function for each F: m of steps = float(sum) * m, and of L2 of steps = sqrt(float(sum)) * m.
+inline float reduce_factor(reduction::Sum, float s_x, float s_y, std::size_t) { return s_x / s_y; }
+inline float reduce_factor(reduction::Mean, float s_x, float s_y, std::size_t count) {
+  return s_x / (s_y * static_cast<float>(count));
+}
+inline float reduce_factor(reduction::SumSquare, float s_x, float s_y, std::size_t) { return s_x * s_x / s_y; }
+inline float reduce_factor(reduction::L2, float s_x, float s_y, std::size_t) { return s_x / s_y; }
+
+/// sums of F::term(q - zero_point), exact while they stay in Sum.
+template <class F, class Sum, std::size_t K>
+std::vector<Sum> code_sums(const ::trimtab::detail::ReducedAxes<K>& axes, const std::uint8_t* x, std::int32_t zero_point) {
+  return ::trimtab::detail::reduce_axes(
+      axes, Sum{0},
+      [&](auto columns, Sum* sum, const auto& from, std::size_t count) {
+        const std::uint8_t* const q = x + from[0];
+        if constexpr (columns.value) {
+          for (std::size_t i = 0; i < count; ++i) sum[i] += F::term(q[i] - zero_point);
+        } else {
+          Sum run = 0;
+          for (std::size_t i = 0; i < count; ++i) run += F::term(q[i] - zero_point);
+          *sum += run;
+        }
+      },
+      [](Sum& sum, Sum later) { sum += later; });
+}
+
+}  // namespace detail
+
+/// steps = F(real x along `axes`) / s_y before clamp and rounding, of codes x. In float32, of exact integer sums:
+///   Sum         float(sum of (q - z)) * m         m = s_x / s_y
+///   Mean        float(sum of (q - z)) * m         m = s_x / (s_y * float(count)), as global_average_pool_steps
+///   SumSquare   float(sum of (q - z)^2) * m       m = (s_x * s_x) / s_y
+///   L2          sqrt(float(sum of (q - z)^2)) * m m = s_x / s_y
+/// Axes and extents as in reduce_forward. Throws as that does, and value_error unless scales are positive and z is a code of
+/// uint8.
+template <class F, Tensor X, Tensor Y>
+void reduce_steps(const X& x, const Affine<float>& grid_x, const AxisList& axes, float scale_y, Y&& steps) {
+  const auto xv = detail::steps_input(x, grid_x, "reduce_steps");
+  const auto yv = detail::steps_output(steps, scale_y, "reduce_steps");
+  const ::trimtab::detail::Reduced r(xv.extent, axes, yv.extent, "reduce_steps");
+  if (xv.size() == 0) return;
+  const float m = detail::reduce_factor(F(), grid_x.scale, scale_y, r.count);
+  const auto store = [&](const auto& sums) {
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const auto sum = static_cast<float>(sums[i]);
+      yv.data[i] = (std::is_same_v<F, reduction::L2> ? std::sqrt(sum) : sum) * m;
+    }
+  };
+  constexpr std::int32_t largest = F::term(std::int32_t{255});
+  if (r.count <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max() / largest))
+    store(detail::code_sums<F, std::int32_t>(r.axes, xv.data, grid_x.zero_point));
+  else
+    store(detail::code_sums<F, std::int64_t>(r.axes, xv.data, grid_x.zero_point));
+}
+
+/// y = the largest or the smallest code of x along `axes`, F being Max or Min: on x's own grid, whatever that is. x and y of
+/// uint8; axes and extents as in reduce_forward, and it throws as that does.
+template <reduction::Extreme F, Tensor X, Tensor Y>
+void reduce_codes(const X& x, const AxisList& axes, Y&& y) {
+  static_assert(std::is_same_v<value_t<const X>, std::uint8_t> && std::is_same_v<value_t<Y>, std::uint8_t>,
+                "trimtab: codes are uint8");
+  const auto xv = ::trimtab::detail::any_dense_view(x, "reduce_codes: x");
+  const auto yv = ::trimtab::detail::any_dense_view(y, "reduce_codes: y");
+  const ::trimtab::detail::Reduced r(xv.extent, axes, yv.extent, "reduce_codes");
+  if (xv.size() == 0) return;
+  const std::vector<std::uint8_t> best = ::trimtab::detail::reduce_extreme<F, std::uint8_t>(r, xv.data);
+  std::copy(best.begin(), best.end(), yv.data);
+}
+
+}  // namespace trimtab::int8

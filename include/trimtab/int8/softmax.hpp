@@ -1,0 +1,53 @@
+#pragma once
+/// \file
+/// Softmax of 8-bit codes by a table of exponentials.
+
+#include <array>
+#include <cmath>
+#include <trimtab/int8/steps_input.hpp>
+#include <trimtab/ops/softmax.hpp>
+
+namespace trimtab::int8 {
+
+/// table[d] = exp(-d * scale) for the differences d of two codes, in float32.
+using SoftmaxTable = std::array<float, 256>;
+
+/// The table of codes with a scale, exp(-double(d) * double(scale)) rounded to float32. C libraries' exp may differ in the last
+/// bit: make the table once, and let it travel with the network. Throws value_error unless the scale is positive.
+inline SoftmaxTable softmax_table(float scale) {
+  if (!(scale > 0) || !std::isfinite(scale))
+    throw value_error(::trimtab::detail::message("softmax_table: expected a positive scale, got ", scale));
+  SoftmaxTable table;
+  for (std::size_t d = 0; d < table.size(); ++d)
+    table[d] = static_cast<float>(std::exp(-static_cast<double>(d) * static_cast<double>(scale)));
+  return table;
+}
+
+/// steps[k] = table[q - x[k]] / (sum * s_y), with q the largest code along `axis` and sum = table[q - x[0]] + table[q - x[1]] +
+/// .., in float32 in that order: softmax in steps of the output's grid, before clamp and rounding. x of uint8, steps of the same
+/// extents. Throws shape_error when extents do not fit, value_error unless s_y is positive, table[0] is 1 and the table does not
+/// rise or leave [0, 1].
+template <Tensor X, Tensor Y>
+void softmax_steps(const X& x, std::size_t axis, const SoftmaxTable& table, float scale_y, Y&& steps) {
+  const auto xv = detail::steps_input(x, Affine<float>{}, "softmax_steps");
+  const auto yv = detail::steps_output(steps, scale_y, "softmax_steps");
+  ::trimtab::detail::require_extents(yv.extent, xv.extent, "softmax_steps");
+  const ::trimtab::detail::AxisLines lines(xv.extent, axis, "softmax_steps");
+  for (std::size_t d = 0; d < table.size(); ++d)
+    if (!(d == 0 ? table[d] == 1 : table[d] >= 0 && table[d] <= table[d - 1]))
+      throw value_error(
+          ::trimtab::detail::message("softmax_steps: entry ", d, " of the table is ", table[d], ", no exponential"));
+  if (xv.size() == 0) return;
+  lines.for_each([&](std::size_t first, std::size_t) {
+    const std::uint8_t* const from = xv.data + first;
+    float* const to = yv.data + first;
+    const std::uint8_t largest = ::trimtab::detail::line_maximum(from, lines);
+    float sum = 0;
+    for (std::size_t k = 0; k < lines.length; ++k) sum += table[static_cast<std::size_t>(largest - from[k * lines.inner])];
+    const float divisor = sum * scale_y;
+    for (std::size_t k = 0; k < lines.length; ++k)
+      to[k * lines.inner] = table[static_cast<std::size_t>(largest - from[k * lines.inner])] / divisor;
+  });
+}
+
+}  // namespace trimtab::int8

@@ -1,0 +1,411 @@
+#pragma once
+/// \file
+/// What a node computes, as one value: any type L for which OperatorRules<L> says all there is to say, ours or a user's.
+
+#include <any>
+#include <memory>
+#include <optional>
+#include <string>
+#include <trimtab/net/graph/operator_rules.hpp>
+#include <trimtab/net/graph/weighted_rules.hpp>
+#include <trimtab/ops/grid_steps.hpp>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace trimtab {
+
+class Operator;
+
+/// The rules of some operator, asked at run time. What each is, see operator_rules.hpp.
+class OperatorInterface {
+ public:
+  virtual ~OperatorInterface() = default;
+
+  virtual const char* name() const = 0;      ///< for messages, reports and files
+  virtual Arity arity() const = 0;           ///< how many inputs
+  virtual bool is_fed() const = 0;           ///< an Input: its values come from the caller
+  virtual IntegerRule integers() const = 0;  ///< who makes its codes
+  virtual GridRule grid(Requantizer requantizer) const = 0;  ///< where its codes lie
+  /// The grid where that is GridRule::fixed; bytes, zero point included.
+  virtual Affine<float> fixed_grid() const = 0;
+  virtual bool has_fixed_point() const = 0;  ///< whether Requantizer::fixed_point is defined for it
+  virtual SignRule sign() const = 0;         ///< of the output
+  virtual ScalingRule scaling() const = 0;   ///< of channels
+  virtual Clip bounds() const = 0;           ///< no output leaves this interval, by definition; no_clip where nothing is known
+  virtual bool keeps_order() const = 0;      ///< the output's elements are the input's, in memory's order: it may be the same memory
+
+  /// Of the output, batch excluded. Throws shape_error, naming `node`.
+  virtual Extents extent(std::span<const Extents> in, const std::string& node) const = 0;
+  virtual double macs(std::span<const Extents> in, const Extents& out) const = 0;  ///< multiply-accumulates of one batch element
+  virtual void visit(OperatorVisitor& visitor) = 0;                               ///< all parameters
+
+  /// Multiplies itself into the layer that it alone reads, so that the layer computes both; false, and nothing is changed, where it cannot.
+  virtual bool fold_into(WeightedLayer& before) const = 0;
+  /// An equal operator for inference, of one that is IntegerRule::folded; else itself.
+  virtual Operator simplified() const = 0;
+
+  /// y = op(x) in float.
+  virtual void forward(FloatInputs x, const TensorView<float>& y) const = 0;
+  /// The same when a backward follows; `cache` is for it. Batch norm takes the batch's statistics, and moves its own towards them at
+  /// `statistics_rate`.
+  virtual void train_forward(FloatInputs x, const TensorView<float>& y, std::any& cache, float statistics_rate) = 0;
+  virtual void backward(const FloatBackward& b) const = 0;  ///< of train_forward
+
+  /// The output in steps of grid_y, real / scale, before clamp and rounding: IntegerRule::rounds.
+  virtual void steps(CodeInputs x, const Affine<float>& grid_y, const TensorView<float>& steps) const = 0;
+  /// The output's bytes on grid_y, clamped to its codes. Equal to the rounded steps where there are any.
+  virtual void codes(CodeInputs x, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y) const = 0;
+  /// The same by integers alone, as TFLite: where has_fixed_point(). code_origin: the byte that stands for TFLite's code 0.
+  virtual void fixed_point_codes(CodeInputs x, const Affine<float>& grid_y, std::int32_t code_origin, const TensorView<std::uint8_t>& y) const = 0;
+  /// Straight through: grad_y, dloss / doutput where neither clip nor grid cut, to the inputs.
+  virtual void codes_backward(CodeInputs x, const Affine<float>& grid_y, const TensorView<const float>& grad_y, InputGradients& grad_x) const = 0;
+  /// What stands for it in a network of integers, whose grids are known: itself, or a table.
+  virtual Operator lowered(std::span<const Affine<float>> grids_x, const Affine<float>& grid_y) const = 0;
+
+  virtual WeightedLayer* weighted() = 0;              ///< its facet of weights, or null
+  virtual const WeightedLayer* weighted() const = 0;  ///< the same, to read
+
+  virtual std::unique_ptr<OperatorInterface> copy() const = 0;  ///< a deep one
+  virtual const std::type_info& type() const = 0;               ///< of L
+  virtual const void* layer() const = 0;                        ///< the L
+};
+
+namespace detail {
+template <class L>
+class OperatorModel;
+}
+
+/// A value of any operator type.
+class Operator {
+ public:
+  /// Takes any type L with OperatorRules<L>.
+  template <class L>
+    requires(!std::is_same_v<std::remove_cvref_t<L>, Operator>)
+  Operator(L&& layer);
+  Operator(const Operator& other) : model_(other.model_->copy()) {}  ///< deep
+  Operator(Operator&&) noexcept = default;                           ///< leaves nothing behind
+  Operator& operator=(const Operator& other) {                       ///< deep
+    model_ = other.model_->copy();
+    return *this;
+  }
+  Operator& operator=(Operator&&) noexcept = default;  ///< leaves nothing behind
+
+  OperatorInterface* operator->() { return model_.get(); }              ///< its rules
+  const OperatorInterface* operator->() const { return model_.get(); }  ///< its rules
+
+  /// The L, or null when it is of another type.
+  template <class L>
+  const L* get_if() const {
+    return model_->type() == typeid(L) ? static_cast<const L*>(model_->layer()) : nullptr;
+  }
+  template <class L>
+  L* get_if() {  ///< the same
+    return const_cast<L*>(std::as_const(*this).template get_if<L>());
+  }
+  /// The L. Throws value_error when it is of another type.
+  template <class L>
+  const L& get() const {
+    const L* found = get_if<L>();
+    if (found == nullptr) throw value_error(detail::message("Operator::get: this is ", model_->name(), ", not ", OperatorRules<L>::name));
+    return *found;
+  }
+  template <class L>
+  L& get() {  ///< the same
+    return const_cast<L&>(std::as_const(*this).template get<L>());
+  }
+  /// Whether it is an L.
+  template <class L>
+  bool is() const {
+    return get_if<L>() != nullptr;
+  }
+  /// Whether two are of one type.
+  bool same_type(const Operator& other) const { return model_->type() == other.model_->type(); }
+
+ private:
+  std::unique_ptr<OperatorInterface> model_;
+};
+
+/// The operator's name, as messages and reports print it.
+inline const char* operator_name(const Operator& op) { return op->name(); }
+
+namespace detail {
+
+/// What every operator has to say, each with the sentence that its author reads otherwise.
+template <class L>
+constexpr void require_rules() {
+  using R = OperatorRules<L>;
+  static_assert(requires { sizeof(R); }, "trimtab: an operator L needs a specialisation of trimtab::OperatorRules<L>");
+  static_assert(requires { static_cast<const char*>(R::name); }, "trimtab: OperatorRules<L> needs `static constexpr const char* name`");
+  static_assert(requires { Arity(R::arity); }, "trimtab: OperatorRules<L> needs `static constexpr Arity arity`, the number of inputs");
+  static_assert(requires { IntegerRule(R::integers); }, "trimtab: OperatorRules<L> needs `static constexpr IntegerRule integers`: who makes its codes");
+  static_assert(requires(const L& l) { GridRule(R::grid(l, Requantizer::float32)); },
+                "trimtab: OperatorRules<L> needs `static GridRule grid(const L&, Requantizer)`: which grid its codes lie on");
+  static_assert(requires(const L& l) { SignRule(R::sign(l)); }, "trimtab: OperatorRules<L> needs `static SignRule sign(const L&)`: what it does to signs");
+  static_assert(requires(const L& l) { ScalingRule(R::scaling(l)); },
+                "trimtab: OperatorRules<L> needs `static ScalingRule scaling(const L&)`: whether factors on channels pass through it");
+  static_assert(requires(const L& l) { Clip(R::bounds(l)); }, "trimtab: OperatorRules<L> needs `static Clip bounds(const L&)`; no_clip where outputs have none");
+  static_assert(requires(const L& l, std::span<const Extents> in, std::string node) { Extents(R::extent(l, in, node)); },
+                "trimtab: OperatorRules<L> needs `static Extents extent(const L&, std::span<const Extents> in, const std::string& node)`");
+  static_assert(requires(const L& l, std::span<const Extents> in, Extents out) { double(R::macs(l, in, out)); },
+                "trimtab: OperatorRules<L> needs `static double macs(const L&, std::span<const Extents> in, const Extents& out)`");
+  static_assert(requires(L& l, OperatorVisitor& v) { R::visit(l, v); },
+                "trimtab: OperatorRules<L> needs `static void visit(L&, OperatorVisitor&)`, which shows every parameter");
+  static_assert(requires(const L& l, FloatInputs x, TensorView<float> y) { R::forward(l, x, y); },
+                "trimtab: OperatorRules<L> needs `static void forward(const L&, FloatInputs x, const TensorView<float>& y)`");
+  static_assert(requires(L& l, FloatInputs x, TensorView<float> y, std::any c) { R::train_forward(l, x, y, c, 0.0F); },
+                "trimtab: OperatorRules<L> needs `train_forward(L&, FloatInputs, y, std::any& cache, float rate)`, or the base SimpleRules<L>");
+  static_assert(requires(const L& l, const FloatBackward& b) { R::backward(l, b); },
+                "trimtab: OperatorRules<L> needs `static void backward(const L&, const FloatBackward&)`");
+  static_assert(requires(const L& l, WeightedLayer& w) { bool(R::fold_into(l, w)); },
+                "trimtab: OperatorRules<L> needs `static bool fold_into(const L&, WeightedLayer& before)`, or the base SimpleRules<L>");
+  if constexpr (R::integers == IntegerRule::source)
+    static_assert(requires(const L& l) { bool(R::is_fed(l)); }, "trimtab: OperatorRules<L> needs `static bool is_fed(const L&)`: whether the caller gives its values");
+  if constexpr (R::integers == IntegerRule::folded)
+    static_assert(requires(const L& l) { R::simplified(l); }, "trimtab: OperatorRules<L> needs `static Operator simplified(const L&)`");
+  if constexpr (R::integers == IntegerRule::moves || R::integers == IntegerRule::rounds) {
+    static_assert(requires(const L& l, CodeInputs x, Affine<float> g, TensorView<std::uint8_t> y) { R::codes(l, x, g, y); },
+                  "trimtab: OperatorRules<L> needs `static void codes(const L&, CodeInputs, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y)`");
+    static_assert(requires(const L& l, CodeInputs x, Affine<float> g, TensorView<const float> gy, InputGradients& gx) { R::codes_backward(l, x, g, gy, gx); },
+                  "trimtab: OperatorRules<L> needs `codes_backward(const L&, CodeInputs, const Affine<float>& grid_y, grad_y, InputGradients&)`");
+    static_assert(requires(const L& l, std::span<const Affine<float>> x, Affine<float> y) { R::lowered(l, x, y); },
+                  "trimtab: OperatorRules<L> needs `static Operator lowered(const L&, std::span<const Affine<float>> grids_x, const Affine<float>& grid_y)`, or the base SimpleRules<L>");
+  }
+  if constexpr (R::integers == IntegerRule::moves)
+    static_assert(requires(const L& l) { bool(R::keeps_order(l)); },
+                  "trimtab: OperatorRules<L> needs `static bool keeps_order(const L&)`: whether its output may be its input's memory");
+  if constexpr (R::integers == IntegerRule::rounds) {
+    static_assert(requires(const L& l, CodeInputs x, Affine<float> g, TensorView<float> y) { R::steps(l, x, g, y); },
+                  "trimtab: OperatorRules<L> needs `static void steps(const L&, CodeInputs, const Affine<float>& grid_y, const TensorView<float>& steps)`");
+    static_assert(requires { bool(R::has_fixed_point); },
+                  "trimtab: OperatorRules<L> needs `static constexpr bool has_fixed_point`: whether it is defined in integers alone");
+  }
+  if constexpr (R::integers == IntegerRule::sums)
+    static_assert(requires { WeightedRules<L>::output_axis; }, "trimtab: an operator whose rule is IntegerRule::sums needs WeightedRules<L>");
+}
+
+/// The facet of L's weights.
+template <class L>
+class WeightedModel : public WeightedLayer {
+  using R = WeightedRules<L>;
+  using Packed = typename R::Packed;
+  static const Packed& packed_of(const void* packed) { return *static_cast<const Packed*>(packed); }
+
+ public:
+  explicit WeightedModel(L& layer) : l_(&layer) {}
+
+  TensorView<float> weight() override { return view(l_->weight); }
+  TensorView<const float> weight() const override { return view(std::as_const(l_->weight)); }
+  std::span<float> bias() override { return {l_->bias.data(), l_->bias.size()}; }
+  std::span<const float> bias() const override { return {l_->bias.data(), l_->bias.size()}; }
+  void set_bias(std::span<const float> bias) override {
+    l_->bias = decltype(l_->bias)::from_shape({bias.size()});
+    std::copy(bias.begin(), bias.end(), l_->bias.data());
+  }
+  void drop_weights() override {
+    l_->weight = decltype(l_->weight)::from_shape({});
+    set_bias({});
+  }
+  std::size_t output_axis() const override { return R::output_axis; }
+  std::size_t input_axis() const override { return R::input_axis; }
+  std::size_t groups() const override { return R::groups(*l_); }
+  FixedPointProduct fixed_point_product() const override { return R::fixed_point_product; }
+  std::string mixes_channels() const override { return R::mixes_channels(*l_); }
+  ChannelWeight by_input_channel(std::size_t channels) override { return R::by_input_channel(*l_, channels); }
+
+  void pack(const TensorView<const std::int8_t>& codes, std::span<const std::int32_t> zero_point, std::shared_ptr<void>& packed) const override {
+    if (!packed) packed = std::make_shared<Packed>();
+    R::pack(*l_, codes, zero_point, *static_cast<Packed*>(packed.get()));
+  }
+  std::int32_t bias_limit(const void* packed, std::size_t o) const override { return packed_of(packed).bias_limit(o); }
+  void run(const void* packed, const CodeInput& x, std::span<const std::int32_t> bias, const TensorView<std::int32_t>& y,
+           int8::Workspace& workspace) const override {
+    R::run(*l_, packed_of(packed), x, bias, workspace, y);
+  }
+  void run(const void* packed, const CodeInput& x, std::span<const std::int32_t> bias, std::span<const float> multiplier, const TensorView<float>& y,
+           int8::Workspace& workspace) const override {
+    R::run(*l_, packed_of(packed), x, bias, workspace, multiplier, y);
+  }
+  void run(const void* packed, const CodeInput& x, std::span<const std::int32_t> bias, const Requantize& requantize,
+           const TensorView<std::uint8_t>& y, int8::Workspace& workspace) const override {
+    R::run(*l_, packed_of(packed), x, bias, workspace, requantize, y);
+  }
+
+  void backward_weight(const TensorView<const float>& grad_y, const TensorView<const float>& x, const TensorView<float>& grad_weight) const override {
+    R::backward_weight(*l_, grad_y, x, grad_weight);
+  }
+  void backward_input(const TensorView<const float>& grad_y, const TensorView<const float>& weight, const TensorView<float>& grad_x,
+                      GradientMode mode) const override {
+    R::backward_input(*l_, grad_y, weight, grad_x, mode);
+  }
+  bool int16_products() const override { return R::int16_products(*l_); }
+  WindowGeometry int16_geometry(const Extents& x) const override { return R::int16_geometry(*l_, x); }
+  OutputMoments moments() const override { return R::moments(*l_); }
+  void add_products(const TensorView<const float>& x, const TensorView<const float>& y, OutputMoments& m) const override { R::add_products(*l_, x, y, m); }
+
+ private:
+  L* l_;
+};
+
+struct NoWeights {
+  explicit NoWeights(const auto&) {}
+};
+
+template <class L>
+class OperatorModel final : public OperatorInterface {
+  using R = OperatorRules<L>;
+  static constexpr bool has_weights = R::integers == IntegerRule::sums;
+  static constexpr bool on_codes = R::integers == IntegerRule::moves || R::integers == IntegerRule::rounds;
+
+  [[noreturn]] static void no_codes(const char* what) { throw value_error(message(R::name, " has no ", what)); }
+
+ public:
+  explicit OperatorModel(L layer) : l_(std::move(layer)), weighted_(l_) { require_rules<L>(); }
+
+  const char* name() const override { return R::name; }
+  Arity arity() const override { return R::arity; }
+  bool is_fed() const override {
+    if constexpr (R::integers == IntegerRule::source)
+      return R::is_fed(l_);
+    else
+      return false;
+  }
+  IntegerRule integers() const override { return R::integers; }
+  GridRule grid(Requantizer requantizer) const override { return R::grid(l_, requantizer); }
+  Affine<float> fixed_grid() const override {
+    if constexpr (requires { R::fixed_grid(l_); })
+      return R::fixed_grid(l_);
+    else
+      no_codes("fixed grid");
+  }
+  bool has_fixed_point() const override {
+    if constexpr (R::integers == IntegerRule::rounds)
+      return R::has_fixed_point;
+    else
+      return true;
+  }
+  SignRule sign() const override { return R::sign(l_); }
+  ScalingRule scaling() const override { return R::scaling(l_); }
+  Clip bounds() const override { return R::bounds(l_); }
+  bool keeps_order() const override {
+    if constexpr (R::integers == IntegerRule::moves)
+      return R::keeps_order(l_);
+    else
+      return false;
+  }
+  Extents extent(std::span<const Extents> in, const std::string& node) const override { return R::extent(l_, in, node); }
+  double macs(std::span<const Extents> in, const Extents& out) const override { return R::macs(l_, in, out); }
+  void visit(OperatorVisitor& visitor) override { R::visit(l_, visitor); }
+
+  bool fold_into(WeightedLayer& before) const override { return R::fold_into(l_, before); }
+  Operator simplified() const override;
+
+  void forward(FloatInputs x, const TensorView<float>& y) const override { R::forward(l_, x, y); }
+  void train_forward(FloatInputs x, const TensorView<float>& y, std::any& cache, float statistics_rate) override {
+    R::train_forward(l_, x, y, cache, statistics_rate);
+  }
+  void backward(const FloatBackward& b) const override { R::backward(l_, b); }
+
+  void steps(CodeInputs x, const Affine<float>& grid_y, const TensorView<float>& steps) const override {
+    if constexpr (R::integers == IntegerRule::rounds)
+      R::steps(l_, x, grid_y, steps);
+    else
+      no_codes("steps");
+  }
+  void codes(CodeInputs x, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y) const override {
+    if constexpr (on_codes)
+      R::codes(l_, x, grid_y, y);
+    else
+      no_codes("codes of inputs' codes alone");
+  }
+  void fixed_point_codes(CodeInputs x, const Affine<float>& grid_y, std::int32_t code_origin, const TensorView<std::uint8_t>& y) const override {
+    if constexpr (requires { R::fixed_point_codes(l_, x, grid_y, code_origin, y); })
+      R::fixed_point_codes(l_, x, grid_y, code_origin, y);
+    else
+      no_codes("definition in fixed point");
+  }
+  void codes_backward(CodeInputs x, const Affine<float>& grid_y, const TensorView<const float>& grad_y, InputGradients& grad_x) const override {
+    if constexpr (on_codes)
+      R::codes_backward(l_, x, grid_y, grad_y, grad_x);
+    else
+      no_codes("backward on codes");
+  }
+  Operator lowered(std::span<const Affine<float>> grids_x, const Affine<float>& grid_y) const override;
+
+  WeightedLayer* weighted() override {
+    if constexpr (has_weights)
+      return &weighted_;
+    else
+      return nullptr;
+  }
+  const WeightedLayer* weighted() const override {
+    if constexpr (has_weights)
+      return &weighted_;
+    else
+      return nullptr;
+  }
+  std::unique_ptr<OperatorInterface> copy() const override { return std::make_unique<OperatorModel>(l_); }
+  const std::type_info& type() const override { return typeid(L); }
+  const void* layer() const override { return &l_; }
+
+ private:
+  template <bool weights, class T>
+  struct Facet {
+    using type = NoWeights;
+  };
+  template <class T>
+  struct Facet<true, T> {
+    using type = WeightedModel<T>;
+  };
+
+  L l_;
+  typename Facet<has_weights, L>::type weighted_;
+};
+
+template <class L>
+Operator OperatorModel<L>::lowered(std::span<const Affine<float>> grids_x, const Affine<float>& grid_y) const {
+  if constexpr (on_codes) {
+    return R::lowered(l_, grids_x, grid_y);
+  } else {
+    static_cast<void>(grids_x), static_cast<void>(grid_y);
+    return l_;
+  }
+}
+
+template <class L>
+Operator OperatorModel<L>::simplified() const {
+  if constexpr (R::integers == IntegerRule::folded)
+    return R::simplified(l_);
+  else
+    return l_;
+}
+
+}  // namespace detail
+
+template <class L>
+  requires(!std::is_same_v<std::remove_cvref_t<L>, Operator>)
+Operator::Operator(L&& layer) : model_(std::make_unique<detail::OperatorModel<std::remove_cvref_t<L>>>(std::forward<L>(layer))) {}
+
+/// Base of OperatorRules<L> for operators that only look at their inputs: no multiply-accumulates worth counting; training runs it as
+/// everything else does; a layer before it stays by itself; in a network of integers it is the same.
+template <class L>
+struct SimpleRules {
+  static double macs(const L&, std::span<const Extents>, const Extents&) { return 0; }
+  static void train_forward(L& l, FloatInputs x, const TensorView<float>& y, std::any&, float) { OperatorRules<L>::forward(l, x, y); }
+  static bool fold_into(const L&, WeightedLayer&) { return false; }
+  static Operator lowered(const L& l, std::span<const Affine<float>>, const Affine<float>&) { return l; }
+};
+
+/// Base of OperatorRules<L> for operators whose codes are their steps, rounded: steps() is the definition, in training and in deployment.
+template <class L>
+struct RoundsSteps {
+  static constexpr IntegerRule integers = IntegerRule::rounds;
+  static void codes(const L& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y) {
+    std::vector<float> steps(y.size());
+    OperatorRules<L>::steps(l, x, grid_y, TensorView<float>(steps.data(), y.extent));
+    steps_to_bytes(steps.data(), steps.size(), grid_y, y.data);
+  }
+};
+
+}  // namespace trimtab

@@ -1,0 +1,250 @@
+#pragma once
+/// \file
+/// A float network together with a quantizer for each weight tensor and each activation: what is trained, and what is lowered to int8.
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <span>
+#include <string>
+#include <trimtab/net/graph/network.hpp>
+#include <trimtab/net/quantize/any_quantizer.hpp>
+#include <trimtab/quant/fixed_point.hpp>
+#include <trimtab/quant/threshold.hpp>
+#include <trimtab/transform/quantize_bias.hpp>
+#include <utility>
+#include <vector>
+
+namespace trimtab {
+
+/// Thresholds on both sides of 0 (paper 3.1.3), or a left limit and a width (3.1.4).
+enum class Scheme { symmetric, asymmetric };
+/// One threshold for a weight tensor, or one for each filter (paper 3.1.5).
+enum class WeightMode { scalar, vector };  ///< one threshold for a weight tensor, or one for each of its filters
+
+/// What a network is quantized to. Bits are 2 to 8.
+struct QuantizationOptions {
+  WeightMode weights = WeightMode::vector;  ///< thresholds of weights: one a tensor, or one a filter
+  Scheme scheme = Scheme::symmetric;  ///< of weights and activations
+  int weight_bits = 8, activation_bits = 8;  ///< 2 to 8
+  Bounds<float> alpha = AdjustableThreshold<float>::default_bounds;  ///< of symmetric factors and asymmetric width factors
+  /// fixed_point makes every operator TFLite's: integers only, average pools on their input's grid, and signed activations that use their
+  /// lowest code, -128 of 8 bits, too (docs/tflite.md).
+  Requantizer requantizer = Requantizer::float32;
+  /// Symmetric thresholds are raised until every scale is a power of two (power_of_two_threshold), for machines that shift. Factors that
+  /// training moves leave it.
+  bool power_of_two = false;
+  /// Nodes, by their names, and operators, by theirs, that run in float between a dequantize and a quantize. With float32 only.
+  std::vector<std::string> keep_float = {};
+};
+
+/// One factor for each weight and each bias of a layer (paper 4.2), clipped to [0.75, 1.25]: small changes that move single values to a
+/// neighbouring code. Empty lists: the layer's own values.
+struct PointwiseFactors {
+  static constexpr Bounds<float> bounds{0.75F, 1.25F};  ///< of every factor
+  std::vector<float> weight, bias;  ///< in the layer's order
+};
+
+/// As grid_of: the node's output stays real.
+inline constexpr NodeId no_grid = ~NodeId{0};
+
+/// `network` is folded and its clips are fused; `weight[id]` is set for layers with weights that run on codes, `output[id]` for nodes that put
+/// their result on a grid of their own. Node id's codes lie on the grid of output[grid_of[id]]: operators that move codes keep their input's, in
+/// fixed point average pools do too, and what only feeds a Concat takes the Concat's. A node in float whose readers are in float, too, holds
+/// reals: it has no grid.
+struct QuantizedNetwork {
+  Network network;  ///< folded and fused
+  std::vector<std::optional<AnyQuantizer>> weight, output;  ///< by node
+  std::vector<NodeId> grid_of;  ///< by node: whose grid its codes lie on, or no_grid
+  std::vector<bool> in_float;   ///< by node: it is computed in float, from its inputs' real values
+  std::vector<PointwiseFactors> pointwise;  ///< by node; add_pointwise_factors fills it
+  Requantizer requantizer = Requantizer::float32;
+
+  /// Whether a node's output is codes.
+  bool holds_codes(NodeId id) const { return grid_of[id] != no_grid; }
+  /// The grid of a node's codes.
+  Affine<float> output_grid(NodeId id) const { return output[grid_of[id]]->grid(0); }
+};
+
+/// Calls f(quantizer) for every quantizer of activations, then of weights, in the order of the nodes: the order of their blocks in
+/// factor_blocks.
+template <class Q, class F>
+  requires std::same_as<std::remove_const_t<Q>, QuantizedNetwork>
+void for_each_quantizer(Q& q, const F& f) {
+  for (auto* list : {&q.output, &q.weight})
+    for (auto& quantizer : *list)
+      if (quantizer) f(*quantizer);
+}
+
+namespace detail {
+
+/// True where a node rounds its output. Operators that move codes hand on their input's.
+inline bool rounds_output(const Node& node) { return node.op->integers() != IntegerRule::moves; }
+
+/// True where no output can be negative, whatever the pictures: follows from clips and from what operators do to signs.
+inline std::vector<bool> non_negative_nodes(const Network& network) {
+  std::vector<bool> result(network.size());
+  for (NodeId id = 0; id < network.size(); ++id) {
+    const Node& node = network[id];
+    const SignRule sign = node.op->sign();
+    result[id] = node.clip.lo >= 0 || node.op->bounds().lo >= 0 || sign == SignRule::never_negative ||
+                 (sign == SignRule::of_inputs && !node.inputs.empty() &&
+                  std::all_of(node.inputs.begin(), node.inputs.end(), [&](NodeId in) { return result[in]; }));
+  }
+  return result;
+}
+
+/// Which nodes run in float: those without integers, those that the options name, what moves the values of such, and sources that only such read.
+inline std::vector<bool> nodes_in_float(const Network& network, const QuantizationOptions& o) {
+  std::vector<bool> in_float(network.size());
+  std::vector<bool> used(o.keep_float.size());
+  const auto readers = network.readers();
+  for (NodeId id = 0; id < network.size(); ++id) {
+    const Node& node = network[id];
+    bool kept = node.op->integers() == IntegerRule::none;
+    for (std::size_t i = 0; i < o.keep_float.size(); ++i)
+      if (o.keep_float[i] == node.name || o.keep_float[i] == node.op->name()) kept = used[i] = true;
+    if (node.op->integers() == IntegerRule::moves)
+      for (const NodeId in : node.inputs) kept = kept || in_float[in];
+    in_float[id] = kept;
+  }
+  for (NodeId id = 0; id < network.size(); ++id)
+    if (network[id].op->integers() == IntegerRule::source)
+      in_float[id] = !readers[id].empty() && std::all_of(readers[id].begin(), readers[id].end(), [&](NodeId r) { return in_float[r]; });
+  for (std::size_t i = 0; i < used.size(); ++i)
+    if (!used[i]) throw value_error(message("quantize: keep_float: no node and no operator is called ", o.keep_float[i]));
+  if (o.requantizer == Requantizer::fixed_point)
+    for (NodeId id = 0; id < network.size(); ++id)
+      if (in_float[id] || !network[id].op->has_fixed_point())
+        throw unsupported_error(message("quantize: node ", network[id].name, " (", operator_name(network[id].op),
+                                        ") is not defined in fixed point; use Requantizer::float32"));
+  return in_float;
+}
+
+/// A symmetric quantizer with such thresholds.
+inline AnyQuantizer threshold_quantizer(CodeRange codes, std::vector<float> thresholds, Granularity granularity, const QuantizationOptions& o) {
+  if (o.power_of_two)
+    for (float& t : thresholds) t = power_of_two_threshold(t < float(min_threshold) ? 1.0F : t, codes.qmax);
+  return AdjustableThreshold<float>(codes, std::move(thresholds), granularity, o.alpha);
+}
+
+inline AnyQuantizer activation_quantizer(const Range<float>& range, bool non_negative, const QuantizationOptions& o) {
+  if (o.scheme == Scheme::symmetric) {
+    const CodeRange of_signed = o.requantizer == Requantizer::fixed_point ? full_signed_codes(o.activation_bits) : signed_codes(o.activation_bits);
+    return threshold_quantizer(non_negative ? unsigned_codes(o.activation_bits) : of_signed, {range.threshold()}, per_tensor, o);
+  }
+  using R = AdjustableRange<float>;
+  return R(unsigned_codes(o.activation_bits), {range}, per_tensor,
+           non_negative ? R::default_shift_bounds_one_sided : R::default_shift_bounds, o.alpha);
+}
+
+/// A quantizer fit to a layer's weights: their extreme values, raised where the bias needs a coarser grid (least_weight_threshold).
+inline AnyQuantizer weight_quantizer(const WeightedLayer& layer, float scale_x, const QuantizationOptions& o) {
+  const std::size_t axis = layer.output_axis(), channels = layer.output_channels();
+  const std::span<const float> bias = layer.bias();
+  const bool symmetric = o.scheme == Scheme::symmetric;
+  const CodeRange codes = symmetric ? signed_codes(o.weight_bits) : full_signed_codes(o.weight_bits);
+
+  std::vector<Range<float>> ranges(channels);
+  const TensorView<const float> w = layer.weight();
+  const auto inner = static_cast<std::size_t>(w.stride[axis]);
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    Range<float>& r = ranges[i / inner % channels];
+    if (!std::isfinite(w.data[i])) throw quantization_range_error(message("quantize: a weight is ", w.data[i]));
+    r = {std::min(r.left, w.data[i]), std::max(r.right, w.data[i])};
+  }
+  float least = 0;
+  for (std::size_t c = 0; c < channels; ++c) {
+    const auto needed = static_cast<float>(least_weight_threshold(double(bias.empty() ? 0.0F : bias[c]), double(scale_x),
+                                                                  symmetric ? codes.qmax : codes.qmax - codes.qmin));
+    const float have = symmetric ? ranges[c].threshold() : ranges[c].right - ranges[c].left;
+    if (have < needed && o.weights == WeightMode::vector) ranges[c].right = symmetric ? needed : ranges[c].left + needed;
+    least = std::max(least, needed);
+  }
+  if (o.weights == WeightMode::scalar) {
+    Range<float> all;
+    for (const Range<float>& r : ranges) all = {std::min(all.left, r.left), std::max(all.right, r.right)};
+    all.right = std::max(all.right, symmetric ? (all.threshold() < least ? least : all.right) : all.left + least);
+    ranges = {all};
+  }
+  const Granularity granularity = o.weights == WeightMode::scalar ? per_tensor : per_channel(axis);
+  if (!symmetric) return AdjustableRange<float>(codes, ranges, granularity, AdjustableRange<float>::default_shift_bounds, o.alpha);
+  std::vector<float> thresholds;
+  for (const Range<float>& r : ranges) thresholds.push_back(r.threshold());
+  return threshold_quantizer(codes, std::move(thresholds), granularity, o);
+}
+
+}  // namespace detail
+
+/// Puts quantizers on a float network. `network`: folded and fused (fold_batch_norm, fuse_clips); `ranges`: of each of its nodes, from
+/// calibrate. Throws value_error when their number differs, for a name in keep_float that is nobody's, or for asymmetric
+/// thresholds whose scales are to be powers of two; unsupported_error for a batch norm that is still there and for operators that the
+/// requantizer has no definition of; quantization_range_error for ranges or weights that are not finite.
+inline QuantizedNetwork quantize(Network network, std::span<const Range<float>> ranges, const QuantizationOptions& options) {
+  if (ranges.size() != network.size())
+    throw value_error(detail::message("quantize: ", ranges.size(), " ranges for ", network.size(), " nodes"));
+  if (options.power_of_two && options.scheme == Scheme::asymmetric)
+    throw value_error("quantize: power_of_two is for symmetric thresholds");
+  for (const Node& node : network.nodes())
+    if (node.op->integers() == IntegerRule::folded)
+      throw unsupported_error(detail::message("quantize: node ", node.name, " (", operator_name(node.op), ") has to be folded first (fold_batch_norm)"));
+  QuantizedNetwork q;
+  q.in_float = detail::nodes_in_float(network, options);
+  q.weight.resize(network.size());
+  q.output.resize(network.size());
+  q.grid_of.resize(network.size());
+  q.pointwise.resize(network.size());
+  q.requantizer = options.requantizer;
+
+  const auto readers = network.readers();
+  const auto own_grid = [&](NodeId id) {
+    return q.grid_of[id] == id && !q.in_float[id] && network[id].op->integers() != IntegerRule::source &&
+           network[id].op->grid(options.requantizer) != GridRule::fixed;
+  };
+  for (NodeId id = 0; id < network.size(); ++id) {
+    const Node& node = network[id];
+    const GridRule rule = node.op->grid(options.requantizer);
+    if (q.in_float[id]) {
+      const bool read_as_codes = std::any_of(readers[id].begin(), readers[id].end(), [&](NodeId r) { return !q.in_float[r]; });
+      q.grid_of[id] = read_as_codes ? id : no_grid;
+      continue;
+    }
+    q.grid_of[id] = rule == GridRule::of_input ? q.grid_of[node.inputs[0]] : id;
+    if (rule == GridRule::shared_by_inputs)
+      for (const NodeId in : node.inputs)
+        if (own_grid(in) && readers[in].size() == 1) q.grid_of[in] = id;
+  }
+  for (NodeId id = network.size(); id-- > 0;)
+    if (q.holds_codes(id)) q.grid_of[id] = q.grid_of[q.grid_of[id]];  // a Concat may feed a Concat
+  const std::vector<bool> non_negative = detail::non_negative_nodes(network);
+  for (NodeId id = 0; id < network.size(); ++id) {
+    if (q.grid_of[id] != id) continue;
+    if (!q.in_float[id] && network[id].op->grid(options.requantizer) == GridRule::fixed)
+      q.output[id] = FixedGrid(network[id].op->fixed_grid());
+    else
+      q.output[id] = detail::activation_quantizer(ranges[id], non_negative[id], options);
+  }
+  for (NodeId id = 0; id < network.size(); ++id)
+    if (const WeightedLayer* layer = std::as_const(network)[id].op->weighted(); layer != nullptr && !q.in_float[id])
+      q.weight[id] = detail::weight_quantizer(*layer, q.output_grid(network[id].inputs[0]).scale, options);
+  q.network = std::move(network);
+  return q;
+}
+
+/// Moves the thresholds of all weights to where their rounding and clipping cost the least squared error (search_threshold).
+inline void search_weight_thresholds(QuantizedNetwork& q) {
+  for (NodeId id = 0; id < q.network.size(); ++id)
+    if (q.weight[id]) q.weight[id]->search(std::as_const(q.network)[id].op->weighted()->weight());
+}
+
+/// Gives every weight and bias a factor of 1, to be trained.
+inline void add_pointwise_factors(QuantizedNetwork& q) {
+  for (NodeId id = 0; id < q.network.size(); ++id)
+    if (q.weight[id]) {
+      const WeightedLayer& layer = *std::as_const(q.network)[id].op->weighted();
+      q.pointwise[id].weight.assign(layer.weight().size(), 1.0F);
+      q.pointwise[id].bias.assign(layer.bias().size(), 1.0F);
+    }
+}
+
+}  // namespace trimtab

@@ -1,0 +1,112 @@
+#pragma once
+/// \file
+/// Loss and gradient of one training step, a few pictures at a time, so that activations stay in the cache and few are alive.
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <trimtab/core/parallel.hpp>
+#include <trimtab/net/execute/fake_quant_executor.hpp>
+#include <trimtab/train/loss.hpp>
+
+namespace trimtab {
+
+/// What is made small.
+enum class DistillationLoss {
+  rmse,      ///< paper eq. (25)
+  smooth_l1  ///< train/loss.hpp, a mean over the pictures: what the paper's authors train with in their program
+};
+
+/// The RMSE of paper eq. (25) between a quantized network's outputs y and given ones t over a batch of N pictures, and its gradient for
+/// all factors:
+///   H = sqrt(sum over n of |y[n] - t[n]|^2 / N),    dH/dy = (y - t) / (N H)
+/// A backward is linear in dloss/dy, so that each piece of the batch goes forward and backward by itself with y - t, and the one number
+/// that needs the whole batch, 1 / (N H), multiplies the sum over the pieces. Pieces run on several threads, or several processes; their
+/// sums are taken in the order of the pieces. With smooth_l1, likewise, H is a mean of sums over the pictures, and needs no such number.
+class DistillationStep {
+ public:
+  /// `q` must outlive this object, and may change its factors between calls of executor().refresh(). A piece has `piece` pictures, 1 or
+  /// more: few, so that their activations stay in the cache.
+  explicit DistillationStep(const QuantizedNetwork& q, std::size_t piece = 2, DistillationLoss loss = DistillationLoss::rmse)
+      : piece_(piece), factors_(factor_count(q)), loss_(loss) {
+    workers_.push_back(std::make_unique<FakeQuantExecutor>(q));
+  }
+
+  /// The executor of the first worker, whose weights all share.
+  FakeQuantExecutor& executor() { return *workers_[0]; }
+
+  /// For each piece of x, in their order: the gradient of half its sum of squared errors, or of its sum of smooth_l1, by every
+  /// factor, in the order of factor_blocks, then that sum. target: N rows of all outputs side by side (output_rows). Throws shape_error when they
+  /// do not fit the network or one another.
+  std::vector<float> rows(const Feed& x, const Array& target, TrainedSet trained = {}) {
+    const std::size_t n = x[0].dimension() == 0 ? 0 : x[0].shape(0), pieces = (n + piece_ - 1) / piece_;
+    if (target.dimension() != 2 || target.shape(0) != n)
+      throw shape_error(detail::message("DistillationStep: outputs of extents ", view(target).extent, " for ", n, " pictures"));
+    while (workers_.size() < static_cast<std::size_t>(threads()))  // any thread may take a piece, however few there are
+      workers_.push_back(std::make_unique<FakeQuantExecutor>(executor().weights()));
+    std::vector<float> rows(pieces * (factors_ + 1));
+    parallel_for_workers(pieces, [&](std::size_t worker, std::size_t p) {
+      std::vector<Array> part;
+      for (std::size_t i = 0; i < x.size(); ++i) part.push_back(piece_of(x[i], p));
+      const Array wanted = piece_of(target, p);
+      const std::span<float> row = std::span(rows).subspan(p * (factors_ + 1), factors_ + 1);
+      FakeQuantExecutor& executor = *workers_[worker];
+      executor.forward(part);
+      const Array y = output_rows(executor.outputs());
+      Array grad(y.shape(), 0.0F);
+      row.back() = static_cast<float>(loss_ == DistillationLoss::rmse ? squared_error(wanted, y, grad) : smooth_l1(wanted, y, grad));
+      executor.backward(output_gradients(grad, executor.outputs()), row.first(factors_), trained);
+    });
+    return rows;
+  }
+
+  /// H and, into `grad_factors`, dH/dfactor (0 where H is 0) from the rows of all pieces of a batch of `pictures`.
+  double combine(std::span<const float> rows, std::size_t pictures, std::span<float> grad_factors) const {
+    const std::size_t factors = grad_factors.size();
+    std::vector<double> sum(factors + 1);
+    for (std::size_t i = 0; i < rows.size(); ++i) sum[i % (factors + 1)] += double(rows[i]);
+    const double n = static_cast<double>(pictures), mean = sum[factors] / n;
+    const double loss = loss_ == DistillationLoss::rmse ? std::sqrt(mean) : mean, part = loss_ == DistillationLoss::rmse ? n * loss : n;
+    for (std::size_t i = 0; i < factors; ++i) grad_factors[i] = loss == 0 ? 0.0F : static_cast<float>(sum[i] / part);
+    return loss;
+  }
+
+  /// Both at once: returns H, and dH/dfactor in `grad_factors`.
+  double operator()(const Feed& x, const Array& target, std::span<float> grad_factors, TrainedSet trained = {}) {
+    return combine(rows(x, target, trained), x[0].shape(0), grad_factors);
+  }
+
+ private:
+  /// The gradient of rows of all outputs as one array for each.
+  static std::vector<Array> output_gradients(const Array& rows, const std::vector<Array>& outputs) {
+    std::vector<Array> grads;
+    std::size_t first = 0;
+    const std::size_t n = rows.shape(0), columns = rows.shape(1);
+    for (const Array& y : outputs) {
+      Array grad = Array::from_shape(y.shape());
+      const std::size_t own = n == 0 ? 0 : y.size() / n;
+      for (std::size_t i = 0; i < n; ++i) std::copy_n(rows.data() + i * columns + first, own, grad.data() + i * own);
+      first += own;
+      grads.push_back(std::move(grad));
+    }
+    return grads;
+  }
+  /// Piece p of a table of pictures or outputs.
+  Array piece_of(const Array& table, std::size_t p) const {
+    auto shape = table.shape();
+    const std::size_t row = table.size() / shape[0], first = p * piece_;
+    shape[0] = std::min(piece_, shape[0] - first);
+    Array part(shape);
+    std::copy_n(table.data() + first * row, shape[0] * row, part.data());
+    return part;
+  }
+
+  std::size_t piece_, factors_;
+  DistillationLoss loss_;
+  std::vector<std::unique_ptr<FakeQuantExecutor>> workers_;  // one a thread
+};
+
+}  // namespace trimtab
