@@ -111,7 +111,7 @@ int main(int argc, char** argv) {
     else if (arg == "--reference" && i + 1 < argc)
       reference = argv[++i];
     else if (arg == "--input-size" && i + 1 < argc)
-      detail::parse_input_size(argv[++i], options.input_sizes);
+      options.input_sizes.insert(parse_input_size(argv[++i]));
     else
       return 2;
   }
