@@ -5,26 +5,56 @@
 
 #include <tuple>
 
+#include <trimtab/net/operators/abs.hpp>
 #include <trimtab/net/operators/add.hpp>
 #include <trimtab/net/operators/average_pool.hpp>
 #include <trimtab/net/operators/batch_norm.hpp>
+#include <trimtab/net/operators/ceil.hpp>
+#include <trimtab/net/operators/celu.hpp>
 #include <trimtab/net/operators/channel_affine.hpp>
 #include <trimtab/net/operators/clip.hpp>
 #include <trimtab/net/operators/concat.hpp>
 #include <trimtab/net/operators/constant.hpp>
 #include <trimtab/net/operators/conv2d.hpp>
+#include <trimtab/net/operators/cos.hpp>
 #include <trimtab/net/operators/depthwise_conv2d.hpp>
+#include <trimtab/net/operators/elu.hpp>
+#include <trimtab/net/operators/erf.hpp>
+#include <trimtab/net/operators/exp.hpp>
 #include <trimtab/net/operators/flatten.hpp>
+#include <trimtab/net/operators/floor.hpp>
+#include <trimtab/net/operators/gelu.hpp>
 #include <trimtab/net/operators/global_average_pool.hpp>
+#include <trimtab/net/operators/hard_sigmoid.hpp>
+#include <trimtab/net/operators/hard_swish.hpp>
 #include <trimtab/net/operators/input.hpp>
+#include <trimtab/net/operators/leaky_relu.hpp>
 #include <trimtab/net/operators/linear.hpp>
+#include <trimtab/net/operators/log.hpp>
 #include <trimtab/net/operators/lookup_table.hpp>
 #include <trimtab/net/operators/max_pool.hpp>
+#include <trimtab/net/operators/mish.hpp>
+#include <trimtab/net/operators/neg.hpp>
+#include <trimtab/net/operators/p_relu.hpp>
+#include <trimtab/net/operators/pow.hpp>
+#include <trimtab/net/operators/reciprocal.hpp>
+#include <trimtab/net/operators/round.hpp>
+#include <trimtab/net/operators/selu.hpp>
+#include <trimtab/net/operators/sigmoid.hpp>
+#include <trimtab/net/operators/sign.hpp>
+#include <trimtab/net/operators/silu.hpp>
+#include <trimtab/net/operators/sin.hpp>
+#include <trimtab/net/operators/softplus.hpp>
+#include <trimtab/net/operators/softsign.hpp>
+#include <trimtab/net/operators/sqrt.hpp>
+#include <trimtab/net/operators/tanh.hpp>
 
 namespace trimtab {
 
 /// All of them.
-using Operators = std::tuple<Add, AveragePool, BatchNorm, ChannelAffine, Clip, Concat, Constant, Conv2d, DepthwiseConv2d, Flatten, GlobalAveragePool,
-                             Input, Linear, LookupTable, MaxPool>;
+using Operators = std::tuple<Abs, Add, AveragePool, BatchNorm, Ceil, Celu, ChannelAffine, Clip, Concat, Constant, Conv2d, Cos, DepthwiseConv2d,
+                             Elu, Erf, Exp, Flatten, Floor, Gelu, GlobalAveragePool, HardSigmoid, HardSwish, Input, LeakyRelu, Linear, Log,
+                             LookupTable, MaxPool, Mish, Neg, Pow, PRelu, Reciprocal, Round, Selu, Sigmoid, Sign, Silu, Sin, Softplus,
+                             Softsign, Sqrt, Tanh>;
 
 }  // namespace trimtab

@@ -37,6 +37,7 @@ struct OperatorRules<ChannelAffine> : Tabulated<ChannelAffine> {
   }
   static double value(const ChannelAffine& l, std::size_t c, double x) { return double(l.scale(c)) * x + double(l.offset(c)); }
   static double derivative(const ChannelAffine& l, std::size_t c, double) { return double(l.scale(c)); }
+  static std::array<double, 2> parameter_derivatives(const ChannelAffine&, std::size_t, double x) { return {x, 1.0}; }
   static bool fold_into(const ChannelAffine& l, WeightedLayer& before) {
     const std::size_t outputs = before.output_channels();
     if (l.scale.size() != 1 && l.scale.size() != outputs) return false;

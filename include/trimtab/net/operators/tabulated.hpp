@@ -13,15 +13,18 @@
 
 namespace trimtab {
 
-/// Base of OperatorRules<L> for an elementwise function, the same for all elements or one for each channel of the last axis. L's rules add
+/// Base of OperatorRules<L> for an elementwise function with parameters for each channel of the last axis (net/operators/elementwise.hpp: with the
+/// same for all). L's rules add
 ///   static std::size_t channels(const L&);                              // 1, or the length of the last axis
 ///   static void check(const L&, const Extents& x, const std::string& node);  // throws what extent() is to throw
 ///   static double value(const L&, std::size_t c, double x);             // y of channel c
 ///   static double derivative(const L&, std::size_t c, double x);        // dy / dx; one-sided where there are two
+///   static std::array<double, n> parameter_derivatives(const L&, std::size_t c, double x);  // dy / d(number c of each tensor that visit() shows)
 ///   name, grid, sign, scaling, bounds, visit, fold_into
-/// In float the function is taken in double and rounded to float. On codes
+/// In float the function is taken in double and rounded to float; outside its domain it gives what IEEE arithmetic does. On codes
 ///   steps[b] = float(value(s_x * (b - z_x)) / s_y) for each byte b, in double,
-/// and the code is the rounded step. A value that is no number counts as 0: a code has to stand for something.
+/// and the code is the rounded step. A code has to stand for something: there a value that is no number counts as 0, an infinite one is clamped
+/// to the last code, and a derivative that is not finite counts as 0.
 template <class L>
 struct Tabulated {
   using R = OperatorRules<L>;
@@ -33,14 +36,17 @@ struct Tabulated {
     R::check(l, in[0], node);
     return in[0];
   }
-  static void train_forward(L& l, FloatInputs x, const TensorView<float>& y, std::any&, float) { forward(l, x, y); }
+  static void train_forward(L& l, FloatInputs x, const TensorView<float>& y, std::any&, float) { R::forward(l, x, y); }
   static void forward(const L& l, FloatInputs x, const TensorView<float>& y) {
-    for_each(l, x[0].size(), [&](std::size_t i, std::size_t c) { y.data[i] = static_cast<float>(R::value(l, c, double(x[0].data[i]))); });
+    for_each(l, x[0].size(), [&](std::size_t i, std::size_t c) { y.data[i] = static_cast<float>(value_at(l, c, double(x[0].data[i]))); });
   }
   static void backward(const L& l, const FloatBackward& b) {
+    if constexpr (requires(double x) { R::parameter_derivatives(l, 0, x); })
+      if (!b.grad_parameters.empty()) parameters_backward(l, b);
+    if (!b.grad_x.wanted(0)) return;
     const InputGradients::Claim to = b.grad_x.claim(0);
     for_each(l, b.x[0].size(), [&](std::size_t i, std::size_t c) {
-      const float g = static_cast<float>(double(b.grad_y.data[i]) * R::derivative(l, c, double(b.x[0].data[i])));
+      const float g = static_cast<float>(double(b.grad_y.data[i]) * derivative_at(l, c, double(b.x[0].data[i])));
       to.grad.data[i] = to.mode == GradientMode::assign ? g : to.grad.data[i] + g;
     });
   }
@@ -56,7 +62,10 @@ struct Tabulated {
   }
   static void codes_backward(const L& l, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y, InputGradients& grad_x) {
     std::vector<float> slope(256 * R::channels(l));
-    for (std::size_t i = 0; i < slope.size(); ++i) slope[i] = static_cast<float>(number(R::derivative(l, i / 256, real(x[0].grid, i % 256))));
+    for (std::size_t i = 0; i < slope.size(); ++i) {
+      const float s = static_cast<float>(derivative_at(l, i / 256, real(x[0].grid, i % 256)));
+      slope[i] = std::isfinite(s) ? s : 0.0F;
+    }
     const InputGradients::Claim to = grad_x.claim(0);
     for_each(l, grad_y.size(), [&](std::size_t i, std::size_t c) {
       const float g = grad_y.data[i] * slope[256 * c + x[0].codes.data[i]];
@@ -76,7 +85,7 @@ struct Tabulated {
   static std::vector<float> step_table(const L& l, const Affine<float>& grid_x, float scale_y) {
     std::vector<float> table(256 * R::channels(l));
     for (std::size_t i = 0; i < table.size(); ++i)
-      table[i] = static_cast<float>(number(R::value(l, i / 256, real(grid_x, i % 256))) / double(scale_y));
+      table[i] = static_cast<float>(number(value_at(l, i / 256, real(grid_x, i % 256))) / double(scale_y));
     return table;
   }
   static std::vector<std::uint8_t> code_table(const L& l, const Affine<float>& grid_x, const Affine<float>& grid_y) {
@@ -85,16 +94,41 @@ struct Tabulated {
     steps_to_bytes(steps.data(), steps.size(), grid_y, codes.data());
     return codes;
   }
+  /// Of a function with parameters for each channel, or of one for all.
+  static double value_at(const L& l, [[maybe_unused]] std::size_t c, double x) {
+    if constexpr (requires { R::value(l, c, x); })
+      return R::value(l, c, x);
+    else
+      return R::value(l, x);
+  }
+  static double derivative_at(const L& l, [[maybe_unused]] std::size_t c, double x) {
+    if constexpr (requires { R::derivative(l, c, x); })
+      return R::derivative(l, c, x);
+    else
+      return R::derivative(l, x);
+  }
+  /// In the order of the elements, so that the sums have the same bits on any number of threads.
+  static void parameters_backward(const L& l, const FloatBackward& b) {
+    const std::size_t channels = R::channels(l), tensors = b.grad_parameters.size();
+    std::vector<double> sums(tensors * channels);
+    for (std::size_t i = 0; i < b.x[0].size(); ++i) {
+      const auto derivatives = R::parameter_derivatives(l, i % channels, double(b.x[0].data[i]));
+      for (std::size_t t = 0; t < tensors; ++t) sums[t * channels + i % channels] += double(b.grad_y.data[i]) * derivatives[t];
+    }
+    for (std::size_t t = 0; t < tensors; ++t)
+      for (std::size_t c = 0; c < channels; ++c) b.grad_parameters[t].data[c] += static_cast<float>(sums[t * channels + c]);
+  }
   /// body(element, channel) for all elements.
   template <class Body>
   static void for_each(const L& l, std::size_t size, const Body& body) {
     const std::size_t channels = R::channels(l);
     parallel_ranges(size, detail::run_grain, [&](std::size_t begin, std::size_t end) {
-      std::size_t c = begin % channels;
-      for (std::size_t i = begin; i < end; ++i) {
-        body(i, c);
-        if (++c == channels) c = 0;
+      if (channels == 1) {
+        for (std::size_t i = begin; i < end; ++i) body(i, std::size_t{0});
+        return;
       }
+      for (std::size_t i = begin, c = begin % channels; i < end; c = 0)
+        for (; c < channels && i < end; ++c, ++i) body(i, c);
     });
   }
 };
