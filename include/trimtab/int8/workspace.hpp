@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <vector>
 
 namespace trimtab::int8 {
 namespace detail {
@@ -59,7 +60,13 @@ class AlignedBytes {
 class Workspace {
  public:
   /// Bytes held at present.
-  std::size_t bytes() const { return memory_.capacity(); }
+  std::size_t bytes() const { return memory_.capacity() + (inner_.empty() ? 0 : inner_[0].bytes()); }
+
+  /// A second workspace, for layers that are made of several others.
+  Workspace& inner() {
+    if (inner_.empty()) inner_.emplace_back();
+    return inner_[0];
+  }
 
   /// Starts handing out pieces anew; there will be `total` bytes.
   void begin(std::size_t total) {
@@ -77,6 +84,7 @@ class Workspace {
  private:
   detail::AlignedBytes memory_;
   std::size_t used_ = 0;
+  std::vector<Workspace> inner_;  // one at most
 };
 
 }  // namespace trimtab::int8

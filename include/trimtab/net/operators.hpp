@@ -16,13 +16,17 @@
 #include <trimtab/net/operators/concat.hpp>
 #include <trimtab/net/operators/constant.hpp>
 #include <trimtab/net/operators/conv2d.hpp>
+#include <trimtab/net/operators/conv_transpose2d.hpp>
 #include <trimtab/net/operators/cos.hpp>
+#include <trimtab/net/operators/depth_to_space.hpp>
 #include <trimtab/net/operators/depthwise_conv2d.hpp>
 #include <trimtab/net/operators/elu.hpp>
 #include <trimtab/net/operators/erf.hpp>
 #include <trimtab/net/operators/exp.hpp>
+#include <trimtab/net/operators/expand.hpp>
 #include <trimtab/net/operators/flatten.hpp>
 #include <trimtab/net/operators/floor.hpp>
+#include <trimtab/net/operators/gather.hpp>
 #include <trimtab/net/operators/gelu.hpp>
 #include <trimtab/net/operators/global_average_pool.hpp>
 #include <trimtab/net/operators/hard_sigmoid.hpp>
@@ -36,25 +40,35 @@
 #include <trimtab/net/operators/mish.hpp>
 #include <trimtab/net/operators/neg.hpp>
 #include <trimtab/net/operators/p_relu.hpp>
+#include <trimtab/net/operators/pad.hpp>
 #include <trimtab/net/operators/pow.hpp>
 #include <trimtab/net/operators/reciprocal.hpp>
+#include <trimtab/net/operators/reshape.hpp>
+#include <trimtab/net/operators/resize_linear.hpp>
+#include <trimtab/net/operators/resize_nearest.hpp>
 #include <trimtab/net/operators/round.hpp>
 #include <trimtab/net/operators/selu.hpp>
 #include <trimtab/net/operators/sigmoid.hpp>
 #include <trimtab/net/operators/sign.hpp>
 #include <trimtab/net/operators/silu.hpp>
 #include <trimtab/net/operators/sin.hpp>
+#include <trimtab/net/operators/slice.hpp>
 #include <trimtab/net/operators/softplus.hpp>
 #include <trimtab/net/operators/softsign.hpp>
+#include <trimtab/net/operators/space_to_depth.hpp>
 #include <trimtab/net/operators/sqrt.hpp>
 #include <trimtab/net/operators/tanh.hpp>
+#include <trimtab/net/operators/tile.hpp>
+#include <trimtab/net/operators/transpose.hpp>
 
 namespace trimtab {
 
 /// All of them.
-using Operators = std::tuple<Abs, Add, AveragePool, BatchNorm, Ceil, Celu, ChannelAffine, Clip, Concat, Constant, Conv2d, Cos, DepthwiseConv2d,
-                             Elu, Erf, Exp, Flatten, Floor, Gelu, GlobalAveragePool, HardSigmoid, HardSwish, Input, LeakyRelu, Linear, Log,
-                             LookupTable, MaxPool, Mish, Neg, Pow, PRelu, Reciprocal, Round, Selu, Sigmoid, Sign, Silu, Sin, Softplus,
-                             Softsign, Sqrt, Tanh>;
+using Operators = std::tuple<Abs, Add, AveragePool, BatchNorm, Ceil, Celu, ChannelAffine, Clip, Concat, Constant, Conv2d,
+                             ConvTranspose2d, Cos, DepthToSpace, DepthwiseConv2d, Elu, Erf, Exp, Expand, Flatten, Floor,
+                             Gather, Gelu, GlobalAveragePool, HardSigmoid, HardSwish, Input, LeakyRelu, Linear, Log,
+                             LookupTable, MaxPool, Mish, Neg, Pad, Pow, PRelu, Reciprocal, Reshape, ResizeLinear,
+                             ResizeNearest, Round, Selu, Sigmoid, Sign, Silu, Sin, Slice, Softplus, Softsign, SpaceToDepth,
+                             Sqrt, Tanh, Tile, Transpose>;
 
 }  // namespace trimtab

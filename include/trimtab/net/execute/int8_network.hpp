@@ -123,7 +123,10 @@ class Int8Network {
  private:
   /// Whether a node's output is its input's memory.
   bool aliases(const LoweredNode& node) const {
-    return node.op->integers() == IntegerRule::moves && node.op->keeps_order() && node.holds_codes == n_.nodes[node.inputs[0].node].holds_codes;
+    if (node.op->integers() != IntegerRule::moves || node.inputs.size() != 1) return false;
+    const LoweredNode& in = n_.nodes[node.inputs[0].node];
+    const bool clips = node.in_float ? node.clip != no_clip : in.grid.codes.qmin < node.grid.codes.qmin || in.grid.codes.qmax > node.grid.codes.qmax;
+    return !clips && node.holds_codes == in.holds_codes && node.op->keeps_order(std::span<const Extents>(&in.extent, 1));
   }
   std::vector<Extents> fed_extents() const {
     std::vector<Extents> extents;
@@ -188,7 +191,7 @@ class Int8Network {
 
   void run_codes(NodeId id, std::size_t batch, Workspace& w) const {
     const LoweredNode& node = n_.nodes[id];
-    if (aliases(node)) return;
+    if (buffer_of_[id] == buffer_of_[node.inputs[0].node]) return;
     std::vector<CodeInput> x;
     for (const LoweredInput& in : node.inputs) x.push_back({bytes(in.node, batch, w), in.grid()});
     const TensorView<std::uint8_t> y = bytes(id, batch, w);

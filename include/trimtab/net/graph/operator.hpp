@@ -34,7 +34,8 @@ class OperatorInterface {
   virtual SignRule sign() const = 0;         ///< of the output
   virtual ScalingRule scaling() const = 0;   ///< of channels
   virtual Clip bounds() const = 0;           ///< no output leaves this interval, by definition; no_clip where nothing is known
-  virtual bool keeps_order() const = 0;      ///< the output's elements are the input's, in memory's order: it may be the same memory
+  /// Whether, for such inputs, the output's elements are the input's in memory's order: it may be the same memory.
+  virtual bool keeps_order(std::span<const Extents> in) const = 0;
 
   /// Of the output, batch excluded. Throws shape_error, naming `node`.
   virtual Extents extent(std::span<const Extents> in, const std::string& node) const = 0;
@@ -132,6 +133,16 @@ inline const char* operator_name(const Operator& op) { return op->name(); }
 
 namespace detail {
 
+/// Whether it can be this rule that makes L's codes. `integers` is a constant, or a function of the parameters that chooses between moves and
+/// rounds.
+template <class L>
+constexpr bool may_be(IntegerRule rule) {
+  if constexpr (requires(const L& l) { IntegerRule(OperatorRules<L>::integers(l)); })
+    return rule == IntegerRule::moves || rule == IntegerRule::rounds;
+  else
+    return OperatorRules<L>::integers == rule;
+}
+
 /// What every operator has to say, each with the sentence that its author reads otherwise.
 template <class L>
 constexpr void require_rules() {
@@ -139,7 +150,8 @@ constexpr void require_rules() {
   static_assert(requires { sizeof(R); }, "trimtab: an operator L needs a specialisation of trimtab::OperatorRules<L>");
   static_assert(requires { static_cast<const char*>(R::name); }, "trimtab: OperatorRules<L> needs `static constexpr const char* name`");
   static_assert(requires { Arity(R::arity); }, "trimtab: OperatorRules<L> needs `static constexpr Arity arity`, the number of inputs");
-  static_assert(requires { IntegerRule(R::integers); }, "trimtab: OperatorRules<L> needs `static constexpr IntegerRule integers`: who makes its codes");
+  static_assert(requires { IntegerRule(R::integers); } || requires(const L& l) { IntegerRule(R::integers(l)); },
+                "trimtab: OperatorRules<L> needs `static constexpr IntegerRule integers`: who makes its codes");
   static_assert(requires(const L& l) { GridRule(R::grid(l, Requantizer::float32)); },
                 "trimtab: OperatorRules<L> needs `static GridRule grid(const L&, Requantizer)`: which grid its codes lie on");
   static_assert(requires(const L& l) { SignRule(R::sign(l)); }, "trimtab: OperatorRules<L> needs `static SignRule sign(const L&)`: what it does to signs");
@@ -160,11 +172,11 @@ constexpr void require_rules() {
                 "trimtab: OperatorRules<L> needs `static void backward(const L&, const FloatBackward&)`");
   static_assert(requires(const L& l, WeightedLayer& w) { bool(R::fold_into(l, w)); },
                 "trimtab: OperatorRules<L> needs `static bool fold_into(const L&, WeightedLayer& before)`, or the base SimpleRules<L>");
-  if constexpr (R::integers == IntegerRule::source)
+  if constexpr (may_be<L>(IntegerRule::source))
     static_assert(requires(const L& l) { bool(R::is_fed(l)); }, "trimtab: OperatorRules<L> needs `static bool is_fed(const L&)`: whether the caller gives its values");
-  if constexpr (R::integers == IntegerRule::folded)
+  if constexpr (may_be<L>(IntegerRule::folded))
     static_assert(requires(const L& l) { R::simplified(l); }, "trimtab: OperatorRules<L> needs `static Operator simplified(const L&)`");
-  if constexpr (R::integers == IntegerRule::moves || R::integers == IntegerRule::rounds) {
+  if constexpr (may_be<L>(IntegerRule::moves) || may_be<L>(IntegerRule::rounds)) {
     static_assert(requires(const L& l, CodeInputs x, Affine<float> g, TensorView<std::uint8_t> y) { R::codes(l, x, g, y); },
                   "trimtab: OperatorRules<L> needs `static void codes(const L&, CodeInputs, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y)`");
     static_assert(requires(const L& l, CodeInputs x, Affine<float> g, TensorView<const float> gy, InputGradients& gx) { R::codes_backward(l, x, g, gy, gx); },
@@ -172,16 +184,16 @@ constexpr void require_rules() {
     static_assert(requires(const L& l, std::span<const Affine<float>> x, Affine<float> y) { R::lowered(l, x, y); },
                   "trimtab: OperatorRules<L> needs `static Operator lowered(const L&, std::span<const Affine<float>> grids_x, const Affine<float>& grid_y)`, or the base SimpleRules<L>");
   }
-  if constexpr (R::integers == IntegerRule::moves)
-    static_assert(requires(const L& l) { bool(R::keeps_order(l)); },
-                  "trimtab: OperatorRules<L> needs `static bool keeps_order(const L&)`: whether its output may be its input's memory");
-  if constexpr (R::integers == IntegerRule::rounds) {
+  if constexpr (may_be<L>(IntegerRule::moves))
+    static_assert(requires(const L& l, std::span<const Extents> in) { bool(R::keeps_order(l, in)); },
+                  "trimtab: OperatorRules<L> needs `static bool keeps_order(const L&, std::span<const Extents> in)`: whether its output may be its input's memory");
+  if constexpr (may_be<L>(IntegerRule::rounds)) {
     static_assert(requires(const L& l, CodeInputs x, Affine<float> g, TensorView<float> y) { R::steps(l, x, g, y); },
                   "trimtab: OperatorRules<L> needs `static void steps(const L&, CodeInputs, const Affine<float>& grid_y, const TensorView<float>& steps)`");
     static_assert(requires { bool(R::has_fixed_point); },
                   "trimtab: OperatorRules<L> needs `static constexpr bool has_fixed_point`: whether it is defined in integers alone");
   }
-  if constexpr (R::integers == IntegerRule::sums)
+  if constexpr (may_be<L>(IntegerRule::sums))
     static_assert(requires { WeightedRules<L>::output_axis; }, "trimtab: an operator whose rule is IntegerRule::sums needs WeightedRules<L>");
 }
 
@@ -210,6 +222,7 @@ class WeightedModel : public WeightedLayer {
   std::size_t output_axis() const override { return R::output_axis; }
   std::size_t input_axis() const override { return R::input_axis; }
   std::size_t groups() const override { return R::groups(*l_); }
+  double reach() const override { return R::reach(*l_); }
   FixedPointProduct fixed_point_product() const override { return R::fixed_point_product; }
   std::string mixes_channels() const override { return R::mixes_channels(*l_); }
   ChannelWeight by_input_channel(std::size_t channels) override { return R::by_input_channel(*l_, channels); }
@@ -255,8 +268,8 @@ struct NoWeights {
 template <class L>
 class OperatorModel final : public OperatorInterface {
   using R = OperatorRules<L>;
-  static constexpr bool has_weights = R::integers == IntegerRule::sums;
-  static constexpr bool on_codes = R::integers == IntegerRule::moves || R::integers == IntegerRule::rounds;
+  static constexpr bool has_weights = may_be<L>(IntegerRule::sums);
+  static constexpr bool on_codes = may_be<L>(IntegerRule::moves) || may_be<L>(IntegerRule::rounds);
 
   [[noreturn]] static void no_codes(const char* what) { throw value_error(message(R::name, " has no ", what)); }
 
@@ -266,12 +279,17 @@ class OperatorModel final : public OperatorInterface {
   const char* name() const override { return R::name; }
   Arity arity() const override { return R::arity; }
   bool is_fed() const override {
-    if constexpr (R::integers == IntegerRule::source)
+    if constexpr (may_be<L>(IntegerRule::source))
       return R::is_fed(l_);
     else
       return false;
   }
-  IntegerRule integers() const override { return R::integers; }
+  IntegerRule integers() const override {
+    if constexpr (requires { IntegerRule(R::integers(l_)); })
+      return R::integers(l_);
+    else
+      return R::integers;
+  }
   GridRule grid(Requantizer requantizer) const override { return R::grid(l_, requantizer); }
   Affine<float> fixed_grid() const override {
     if constexpr (requires { R::fixed_grid(l_); })
@@ -280,17 +298,17 @@ class OperatorModel final : public OperatorInterface {
       no_codes("fixed grid");
   }
   bool has_fixed_point() const override {
-    if constexpr (R::integers == IntegerRule::rounds)
-      return R::has_fixed_point;
+    if constexpr (may_be<L>(IntegerRule::rounds))
+      return R::has_fixed_point || integers() == IntegerRule::moves;
     else
       return true;
   }
   SignRule sign() const override { return R::sign(l_); }
   ScalingRule scaling() const override { return R::scaling(l_); }
   Clip bounds() const override { return R::bounds(l_); }
-  bool keeps_order() const override {
-    if constexpr (R::integers == IntegerRule::moves)
-      return R::keeps_order(l_);
+  bool keeps_order(std::span<const Extents> in) const override {
+    if constexpr (may_be<L>(IntegerRule::moves))
+      return R::keeps_order(l_, in);
     else
       return false;
   }
@@ -308,7 +326,7 @@ class OperatorModel final : public OperatorInterface {
   void backward(const FloatBackward& b) const override { R::backward(l_, b); }
 
   void steps(CodeInputs x, const Affine<float>& grid_y, const TensorView<float>& steps) const override {
-    if constexpr (R::integers == IntegerRule::rounds)
+    if constexpr (may_be<L>(IntegerRule::rounds))
       R::steps(l_, x, grid_y, steps);
     else
       no_codes("steps");
@@ -375,7 +393,7 @@ Operator OperatorModel<L>::lowered(std::span<const Affine<float>> grids_x, const
 
 template <class L>
 Operator OperatorModel<L>::simplified() const {
-  if constexpr (R::integers == IntegerRule::folded)
+  if constexpr (may_be<L>(IntegerRule::folded))
     return R::simplified(l_);
   else
     return l_;

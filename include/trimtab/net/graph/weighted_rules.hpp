@@ -43,6 +43,8 @@ class WeightedLayer {
   virtual std::size_t output_axis() const = 0;  ///< of the weight: counts the output channels
   virtual std::size_t input_axis() const = 0;   ///< of the weight: counts the inputs of a group; the same as output_axis where each channel has its own
   virtual std::size_t groups() const = 0;       ///< that do not mix, depthwise layers counting as one
+  /// The part of the output's pixels in which a weight has a product, borders aside: 1, but less of transposed convolutions with strides.
+  virtual double reach() const = 0;
   virtual FixedPointProduct fixed_point_product() const = 0;  ///< see there
 
   /// Why factors on the channels of what the layer reads cannot be moved into it; empty where they can.

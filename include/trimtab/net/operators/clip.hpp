@@ -17,7 +17,7 @@ struct OperatorRules<Clip> : SimpleRules<Clip> {
   static SignRule sign(const Clip& l) { return l.lo >= 0 ? SignRule::never_negative : SignRule::of_inputs; }
   static ScalingRule scaling(const Clip&) { return ScalingRule::clips; }
   static Clip bounds(const Clip& l) { return l; }
-  static bool keeps_order(const Clip&) { return false; }
+  static bool keeps_order(const Clip&, std::span<const Extents>) { return false; }
   static Extents extent(const Clip&, std::span<const Extents> in, const std::string&) { return in[0]; }
   static void visit(Clip& l, OperatorVisitor& v) {
     v.number("lo", double(l.lo));

@@ -24,6 +24,7 @@ struct WeightedRules<Conv2d> {
   static constexpr std::size_t output_axis = 0, input_axis = 3;
   static constexpr FixedPointProduct fixed_point_product{FixedPointRounding::once, false};
   static std::size_t groups(const Conv2d& l) { return l.groups; }
+  static double reach(const Conv2d&) { return 1; }
   static std::string mixes_channels(const Conv2d& l) {
     return l.groups == 1 ? std::string() : detail::message("a convolution in ", l.groups, " groups");
   }

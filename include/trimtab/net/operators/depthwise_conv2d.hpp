@@ -23,6 +23,7 @@ struct WeightedRules<DepthwiseConv2d> {
   static constexpr std::size_t output_axis = 2, input_axis = 2;
   static constexpr FixedPointProduct fixed_point_product{FixedPointRounding::twice, false};
   static std::size_t groups(const DepthwiseConv2d&) { return 1; }
+  static double reach(const DepthwiseConv2d&) { return 1; }
   static std::string mixes_channels(const DepthwiseConv2d&) { return {}; }
   static ChannelWeight by_input_channel(DepthwiseConv2d& l, std::size_t) { return {view(l.weight), 2}; }
   static void pack(const DepthwiseConv2d&, const TensorView<const std::int8_t>& codes, std::span<const std::int32_t> zero_point, Packed& packed) {

@@ -33,6 +33,7 @@ struct WeightedRules<Linear> {
   static constexpr std::size_t output_axis = 0, input_axis = 1;
   static constexpr FixedPointProduct fixed_point_product{FixedPointRounding::once, true};
   static std::size_t groups(const Linear&) { return 1; }
+  static double reach(const Linear&) { return 1; }
   static std::string mixes_channels(const Linear&) { return {}; }
   /// Flatten leaves H W C in this order: O (H W C) is O (H W) C.
   static ChannelWeight by_input_channel(Linear& l, std::size_t channels) {

@@ -24,7 +24,7 @@ struct OperatorRules<MaxPool> : SimpleRules<MaxPool> {
   static SignRule sign(const MaxPool&) { return SignRule::of_inputs; }
   static ScalingRule scaling(const MaxPool&) { return ScalingRule::commutes; }
   static Clip bounds(const MaxPool&) { return no_clip; }
-  static bool keeps_order(const MaxPool&) { return false; }
+  static bool keeps_order(const MaxPool&, std::span<const Extents>) { return false; }
   static Extents extent(const MaxPool& l, std::span<const Extents> in, const std::string& node) {
     return detail::windowed_extent(in, l.kernel_h, l.kernel_w, detail::picture_extent(in, node)[2], l.window, 1, node);
   }

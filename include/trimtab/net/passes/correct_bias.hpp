@@ -68,7 +68,9 @@ inline std::vector<double> mean_shift_of(const WeightedLayer& layer, const AnyQu
   std::vector<float> numbers(weight.size());
   TensorView<float> quantized(numbers.data(), weight.extent);
   fake_quantize_forward(weight, quantizer, quantized);
-  return mean_shift(weight, quantized, layer.output_axis(), layer.input_axis(), input_means, layer.groups());
+  std::vector<double> means = input_means;
+  for (double& mean : means) mean *= layer.reach();
+  return mean_shift(weight, quantized, layer.output_axis(), layer.input_axis(), means, layer.groups());
 }
 
 }  // namespace detail
