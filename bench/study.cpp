@@ -154,6 +154,7 @@ std::vector<Choice> schedule_choices(const QuantizationOptions& q) {
                      [](Choice& c) { c.recipe.fine_tune.restarts = 3, c.recipe.fine_tune.learning_rate = 3e-3; }));
   all.push_back(with("alpha in [0.8, 1]", base, [](Choice& c) { c.quantization.alpha = {0.8F, 1.0F}; }));
   all.push_back(with("alpha in [0.5, 1.2]", base, [](Choice& c) { c.quantization.alpha = {0.5F, 1.2F}; }));
+  all.push_back(with("the authors' loss", base, [](Choice& c) { c.recipe.fine_tune.loss = DistillationLoss::charbonnier; }));
   all.push_back(with("smoothed L1", base, [](Choice& c) { c.recipe.fine_tune.loss = DistillationLoss::smooth_l1; }));
   for (const std::size_t batch : {8U, 32U})
     all.push_back(with(detail::message("batch ", batch), base, [batch](Choice& c) { c.recipe.fine_tune.batch = batch; }));

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <random>
+#include <trimtab/net/operators.hpp>
 #include <trimtab/net/passes/calibrate.hpp>
 
 using namespace trimtab;

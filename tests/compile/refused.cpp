@@ -5,7 +5,10 @@
 #include <trimtab/ops/add.hpp>
 #include <trimtab/ops/fake_quantize.hpp>
 #include <trimtab/ops/quantize.hpp>
+#include <trimtab/quant/fixed_point.hpp>
 #include <trimtab/quant/observer.hpp>
+#include <trimtab/quant/requantize.hpp>
+#include <trimtab/transform/equalize.hpp>
 #include <vector>
 
 using namespace trimtab;
@@ -16,6 +19,11 @@ void right(const Eigen::MatrixXf& x, const AdjustableThreshold<float>& quantizer
   quantize(std::span(x.data(), codes.size()), quantizer, codes);
   MinMaxObserver<float>().observe(x);
   add_forward(x, x, y);
+  const std::vector<float> multipliers{0.5F};
+  static_cast<void>(Requantize{multipliers, 0, 0, 255});
+  std::vector<float> bias;
+  rescale_dws(y, 0, bias, y, 1, multipliers, 6);
+  equalize(y, 0, bias, y, 1, multipliers, no_upper_bound);
 }
 
 #ifdef TRIMTAB_WRONG
@@ -33,5 +41,12 @@ void wrong(const Eigen::MatrixXf& x, const Eigen::MatrixXd& d, const AdjustableT
   MinMaxObserver<float>().observe(d);
   // refused: trimtab: float layers take tensors of one floating-point type; dequantize or convert first
   add_forward(x, d, y);
+  // refused: trimtab: these numbers are a temporary's and gone when they are read; give their owner a name first
+  static_cast<void>(Requantize{std::vector<float>{0.5F}, 0, 0, 255});
+  static_cast<void>(FixedPointRequantize{std::vector<FixedPointMultiplier>(1)});
+  // refused: trimtab: rescale_dws needs to know where the activation clips: 6 for ReLU6, no_upper_bound for ReLU and for none
+  rescale_dws(y, 0, shorts, y, 1, shorts);
+  // refused: trimtab: equalize needs to know where the activation clips: 6 for ReLU6, no_upper_bound for ReLU and for none
+  equalize(y, 0, shorts, y, 1, shorts);
 }
 #endif

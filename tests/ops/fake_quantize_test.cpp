@@ -111,10 +111,10 @@ TEST_CASE("fake_quantize: asymmetric, by hand, zero inside and at either end", "
                                                                            {quiet_nan, -110, 0, {510, 0}}});
   check_elements(
       AdjustableRange<float>(full_signed_codes(), {{0, 255}}),
-      {{-1, 0, 0, {0, 0}}, {0, 0, 1, {0, 0}}, {0.25F, 0, 1, {0, -0.25F}}, {255, 255, 1, {0, 0}}, {256, 255, 0, {0, 255}}});
+      {{-1, 0, 0, {255, 0}}, {0, 0, 1, {0, 0}}, {0.25F, 0, 1, {0, -0.25F}}, {255, 255, 1, {0, 0}}, {256, 255, 0, {255, 255}}});
   check_elements(
       AdjustableRange<float>(unsigned_codes(2), {{-3, 0}}),
-      {{-4, -3, 0, {0, -3}}, {-3, -3, 1, {0, 0}}, {-1.25F, -1, 1, {0, 0.25F}}, {0, 0, 1, {0, 0}}, {0.5F, 0, 0, {0, 0}}});
+      {{-4, -3, 0, {0, -3}}, {-3, -3, 1, {0, 0}}, {-1.25F, -1, 1, {0, 0.25F}}, {0, 0, 1, {0, 0}}, {0.5F, 0, 0, {3, 0}}});
 }
 
 TEST_CASE("fake_quantize: a factor beyond its bounds quantizes as on them and has no gradient", "[ops]") {

@@ -2,6 +2,7 @@
 // A network with every kind of node that quantization knows, small enough for naive loops.
 
 #include <random>
+#include <trimtab/net/graph/network.hpp>
 #include <trimtab/net/operators.hpp>
 
 namespace trimtab::test {

@@ -38,6 +38,33 @@ TEST_CASE("Adam: a gradient that is not finite is refused before anything moves"
   CHECK_THROWS_AS(Adam<float>(1, {.beta1 = 1.0}), value_error);
 }
 
+TEST_CASE("Adam: a rate that is negative or not finite is refused before anything moves", "[train]") {
+  const double rate = GENERATE(-1e-3, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity());
+  Adam<float> adam(1);
+  std::vector<float> p{1.0F};
+  CHECK_THROWS_AS(adam.step(p, std::vector<float>{1.0F}, rate), value_error);
+  CHECK(p[0] == 1.0F);
+  CHECK(adam.state() == AdamState{0, {0}, {0}});
+  adam.step(p, std::vector<float>{1.0F}, 0);
+  CHECK(p[0] == 1.0F);
+}
+
+TEST_CASE("CosineAnnealing: warm-up takes at most a third of a period, so that every period falls", "[train]") {
+  const CosineAnnealing s(1.0, 9, 8);
+  CHECK(s.warmup() == 3);
+  for (const std::size_t start : {0U, 9U}) {
+    CHECK(s.rate(start) == 0.25);
+    CHECK(s.rate(start + 2) == 0.75);
+    CHECK(s.rate(start + 3) == 1.0);
+    CHECK(s.rate(start + 6) == Approx(0.5));
+    CHECK(s.rate(start + 8) == Approx((1 + std::cos(5 * 3.14159265358979 / 6)) / 2));
+  }
+  CHECK(CosineAnnealing(1.0, 24, 8).warmup() == 8);
+  CHECK(CosineAnnealing(1.0, 23, 8).warmup() == 7);
+  CHECK(CosineAnnealing(1.0, 2, 1).warmup() == 0);
+  CHECK(CosineAnnealing(1.0, 2, 1).rate(0) == 1.0);
+}
+
 TEST_CASE("CosineAnnealing: peak, middle, end and restart", "[train]") {
   const CosineAnnealing s(1.0, 8);
   CHECK(s.rate(0) == 1.0);

@@ -86,7 +86,9 @@ TEST_CASE("cross_entropy: labels are checked", "[train]") {
 
 TEST_CASE("squared_error: parts of a batch give its RMSE and its gradient", "[train]") {
   const std::vector<double> teacher{1, 2, 3, 4, 5, 6}, student{2, 2, 1, 4, 8, 6};
-  const auto rows = [](const std::vector<double>& v, std::size_t begin, std::size_t n) { return TensorView<const double>(v.data() + 2 * begin, {n, 2}); };
+  const auto rows = [](const std::vector<double>& v, std::size_t begin, std::size_t n) {
+    return TensorView<const double>(v.data() + 2 * begin, {n, 2});
+  };
   std::vector<double> whole(6), parts(6);
   const double h = rmse_loss(rows(teacher, 0, 3), rows(student, 0, 3), TensorView<double>(whole.data(), {3, 2}));
   const double sum = squared_error(rows(teacher, 0, 1), rows(student, 0, 1), TensorView<double>(parts.data(), {1, 2})) +
@@ -105,4 +107,40 @@ TEST_CASE("smooth_l1: a parabola up to 1, a slope of 1 beyond", "[train]") {
   CHECK(grad == std::vector<double>{1.5, 0.5, 2, 0, 2, 0});
   CHECK_THROWS_WITH(smooth_l1(t, TensorView<const double>(student.data(), {3, 2}), TensorView<double>(grad.data(), {2, 3})),
                     "smooth_l1: student: expected extents [2, 3], got [3, 2]");
+}
+
+TEST_CASE("charbonnier_loss: the authors' loss, a mean over pictures of sums, by hand", "[train]") {
+  // sqrt(d^2 + 1e-5) of d = 0 is sqrt(1e-5); of 0.003 sqrt(1.9e-5); of 3 it is 3 to 2e-6.
+  const std::vector<double> teacher{1, 2, 3, 4, 5, 6}, student{1, 2.003, 6, 4, 5, 2};
+  const TensorView<const double> t(teacher.data(), {2, 3}), s(student.data(), {2, 3});
+  std::vector<double> grad(6, 1.0), parts(6);
+  const double floor = std::sqrt(1e-5), bend = std::sqrt(1.9e-5);
+  CHECK(charbonnier_loss(t, s, TensorView<double>(grad.data(), {2, 3})) ==
+        Approx((3 * floor + bend + std::sqrt(9.00001) + std::sqrt(16.00001)) / 2).epsilon(1e-12));
+  CHECK(grad[0] == 1);
+  CHECK(grad[1] == Approx(1 + 0.003 / bend / 2).epsilon(1e-12));
+  CHECK(grad[2] == Approx(1 + 3 / std::sqrt(9.00001) / 2).epsilon(1e-12));
+  CHECK(grad[5] == Approx(1 - 4 / std::sqrt(16.00001) / 2).epsilon(1e-12));
+  CHECK(charbonnier(t, s, TensorView<double>(parts.data(), {2, 3})) ==
+        Approx(3 * floor + bend + std::sqrt(9.00001) + std::sqrt(16.00001)));
+  for (std::size_t i = 0; i < 6; ++i) CHECK(1 + parts[i] / 2 == Approx(grad[i]));
+  CHECK(charbonnier_loss(TensorView<const double>(nullptr, {0, 3}), TensorView<const double>(nullptr, {0, 3}),
+                         TensorView<double>(nullptr, {0, 3})) == 0);
+  CHECK_THROWS_WITH(
+      charbonnier_loss(t, TensorView<const double>(student.data(), {3, 2}), TensorView<double>(grad.data(), {2, 3})),
+      "charbonnier_loss: student: expected extents [2, 3], got [3, 2]");
+}
+
+TEST_CASE("charbonnier_loss: gradient equals central differences, and is not that of smooth_l1", "[train]") {
+  const std::vector<double> teacher = random_values(15, 1);
+  std::vector<double> student = random_values(15, 2), grad(15), smooth(15);
+  for (std::size_t i = 0; i < 15; ++i) student[i] = teacher[i] + 0.1 * student[i];
+  const TensorView<const double> t(teacher.data(), {3, 5}), s(student.data(), {3, 5});
+  charbonnier_loss(t, s, TensorView<double>(grad.data(), {3, 5}));
+  smooth_l1(t, s, TensorView<double>(smooth.data(), {3, 5}));
+  CHECK(gradient::dot(grad, smooth) / std::sqrt(gradient::dot(grad, grad) * gradient::dot(smooth, smooth)) < 0.95);
+  gradient::check(student, grad, [&] {
+    std::vector<double> ignored(15);
+    return charbonnier_loss(t, s, TensorView<double>(ignored.data(), {3, 5}));
+  });
 }

@@ -13,20 +13,14 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity(), not_a_number = std::numeric_limits<double>::quiet_NaN();
 const std::vector<double> no_maxima;
 
-RescaleOptions relu6_options() {
-  RescaleOptions o;
-  o.upper_bound = 6;
-  return o;
-}
-
 /// KH 1, KW 2, C 4 with largest weights 2, 4, 1, 0.25; the consumer is O 2, I 4.
 struct Pair {
   xt::xtensor<double, 3> dw{{{2, -4, 0.5, 0.125}, {-1, 1, -1, 0.25}}};
   std::vector<double> bias{1, 2, 3, 4};
   xt::xtensor<double, 2> next{{1, 2, 3, 4}, {-5, 6, -7, 8}};
 
-  Rescaling rescale(const std::vector<double>& maxima, const RescaleOptions& o) {
-    return rescale_dws(dw, 2, bias, next, 1, maxima, o);
+  Rescaling rescale(const std::vector<double>& maxima, double upper_bound, const RescaleLimits& limits = {}) {
+    return rescale_dws(dw, 2, bias, next, 1, maxima, upper_bound, limits);
   }
 };
 
@@ -76,7 +70,7 @@ TEST_CASE("rescale_dws: the six steps of section 3.3.1 by hand", "[transform]") 
   Pair p;
   // Channels 0 and 1 reach 5.9: locked, and the control value is the mean of 2 and 4. Channel 2 may grow by 3 / 1 to 4.5 of 6;
   // channel 3 by 3 / 0.25 = 12, but 12 * 1 would pass 6.
-  const Rescaling r = p.rescale({5.9, 7, 1.5, 1}, relu6_options());
+  const Rescaling r = p.rescale({5.9, 7, 1.5, 1}, 6);
   CHECK(r.locked == std::vector<std::size_t>{0, 1});
   CHECK(r.dead.empty());
   CHECK(r.control_value == 3);
@@ -102,7 +96,7 @@ TEST_CASE("rescale_dws: ReLU6 of the rescaled channel is the factor times ReLU6 
   for (double& w : next) w = weight(random);
   for (std::size_t k = 0; k < channels; ++k) bias[k] = weight(random), maxima[k] = uniform(random);
   const auto next_before = next;
-  const Rescaling r = rescale_dws(dw, 2, bias, next, 3, maxima, relu6_options());
+  const Rescaling r = rescale_dws(dw, 2, bias, next, 3, maxima, 6);
   CHECK(r.locked.size() > 5);
   CHECK(r.locked.size() < 40);
   CHECK(r.largest_change < 1e-14);
@@ -116,7 +110,7 @@ TEST_CASE("rescale_dws: ReLU6 of the rescaled channel is the factor times ReLU6 
 
 TEST_CASE("rescale_dws: without an upper bound every filter gets the geometric mean, exactly", "[transform]") {
   Pair p;
-  const Rescaling r = p.rescale(no_maxima, {});
+  const Rescaling r = p.rescale(no_maxima, no_upper_bound);
   CHECK(r.locked.empty());
   CHECK_THAT(r.control_value, WithinRel(std::pow(2.0 * 4 * 1 * 0.25, 0.25), 1e-12));
   double product = 1;
@@ -132,14 +126,14 @@ TEST_CASE("rescale_dws: float weights keep the function up to their rounding", "
   xt::xtensor<float, 2> first{{0.1F, 0.2F}, {0.003F, -0.001F}};
   xt::xtensor<float, 2> second{{0.7F, 1.3F}};
   std::vector<float> bias{0.1F, 0.2F};
-  const Rescaling r = rescale_dws(first, 0, bias, second, 1, std::vector<float>{});
+  const Rescaling r = rescale_dws(first, 0, bias, second, 1, std::vector<float>{}, no_upper_bound);
   CHECK(r.largest_change > 0);
   CHECK(r.largest_change < 1.3 * 0x1p-23);
 }
 
 TEST_CASE("rescale_dws: no locked channel under ReLU6 aims at the geometric mean, within the limit of step 6", "[transform]") {
   Pair p;
-  const Rescaling r = p.rescale({1, 1, 5, 1}, relu6_options());
+  const Rescaling r = p.rescale({1, 1, 5, 1}, 6);
   CHECK(r.locked.empty());
   CHECK_THAT(r.control_value, WithinRel(std::pow(2.0, 0.25), 1e-12));
   CHECK_THAT(r.factors[0], WithinRel(r.control_value / 2, 1e-12));
@@ -148,7 +142,7 @@ TEST_CASE("rescale_dws: no locked channel under ReLU6 aims at the geometric mean
 
 TEST_CASE("rescale_dws: all channels locked, nothing changes", "[transform]") {
   Pair p;
-  const Rescaling r = p.rescale({6, 6, 60, 5.95}, relu6_options());
+  const Rescaling r = p.rescale({6, 6, 60, 5.95}, 6);
   CHECK(p == Pair());
   CHECK(r.locked.size() == 4);
   CHECK(r.factors == std::vector<double>{1, 1, 1, 1});
@@ -162,7 +156,7 @@ TEST_CASE("rescale_dws: dead filters stay and do not count", "[transform]") {
   Pair p;
   p.dw(0, 0, 1) = p.dw(0, 1, 1) = p.dw(0, 0, 2) = p.dw(0, 1, 2) = dust;
   // Channel 1 is locked through its bias alone, channel 2 is free.
-  const Rescaling r = p.rescale({6, 6, 3, 1}, relu6_options());
+  const Rescaling r = p.rescale({6, 6, 3, 1}, 6);
   CHECK(r.locked == std::vector<std::size_t>{0, 1});
   CHECK(r.dead == std::vector<std::size_t>{2});
   CHECK(r.control_value == 2);
@@ -173,7 +167,7 @@ TEST_CASE("rescale_dws: dead filters stay and do not count", "[transform]") {
 TEST_CASE("rescale_dws: a layer of zeros stays", "[transform]") {
   Pair p;
   p.dw.fill(0);
-  const Rescaling r = p.rescale(no_maxima, {});
+  const Rescaling r = p.rescale(no_maxima, no_upper_bound);
   CHECK(r.dead.size() == 4);
   CHECK(r.factors == std::vector<double>{1, 1, 1, 1});
   CHECK(r.control_value == 0);
@@ -182,39 +176,44 @@ TEST_CASE("rescale_dws: a layer of zeros stays", "[transform]") {
 TEST_CASE("rescale_dws: a channel that was never positive has only max_factor as its limit", "[transform]") {
   const double maximum = GENERATE(0.0, -3.0);
   Pair p;
-  RescaleOptions o = relu6_options();
-  CHECK(p.rescale({6, 6, 6, maximum}, o).factors[3] == (7.0 / 3) / 0.25);
+  CHECK(p.rescale({6, 6, 6, maximum}, 6).factors[3] == (7.0 / 3) / 0.25);
   Pair q;
-  o.max_factor = 4;
-  CHECK(q.rescale({6, 6, 6, maximum}, o).factors[3] == 4);
+  CHECK(q.rescale({6, 6, 6, maximum}, 6, {.max_factor = 4}).factors[3] == 4);
 }
 
 TEST_CASE("rescale_dws: the consumer's largest weight grows as far as it is allowed", "[transform]") {
   Pair p;
-  RescaleOptions o;
-  o.max_consumer_growth = 1.25;
   // T_0 = 2^0.25 would divide channel 1's weights (6) by 0.3; 6 / (1.25 * 8) = 0.6 is the least factor allowed.
-  const Rescaling r = p.rescale(no_maxima, o);
+  const Rescaling r = p.rescale(no_maxima, no_upper_bound, {.max_consumer_growth = 1.25});
   CHECK(r.factors[1] == 6 / (1.25 * 8));
   CHECK_THAT(r.consumer_after, WithinRel(10.0, 1e-12));
 }
 
 TEST_CASE("rescale_dws: what cannot be is refused, and nothing changes", "[transform]") {
   Pair p;
-  CHECK_THROWS_AS(p.rescale({1, 2, not_a_number, 4}, relu6_options()), value_error);
-  CHECK_THROWS_AS(p.rescale({1, 2, infinity, 4}, relu6_options()), value_error);
-  CHECK_THROWS_AS(p.rescale({1, 2, 3}, relu6_options()), shape_error);
-  CHECK_THROWS_AS(p.rescale(no_maxima, relu6_options()), shape_error);
-  RescaleOptions o = relu6_options();
-  o.lock_at = 6.1;
-  CHECK_THROWS_AS(p.rescale({1, 2, 3, 4}, o), value_error);
-  o = relu6_options();
-  o.upper_bound = not_a_number;
-  CHECK_THROWS_AS(p.rescale({1, 2, 3, 4}, o), value_error);
-  o = relu6_options();
-  o.max_factor = 0.5;
-  CHECK_THROWS_AS(p.rescale({1, 2, 3, 4}, o), value_error);
+  CHECK_THROWS_AS(p.rescale({1, 2, not_a_number, 4}, 6), value_error);
+  CHECK_THROWS_AS(p.rescale({1, 2, infinity, 4}, 6), value_error);
+  CHECK_THROWS_AS(p.rescale({1, 2, 3}, 6), shape_error);
+  CHECK_THROWS_AS(p.rescale(no_maxima, 6), shape_error);
+  CHECK_THROWS_AS(p.rescale({1, 2, 3, 4}, 6, {.lock_at = 6.1}), value_error);
+  CHECK_THROWS_AS(p.rescale({1, 2, 3, 4}, not_a_number), value_error);
+  CHECK_THROWS_AS(p.rescale({1, 2, 3, 4}, 0), value_error);
+  CHECK_THROWS_AS(p.rescale({1, 2, 3, 4}, 6, {.max_factor = 0.5}), value_error);
   CHECK(p == Pair());
   p.dw(0, 0, 0) = not_a_number;
-  CHECK_THROWS_AS(p.rescale({1, 2, 3, 4}, relu6_options()), quantization_range_error);
+  CHECK_THROWS_AS(p.rescale({1, 2, 3, 4}, 6), quantization_range_error);
+}
+
+TEST_CASE("rescale_dws: options whose upper bound nobody has set are refused, and nothing changes", "[transform]") {
+  Pair p;
+  const std::vector<double> maxima{5.9, 7, 1.5, 1};
+  RescaleOptions o;
+  o.max_factor = 2;
+  CHECK_THROWS_WITH(
+      rescale_dws(p.dw, 2, p.bias, p.next, 1, maxima, o),
+      "rescale_dws: upper bound nan, lock at 5.9, factors up to 2, consumer growth inf; expected 0 < lock_at <= upper_bound and "
+      "limits of at least 1");
+  CHECK(p == Pair());
+  o.upper_bound = 6;
+  CHECK(rescale_dws(p.dw, 2, p.bias, p.next, 1, maxima, o).factors == std::vector<double>{1, 1, 2, 2});
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch.hpp>
 #include <cmath>
 #include <limits>
@@ -81,4 +82,38 @@ TEST_CASE("search_threshold: both ends of a range move towards 0 together", "[tr
   search_threshold(w, r, 76);  // two thirds of the range, to 0.005, is candidate 50
   CHECK(r.adjusted_left(0) == Approx(-3).margin(0.02));
   CHECK(r.adjusted_width(0) == Approx(7).margin(0.03));
+}
+
+TEST_CASE("search_threshold: powers of two, of which none within the bounds is better, and the start of power_of_two_threshold",
+          "[transform]") {
+  std::mt19937 random(4);
+  std::normal_distribution<double> normal;
+  std::vector<double> w(2000);
+  for (double& v : w) v = std::pow(normal(random), 3.0);
+  const double top =
+      std::abs(*std::max_element(w.begin(), w.end(), [](double a, double b) { return std::abs(a) < std::abs(b); }));
+  PowerOfTwoThreshold<double> q(signed_codes(4), {top});
+  CHECK(q.grid(0).scale * 7 == power_of_two_threshold(top, 7));
+  const auto error = [&] {
+    double sum = 0;
+    for (const double v : w) sum += std::pow(v - q.grid(0).fake_quantize(v), 2);
+    return sum;
+  };
+  search_threshold(w, q);
+  const double found = error(), scale = q.grid(0).scale;
+  CHECK(scale < power_of_two_threshold(top, 7) / 7);
+  for (double tau = -4; tau <= 1; tau += 0.125) {
+    q.factors()[0] = tau;
+    CHECK(error() >= found);
+  }
+}
+
+TEST_CASE("search_threshold: a learned grid finds its scale and keeps its zero point", "[transform]") {
+  std::vector<double> w;
+  for (int i = 0; i < 1000; ++i) w.insert(w.end(), {1, -3, 4, -2, 3});
+  w.insert(w.end(), {-4.5, 6});
+  LearnedGrid<double> q(unsigned_codes(3), {{-4.5, 6}}, per_tensor, {0.5, 1});
+  search_threshold(w, q, 76);
+  CHECK(q.grid(0).scale == Approx(1).margin(0.01));
+  CHECK(q.grid(0).zero_point == 3);
 }

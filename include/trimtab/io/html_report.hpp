@@ -13,6 +13,7 @@
 #include <trimtab/io/html.hpp>
 #include <trimtab/io/layer_table.hpp>
 #include <trimtab/io/report_figures.hpp>
+#include <trimtab/net/report/structure.hpp>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -38,6 +39,7 @@ struct ReportInput {
   const Analysis* analysis = nullptr;                     ///< of reference and after
   std::span<const double> loss = {}, learning_rate = {};  ///< of each training step; empty without training
   NodeId layer = 0;                                       ///< the layer whose weights are shown
+  std::span<const StructureFinding> structure = {};       ///< of structure_findings
 };
 
 namespace detail {
@@ -240,6 +242,11 @@ inline std::string html_report(const ReportInput& in) {
     html += detail::element("dt", html_escaped(name)) + detail::element("dd", html_escaped(value));
   html += "</dl>\n<h2>Result</h2>\n" + detail::outcome_table(in);
 
+  if (!in.structure.empty()) {
+    html += "<h2>What the structure costs</h2>\n<ul>";
+    for (const StructureFinding& f : in.structure) html += detail::element("li", html_escaped(f.text));
+    html += "</ul>\n";
+  }
   html += "<h2>Where the error comes from</h2>\n" + detail::findings(in);
   const std::string sensitivity =
       figure(sensitivity_figure(*in.analysis), "Logit RMSE with one quantizer on and all others off, along the network.");

@@ -7,6 +7,7 @@
 
 #include <trimtab/net/operators/abs.hpp>
 #include <trimtab/net/operators/add.hpp>
+#include <trimtab/net/operators/arg_max.hpp>
 #include <trimtab/net/operators/average_pool.hpp>
 #include <trimtab/net/operators/batch_norm.hpp>
 #include <trimtab/net/operators/ceil.hpp>
@@ -20,6 +21,7 @@
 #include <trimtab/net/operators/cos.hpp>
 #include <trimtab/net/operators/depth_to_space.hpp>
 #include <trimtab/net/operators/depthwise_conv2d.hpp>
+#include <trimtab/net/operators/div.hpp>
 #include <trimtab/net/operators/elu.hpp>
 #include <trimtab/net/operators/erf.hpp>
 #include <trimtab/net/operators/exp.hpp>
@@ -29,20 +31,35 @@
 #include <trimtab/net/operators/gather.hpp>
 #include <trimtab/net/operators/gelu.hpp>
 #include <trimtab/net/operators/global_average_pool.hpp>
+#include <trimtab/net/operators/group_norm.hpp>
 #include <trimtab/net/operators/hard_sigmoid.hpp>
 #include <trimtab/net/operators/hard_swish.hpp>
 #include <trimtab/net/operators/input.hpp>
+#include <trimtab/net/operators/instance_norm.hpp>
+#include <trimtab/net/operators/l2_norm.hpp>
+#include <trimtab/net/operators/layer_norm.hpp>
 #include <trimtab/net/operators/leaky_relu.hpp>
 #include <trimtab/net/operators/linear.hpp>
+#include <trimtab/net/operators/local_response_norm.hpp>
 #include <trimtab/net/operators/log.hpp>
+#include <trimtab/net/operators/log_softmax.hpp>
 #include <trimtab/net/operators/lookup_table.hpp>
+#include <trimtab/net/operators/mat_mul.hpp>
+#include <trimtab/net/operators/max.hpp>
 #include <trimtab/net/operators/max_pool.hpp>
+#include <trimtab/net/operators/min.hpp>
 #include <trimtab/net/operators/mish.hpp>
+#include <trimtab/net/operators/mul.hpp>
 #include <trimtab/net/operators/neg.hpp>
 #include <trimtab/net/operators/p_relu.hpp>
 #include <trimtab/net/operators/pad.hpp>
 #include <trimtab/net/operators/pow.hpp>
 #include <trimtab/net/operators/reciprocal.hpp>
+#include <trimtab/net/operators/reduce_l2.hpp>
+#include <trimtab/net/operators/reduce_max.hpp>
+#include <trimtab/net/operators/reduce_mean.hpp>
+#include <trimtab/net/operators/reduce_min.hpp>
+#include <trimtab/net/operators/reduce_sum.hpp>
 #include <trimtab/net/operators/reshape.hpp>
 #include <trimtab/net/operators/resize_linear.hpp>
 #include <trimtab/net/operators/resize_nearest.hpp>
@@ -53,10 +70,12 @@
 #include <trimtab/net/operators/silu.hpp>
 #include <trimtab/net/operators/sin.hpp>
 #include <trimtab/net/operators/slice.hpp>
+#include <trimtab/net/operators/softmax.hpp>
 #include <trimtab/net/operators/softplus.hpp>
 #include <trimtab/net/operators/softsign.hpp>
 #include <trimtab/net/operators/space_to_depth.hpp>
 #include <trimtab/net/operators/sqrt.hpp>
+#include <trimtab/net/operators/sub.hpp>
 #include <trimtab/net/operators/tanh.hpp>
 #include <trimtab/net/operators/tile.hpp>
 #include <trimtab/net/operators/transpose.hpp>
@@ -64,11 +83,83 @@
 namespace trimtab {
 
 /// All of them.
-using Operators = std::tuple<Abs, Add, AveragePool, BatchNorm, Ceil, Celu, ChannelAffine, Clip, Concat, Constant, Conv2d,
-                             ConvTranspose2d, Cos, DepthToSpace, DepthwiseConv2d, Elu, Erf, Exp, Expand, Flatten, Floor,
-                             Gather, Gelu, GlobalAveragePool, HardSigmoid, HardSwish, Input, LeakyRelu, Linear, Log,
-                             LookupTable, MaxPool, Mish, Neg, Pad, Pow, PRelu, Reciprocal, Reshape, ResizeLinear,
-                             ResizeNearest, Round, Selu, Sigmoid, Sign, Silu, Sin, Slice, Softplus, Softsign, SpaceToDepth,
-                             Sqrt, Tanh, Tile, Transpose>;
+// clang-format off
+using Operators = std::tuple<
+    Abs,
+    Add,
+    ArgMax,
+    AveragePool,
+    BatchNorm,
+    Ceil,
+    Celu,
+    ChannelAffine,
+    Clip,
+    Concat,
+    Constant,
+    Conv2d,
+    ConvTranspose2d,
+    Cos,
+    DepthToSpace,
+    DepthwiseConv2d,
+    Div,
+    Elu,
+    Erf,
+    Exp,
+    Expand,
+    Flatten,
+    Floor,
+    Gather,
+    Gelu,
+    GlobalAveragePool,
+    GroupNorm,
+    HardSigmoid,
+    HardSwish,
+    Input,
+    InstanceNorm,
+    L2Norm,
+    LayerNorm,
+    LeakyRelu,
+    Linear,
+    LocalResponseNorm,
+    Log,
+    LogSoftmax,
+    LookupTable,
+    MatMul,
+    Max,
+    MaxPool,
+    Min,
+    Mish,
+    Mul,
+    Neg,
+    Pad,
+    Pow,
+    PRelu,
+    Reciprocal,
+    ReduceL2,
+    ReduceMax,
+    ReduceMean,
+    ReduceMin,
+    ReduceSum,
+    Reshape,
+    ResizeLinear,
+    ResizeNearest,
+    Round,
+    Selu,
+    Sigmoid,
+    Sign,
+    Silu,
+    Sin,
+    Slice,
+    Softmax,
+    SoftmaxTable,
+    Softplus,
+    Softsign,
+    SpaceToDepth,
+    Sqrt,
+    Sub,
+    Tanh,
+    Tile,
+    Transpose>;
+// clang-format on
 
 }  // namespace trimtab

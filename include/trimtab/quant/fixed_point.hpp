@@ -8,8 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <span>
 #include <trimtab/core/error.hpp>
+#include <trimtab/quant/borrowed_span.hpp>
 
 namespace trimtab {
 
@@ -82,7 +82,7 @@ inline std::int32_t multiply(std::int32_t x, FixedPointMultiplier m, FixedPointR
 
 /// code = clamp(zero_point + round(acc * multiplier), lo, hi). lo and hi are the code range narrowed by ReLU or ReLU6.
 struct FixedPointRequantize {
-  std::span<const FixedPointMultiplier> multiplier;  ///< 1, or one per output channel: s_x * s_w / s_y
+  BorrowedSpan<FixedPointMultiplier> multiplier;  ///< 1, or one per output channel: s_x * s_w / s_y
   FixedPointRounding rounding = FixedPointRounding::once;
   std::int32_t zero_point = 0, lo = 0, hi = 255;
 

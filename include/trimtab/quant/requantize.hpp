@@ -2,9 +2,13 @@
 /// \file
 /// From an int32 accumulator to an 8-bit code: the one definition that every integer layer and every ISA equals.
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <limits>
+#include <trimtab/core/error.hpp>
+#include <trimtab/quant/borrowed_span.hpp>
 #include <trimtab/quant/params.hpp>
 
 namespace trimtab {
@@ -24,7 +28,7 @@ struct StepsToCode {
 
 /// The code of float(acc) * multiplier steps, multiplier = s_x * s_w / s_y: one multiplication, rounded to float32.
 struct Requantize {
-  std::span<const float> multiplier;              ///< 1 number, or one per output channel
+  BorrowedSpan<float> multiplier;                 ///< 1 number, or one per output channel; positive and finite
   std::int32_t zero_point = 0, lo = 0, hi = 255;  ///< lo and hi are where codes are clamped
 
   /// The code of accumulator `acc` of channel `c`.
@@ -35,7 +39,8 @@ struct Requantize {
 
 namespace detail {
 
-/// Throws value_error unless lo <= hi lie inside [lowest, highest], shape_error unless there is 1 multiplier or one per channel.
+/// Throws value_error unless lo <= hi lie inside [lowest, highest], shape_error unless there is 1 multiplier or one per channel,
+/// quantization_range_error unless all of them are positive and finite.
 inline void require_valid(const Requantize& r, std::size_t channels, std::int32_t lowest, std::int32_t highest,
                           const char* what) {
   if (r.lo > r.hi || r.lo < lowest || r.hi > highest || r.zero_point < lowest || r.zero_point > highest)
@@ -43,6 +48,17 @@ inline void require_valid(const Requantize& r, std::size_t channels, std::int32_
                               lowest, " .. ", highest));
   if (r.multiplier.size() != 1 && r.multiplier.size() != channels)
     throw shape_error(message(what, ": ", r.multiplier.size(), " multipliers for ", channels, " channels"));
+  // As integers, whose extremes compilers find in vectors: bits of positive finite floats lie between those of 0 and of infinity.
+  std::int32_t least = std::numeric_limits<std::int32_t>::max(), largest = 0;
+  for (const float m : r.multiplier) {
+    least = std::min(least, std::bit_cast<std::int32_t>(m));
+    largest = std::max(largest, std::bit_cast<std::int32_t>(m));
+  }
+  if (least > 0 && largest < std::bit_cast<std::int32_t>(std::numeric_limits<float>::infinity())) return;
+  for (std::size_t c = 0; c < r.multiplier.size(); ++c)
+    if (!(r.multiplier[c] > 0) || !(r.multiplier[c] <= std::numeric_limits<float>::max()))
+      throw quantization_range_error(
+          message(what, ": multiplier ", c, " is ", r.multiplier[c], "; expected positive and finite"));
 }
 
 }  // namespace detail

@@ -3,6 +3,7 @@
 /// Thresholds that training moves: a calibrated range end times a clipped factor (paper 3.1.3, 3.1.4). Valid by
 /// construction: whatever value a factor takes, NaN included, the grid it gives has a positive, finite scale.
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -83,12 +84,49 @@ Real covering_scale(Real width, std::int32_t steps) {
   return width / scale > n ? std::nextafter(scale, std::numeric_limits<Real>::max()) : scale;
 }
 
+/// Whether a factor has a gradient: within its bounds, on them too, unless they leave it one value.
 template <std::floating_point Real>
-void require_bounds(const Bounds<Real>& b, bool positive, const char* what) {
-  if (!(b.lo <= b.hi) || !std::isfinite(b.lo) || !std::isfinite(b.hi) || (positive && !(b.lo > Real(0x1p-10))) ||
-      b.hi > Real(0x1p10))
-    throw value_error(message(what, ": bounds [", b.lo, ", ", b.hi, "] of a factor; expected finite, ordered, at most 2^10",
-                              positive ? ", at least 2^-10" : ""));
+bool is_free(const Bounds<Real>& b, Real factor) {
+  return b.clip(factor) == factor && b.lo < b.hi;
+}
+
+/// Factors of thresholds and widths are kept within [2^-10, 2^10], shifts within [-2^10, 2^10].
+inline constexpr double least_factor = 0x1p-10, largest_factor = 0x1p10;
+
+/// Throws value_error unless lowest <= lo <= hi <= highest.
+template <std::floating_point Real>
+void require_bounds(const Bounds<Real>& b, double lowest, double highest, const char* what) {
+  if (!(b.lo <= b.hi) || !(double(b.lo) >= lowest) || !(double(b.hi) <= highest))
+    throw value_error(
+        message(what, ": bounds [", b.lo, ", ", b.hi, "] of a factor; expected ordered, within [", lowest, ", ", highest, "]"));
+}
+
+/// Throws value_error unless there is one number for per_tensor, at least one for per_channel.
+inline void require_channels(std::size_t count, Granularity granularity, const char* numbers, const char* what) {
+  if (count == 0 || (granularity == per_tensor && count != 1))
+    throw value_error(message(what, ": ", count, " ", numbers, " for this granularity"));
+}
+
+/// Throws value_error unless the codes hold 0 and 1.
+inline void require_top_code(CodeRange codes, const char* what) {
+  if (codes.qmax < 1 || codes.qmin > 0)
+    throw value_error(message(what, ": codes ", codes.qmin, " .. ", codes.qmax, " do not hold 0 and 1"));
+}
+
+/// Throws value_error unless the codes hold 0 and another.
+inline void require_two_codes(CodeRange codes, const char* what) {
+  if (codes.qmax <= codes.qmin || codes.qmin > 0 || codes.qmax < 0)
+    throw value_error(message(what, ": codes ", codes.qmin, " .. ", codes.qmax, " do not hold 0 and another"));
+}
+
+/// Left end and width of a range, widened to hold 0. A width below 2^-40 becomes 1, which 0 divides as it divided the range:
+/// dust of both signs keeps codes for both. Throws as usable_width does.
+template <std::floating_point Real>
+std::pair<Real, Real> usable_range(Range<Real> r, const char* what, std::size_t channel) {
+  // NaN passes through both comparisons, and is refused below.
+  const Real left = r.left > 0 ? Real(0) : r.left, right = r.right < 0 ? Real(0) : r.right, seen = right - left;
+  const Real width = usable_width(seen, what, channel);
+  return {seen == width || seen == 0 ? left : left / seen, width};
 }
 
 }  // namespace detail
@@ -108,14 +146,12 @@ class AdjustableThreshold {
   explicit AdjustableThreshold(CodeRange codes, std::vector<Real> thresholds, Granularity granularity = per_tensor,
                                Bounds<Real> bounds = default_bounds)
       : codes_(codes), granularity_(granularity), bounds_(bounds), threshold_(std::move(thresholds)) {
-    if (codes.qmax < 1 || codes.qmin > 0)
-      throw value_error(detail::message("AdjustableThreshold: codes ", codes.qmin, " .. ", codes.qmax, " do not hold 0 and 1"));
-    if (threshold_.empty() || (granularity == per_tensor && threshold_.size() != 1))
-      throw value_error(detail::message("AdjustableThreshold: ", threshold_.size(), " thresholds for this granularity"));
-    detail::require_bounds(bounds, true, "AdjustableThreshold");
+    detail::require_top_code(codes, "AdjustableThreshold");
+    detail::require_channels(threshold_.size(), granularity, "thresholds", "AdjustableThreshold");
+    detail::require_bounds(bounds, detail::least_factor, detail::largest_factor, "AdjustableThreshold");
     for (std::size_t c = 0; c < threshold_.size(); ++c)
       threshold_[c] = detail::usable_width(threshold_[c], "AdjustableThreshold", c);
-    alpha_.assign(threshold_.size(), bounds.clip(Real(1)));
+    alpha_.assign(threshold_.size(), start(0));
   }
 
   std::size_t channels() const { return threshold_.size(); }  ///< thresholds
@@ -131,16 +167,16 @@ class AdjustableThreshold {
 
   /// The trained factors: alpha of each channel.
   std::span<Real> factors() { return alpha_; }
-  std::span<const Real> factors() const { return alpha_; }    ///< the same, to read
-  Bounds<Real> bounds(std::size_t) const { return bounds_; }  ///< of a factor
-  Real start(std::size_t) const { return bounds_.clip(Real(1)); }  ///< where a factor begins
-  std::vector<Real> calibration() const { return threshold_; }     ///< T of each channel
-  static constexpr bool is_asymmetric = false;                     ///< the zero point is 0
+  std::span<const Real> factors() const { return alpha_; }            ///< the same, to read
+  Bounds<Real> bounds(std::size_t) const { return bounds_; }          ///< of a factor
+  Real start(std::size_t) const { return bounds_.clip(Real(1)); }     ///< where training begins
+  const std::vector<Real>& calibrated() const { return threshold_; }  ///< T of every channel
+  static constexpr bool is_symmetric() { return true; }               ///< the zero point is always 0
 
   /// grad_alpha[c] += dloss/dalpha. Inside the grid y = s * round(x / s), so dy/dalpha = (y - x) / s * T / qmax; clipped, y is
   /// qmin or qmax times s, so dy/dalpha = qmin * T / qmax or T. alpha beyond its bounds has no gradient; on them it has.
   void add_gradient(std::size_t c, const GridGradient& g, std::span<Real> grad_factors) const {
-    if (bounds_.clip(alpha_[c]) != alpha_[c]) return;
+    if (!detail::is_free(bounds_, alpha_[c])) return;
     const double qmin = codes_.qmin, qmax = codes_.qmax;
     grad_factors[c] += static_cast<Real>(double(threshold_[c]) * ((g.residue + g.below * qmin) / qmax + g.above));
   }
@@ -153,8 +189,13 @@ class AdjustableThreshold {
 };
 
 /// Asymmetric thresholds (eq. 21 to 23): R = T_r - T_l, left limit L = T_l + clip(alpha_T) * R, width W = clip(alpha_R) * R;
-/// scale = W / (qmax - qmin), zero_point = clamp(qmin - round_half_even(L / scale), qmin, qmax), so that real 0 is a code even
+/// scale = W / (qmax - qmin), zero_point = round_half_even(clamp(qmin - L / scale, qmin, qmax)), so that real 0 is a code even
 /// where L would move past it. factors() holds every alpha_T (start 0), then every alpha_R (start min(1, upper bound)).
+///
+/// Because 0 stays a code, alpha_T changes nothing past z = -T_l / R, where L is 0, nor below z - max_R, where even the widest
+/// grid ends at 0. Its bounds end there in each channel, lest training leaves it where no gradient can bring it back. A tensor
+/// that begins at 0 and may not be shifted down (T_l = 0, lower bound 0) leaves alpha_T one value, 0: the factor is dead, see
+/// is_dead.
 template <std::floating_point Real>
 class AdjustableRange {
  public:
@@ -163,25 +204,21 @@ class AdjustableRange {
   static constexpr Bounds<Real> default_shift_bounds_one_sided{Real(0), Real(0.4)};  ///< of alpha_T where nothing is negative
   static constexpr Bounds<Real> default_width_bounds{Real(0.5), Real(1)};            ///< of alpha_R
 
-  /// `ranges`: one for each channel, widened to hold 0. A width below 2^-40 becomes 1, split as the range was one-sided or not.
-  /// Throws as AdjustableThreshold does.
+  /// `ranges`: one for each channel, widened to hold 0. A width below 2^-40 becomes 1, divided by 0 in the ratio in which the
+  /// range was. Throws as AdjustableThreshold does.
   explicit AdjustableRange(CodeRange codes, std::vector<Range<Real>> ranges, Granularity granularity = per_tensor,
                            Bounds<Real> shift_bounds = default_shift_bounds, Bounds<Real> width_bounds = default_width_bounds)
       : codes_(codes), granularity_(granularity), shift_bounds_(shift_bounds), width_bounds_(width_bounds) {
-    if (codes.qmax <= codes.qmin || codes.qmin > 0 || codes.qmax < 0)
-      throw value_error(detail::message("AdjustableRange: codes ", codes.qmin, " .. ", codes.qmax, " do not hold 0 and another"));
-    if (ranges.empty() || (granularity == per_tensor && ranges.size() != 1))
-      throw value_error(detail::message("AdjustableRange: ", ranges.size(), " ranges for this granularity"));
-    detail::require_bounds(shift_bounds, false, "AdjustableRange");
-    detail::require_bounds(width_bounds, true, "AdjustableRange");
+    detail::require_two_codes(codes, "AdjustableRange");
+    detail::require_channels(ranges.size(), granularity, "ranges", "AdjustableRange");
+    detail::require_bounds(shift_bounds, -detail::largest_factor, detail::largest_factor, "AdjustableRange");
+    detail::require_bounds(width_bounds, detail::least_factor, detail::largest_factor, "AdjustableRange");
     for (std::size_t c = 0; c < ranges.size(); ++c) {
-      // NaN passes through min and max in this order, and is refused below.
-      const Real left = ranges[c].left > 0 ? Real(0) : ranges[c].left, right = ranges[c].right < 0 ? Real(0) : ranges[c].right;
-      width_.push_back(detail::usable_width(right - left, "AdjustableRange", c));
-      left_.push_back(right - left == width_.back() ? left : Real(0));
+      const auto [left, width] = detail::usable_range(ranges[c], "AdjustableRange", c);
+      left_.push_back(left);
+      width_.push_back(width);
     }
-    factors_.assign(ranges.size(), shift_bounds.clip(Real(0)));
-    factors_.insert(factors_.end(), ranges.size(), width_bounds.clip(Real(1)));
+    for (std::size_t i = 0; i < 2 * ranges.size(); ++i) factors_.push_back(start(i));
   }
 
   std::size_t channels() const { return left_.size(); }     ///< thresholds
@@ -194,7 +231,7 @@ class AdjustableRange {
   Real width(std::size_t c) const { return width_[c]; }
   /// Adjusted left limit and width of channel c (eq. 22, 23), before the zero point is rounded.
   /// Fused: on some instruction sets and with some flags compilers fuse a sum of products anyway, and one bit decides a tie.
-  Real adjusted_left(std::size_t c) const { return std::fma(shift_bounds_.clip(factors_[c]), width_[c], left_[c]); }
+  Real adjusted_left(std::size_t c) const { return std::fma(bounds(c).clip(factors_[c]), width_[c], left_[c]); }
   /// See adjusted_left.
   Real adjusted_width(std::size_t c) const { return width_bounds_.clip(factors_[channels() + c]) * width_[c]; }
 
@@ -207,30 +244,47 @@ class AdjustableRange {
   /// alpha_T of every channel, then alpha_R of every channel.
   std::span<Real> factors() { return factors_; }
   std::span<const Real> factors() const { return factors_; }  ///< the same, to read
-  Bounds<Real> bounds(std::size_t factor) const { return factor < channels() ? shift_bounds_ : width_bounds_; }  ///< of a factor
-  Real start(std::size_t factor) const { return bounds(factor).clip(Real(factor < channels() ? 0 : 1)); }        ///< where a factor begins
-  std::vector<Real> calibration() const {  ///< T_l and R of each channel
-    std::vector<Real> numbers;
-    for (std::size_t c = 0; c < channels(); ++c) numbers.insert(numbers.end(), {left_[c], width_[c]});
+  /// Of a factor: alpha_T's are the shift bounds without what would change nothing, [z - max_R, z] of its channel; a single value
+  /// where nothing else is left.
+  Bounds<Real> bounds(std::size_t factor) const {
+    if (factor >= channels()) return width_bounds_;
+    const Bounds<Real> felt{zero_place(factor) - width_bounds_.hi, zero_place(factor)}, b = shift_bounds_;
+    return {std::max(b.lo, std::min(b.hi, felt.lo)), std::min(b.hi, std::max(b.lo, felt.hi))};
+  }
+  /// Where training begins: alpha_T at 0, alpha_R at 1, or their nearest bounds.
+  Real start(std::size_t factor) const { return bounds(factor).clip(factor < channels() ? Real(0) : Real(1)); }
+  /// What was calibrated: T_l of every channel, then R of every channel.
+  std::vector<Real> calibrated() const {
+    std::vector<Real> numbers = left_;
+    numbers.insert(numbers.end(), width_.begin(), width_.end());
     return numbers;
   }
-  static constexpr bool is_asymmetric = true;  ///< zero points are where they have to be
+  /// The zero point may be other than 0.
+  static constexpr bool is_symmetric() { return false; }
 
-  /// Adds dloss/dalpha_T and dloss/dalpha_R. Inside the grid moving the left limit changes nothing and dy/dW = (y - x) / W;
-  /// clipped below y = L, above y = L + W. Where the zero point stands at an end of the codes, that end is 0 and the other is
-  /// W away from it. dL/dalpha_T = dW/dalpha_R = R. A factor beyond its bounds has no gradient; on them it has.
+  /// Adds dloss/dalpha_T and dloss/dalpha_R. With n = qmax - qmin, p = qmin - L / s the zero point before rounding, z_p after it,
+  /// and rounding straight through: inside the grid y is s * round(x / s), whatever L; below it y = s * (qmin - z_p), above it
+  /// y = s * (qmax - z_p), so that
+  ///   dy/dL = 0 inside, 1 below and above,     dy/dW = (y - x) / s / n inside, (p - z_p) / n below, 1 + (p - z_p) / n above.
+  /// dL/dalpha_T = dW/dalpha_R = R. Where L + W <= 0 the zero point stays at qmax and the grid is [-W, 0]: dy/dW is -1 below, 0
+  /// above, and alpha_T keeps the gradient of what is clipped at 0, which alone asks for a right end, so that it can return. A
+  /// factor beyond its bounds has no gradient; on them it has. A dead one has none.
   void add_gradient(std::size_t c, const GridGradient& g, std::span<Real> grad_factors) const {
-    const double steps = codes_.qmax - codes_.qmin;
-    const std::int32_t zero_point = grid(c).zero_point;
-    const bool zero_is_left = zero_point == codes_.qmin, zero_is_right = zero_point == codes_.qmax;
-    const double grad_left = zero_is_left || zero_is_right ? 0.0 : g.below + g.above;
-    const double grad_width = g.residue / steps + (zero_is_right ? -g.below : g.above);
     const std::size_t shift = c, width = channels() + c;
-    if (shift_bounds_.clip(factors_[shift]) == factors_[shift]) grad_factors[shift] += static_cast<Real>(double(width_[c]) * grad_left);
-    if (width_bounds_.clip(factors_[width]) == factors_[width]) grad_factors[width] += static_cast<Real>(double(width_[c]) * grad_width);
+    const double steps = codes_.qmax - codes_.qmin;
+    const Affine<Real> grid_c = grid(c);
+    const Bounds<Real> shift_bounds = bounds(shift);
+    const bool ends_at_zero = shift_bounds.clip(factors_[shift]) + width_bounds_.clip(factors_[width]) <= zero_place(c);
+    const double lost = ends_at_zero ? 0.0 : double(exact_zero_point(c, grid_c.scale)) - double(grid_c.zero_point);
+    const double grad_left = (ends_at_zero ? 0.0 : g.below) + g.above;
+    const double grad_width = g.residue / steps + (ends_at_zero ? -g.below : g.above) + (g.below + g.above) * lost / steps;
+    if (detail::is_free(shift_bounds, factors_[shift])) grad_factors[shift] += static_cast<Real>(double(width_[c]) * grad_left);
+    if (detail::is_free(width_bounds_, factors_[width])) grad_factors[width] += static_cast<Real>(double(width_[c]) * grad_width);
   }
 
  private:
+  /// z = -T_l / R: where 0 lies in the range as calibrated, 0 at its left end and 1 at its right.
+  Real zero_place(std::size_t c) const { return Real(0) - left_[c] / width_[c]; }
   /// The zero point before it is rounded.
   Real exact_zero_point(std::size_t c, Real scale) const {
     const Real qmin = static_cast<Real>(codes_.qmin), qmax = static_cast<Real>(codes_.qmax);
@@ -260,6 +314,22 @@ template <Quantizer Q>
 void project(Q& quantizer) {
   const std::span<typename Q::value_type> factors = quantizer.factors();
   for (std::size_t i = 0; i < factors.size(); ++i) factors[i] = quantizer.bounds(i).clip(factors[i]);
+}
+
+/// True of a factor whose bounds leave it one value: it has no gradient, and nothing to train or to count. So is alpha_T of
+/// tensors that begin at 0, and any factor that somebody has held by equal bounds.
+template <Quantizer Q>
+bool is_dead(const Q& quantizer, std::size_t factor) {
+  const Bounds<typename Q::value_type> b = quantizer.bounds(factor);
+  return !(b.lo < b.hi);
+}
+
+/// How many factors training can move: those that are not dead.
+template <Quantizer Q>
+std::size_t live_factors(const Q& quantizer) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < quantizer.factors().size(); ++i) count += std::size_t{!is_dead(quantizer, i)};
+  return count;
 }
 
 static_assert(Quantizer<AdjustableThreshold<float>> && Quantizer<AdjustableRange<double>>);

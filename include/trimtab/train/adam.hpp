@@ -7,10 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <trimtab/core/error.hpp>
 #include <utility>
 #include <vector>
-
-#include <trimtab/core/error.hpp>
 
 namespace trimtab {
 
@@ -35,17 +34,19 @@ class Adam {
       : options_(options), state_{0, std::vector<double>(parameters), std::vector<double>(parameters)} {
     const auto is_decay = [](double beta) { return beta >= 0 && beta < 1; };
     if (!is_decay(options.beta1) || !is_decay(options.beta2) || !(options.epsilon > 0))
-      throw value_error(
-          detail::message("Adam: beta1 ", options.beta1, ", beta2 ", options.beta2, ", epsilon ", options.epsilon, " are out of range"));
+      throw value_error(detail::message("Adam: beta1 ", options.beta1, ", beta2 ", options.beta2, ", epsilon ", options.epsilon,
+                                        " are out of range"));
   }
 
   /// parameter -= rate * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon), algorithm 1 of the paper. Throws value_error on a
-  /// gradient that is not finite, before anything is changed; shape_error when the lengths differ.
+  /// gradient that is not finite, or a rate that is not or is negative, before anything is changed; shape_error when the lengths differ.
   void step(std::span<Real> parameters, std::span<const Real> gradients, double rate) {
     auto& [steps, mean, variance] = state_;
     if (parameters.size() != mean.size() || gradients.size() != mean.size())
-      throw shape_error(detail::message("Adam::step: ", parameters.size(), " parameters and ", gradients.size(), " gradients for ",
-                                        mean.size(), " moments"));
+      throw shape_error(detail::message("Adam::step: ", parameters.size(), " parameters and ", gradients.size(),
+                                        " gradients for ", mean.size(), " moments"));
+    if (!(rate >= 0) || !std::isfinite(rate))
+      throw value_error(detail::message("Adam::step: rate ", rate, "; expected 0 or more"));
     for (std::size_t i = 0; i < gradients.size(); ++i)
       if (!std::isfinite(gradients[i])) throw value_error(detail::message("Adam::step: gradient ", i, " is ", gradients[i]));
     ++steps;
@@ -72,12 +73,13 @@ class Adam {
   /// leaves: a negative count, a moment that is not finite, a negative variance.
   void restore(AdamState state) {
     if (state.mean.size() != state_.mean.size() || state.variance.size() != state_.mean.size())
-      throw shape_error(detail::message("Adam::restore: ", state.mean.size(), " means and ", state.variance.size(), " variances for ",
-                                        state_.mean.size(), " parameters"));
+      throw shape_error(detail::message("Adam::restore: ", state.mean.size(), " means and ", state.variance.size(),
+                                        " variances for ", state_.mean.size(), " parameters"));
     if (state.steps < 0) throw value_error(detail::message("Adam::restore: ", state.steps, " steps"));
     for (std::size_t i = 0; i < state.mean.size(); ++i)
       if (!std::isfinite(state.mean[i]) || !std::isfinite(state.variance[i]) || state.variance[i] < 0)
-        throw value_error(detail::message("Adam::restore: parameter ", i, " has mean ", state.mean[i], ", variance ", state.variance[i]));
+        throw value_error(
+            detail::message("Adam::restore: parameter ", i, " has mean ", state.mean[i], ", variance ", state.variance[i]));
     state_ = std::move(state);
   }
 

@@ -21,10 +21,10 @@ namespace trimtab {
 /// keeps factor 1.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
 Rescaling equalize(P& producer, std::size_t producer_axis, B& bias, C& consumer, std::size_t consumer_axis, const M& maxima,
-                   const RescaleOptions& options = {}) {
+                   double upper_bound, const RescaleLimits& limits = {}) {
   const auto p = view(producer);
   const auto c = view(consumer);
-  detail::PairState s = detail::pair_state(p, producer_axis, c, consumer_axis, view(maxima), options, "equalize");
+  detail::PairState s = detail::pair_state(p, producer_axis, c, consumer_axis, view(maxima), upper_bound, limits, "equalize");
   std::vector<double> divisor(s.producer.size(), 1.0);
   for (std::size_t k = 0; k < divisor.size(); ++k)
     if (s.producer[k] > 0 && s.consumer[k] > 0) divisor[k] = std::sqrt(s.producer[k] / s.consumer[k]);
@@ -32,9 +32,25 @@ Rescaling equalize(P& producer, std::size_t producer_axis, B& bias, C& consumer,
   std::vector<double> wished(s.producer.size(), 1.0);
   for (const std::size_t k : s.free)
     if (s.consumer[k] > 0) wished[k] = control / divisor[k];
-  Rescaling r = detail::apply_factors(std::move(s), wished, p, producer_axis, view(bias), c, consumer_axis, options);
+  Rescaling r = detail::apply_factors(std::move(s), wished, p, producer_axis, view(bias), c, consumer_axis, upper_bound, limits);
   r.control_value = control;
   return r;
+}
+
+/// The same, all limits in one.
+template <Tensor P, Tensor B, Tensor C, Tensor M>
+Rescaling equalize(P& producer, std::size_t producer_axis, B& bias, C& consumer, std::size_t consumer_axis, const M& maxima,
+                   const RescaleOptions& options) {
+  return equalize(producer, producer_axis, bias, consumer, consumer_axis, maxima, options.upper_bound, options);
+}
+
+/// Without the upper bound there is no telling which channels are locked: does not compile.
+template <Tensor P, Tensor B, Tensor C, Tensor M>
+Rescaling equalize(P&, std::size_t, B&, C&, std::size_t, const M&) {
+  static_assert(detail::has_upper_bound<P>,
+                "trimtab: equalize needs to know where the activation clips: 6 for ReLU6, no_upper_bound for "
+                "ReLU and for none");
+  return {};
 }
 
 }  // namespace trimtab

@@ -16,10 +16,11 @@
 
 namespace trimtab {
 
-/// What the factors of channels between two layers have to respect.
-struct RescaleOptions {
-  /// Where the activation between the layers clips: 6 for ReLU6, infinity for ReLU and for none.
-  double upper_bound = std::numeric_limits<double>::infinity();
+/// The upper bound of an activation that has none: ReLU, or no activation.
+inline constexpr double no_upper_bound = std::numeric_limits<double>::infinity();
+
+/// What the factors of channels between two layers have to respect, beside the activation's upper bound.
+struct RescaleLimits {
   /// A channel whose output before the activation reaches this is locked: its filter stays as it is (step 3). Without an upper
   /// bound no channel is.
   double lock_at = 5.9;
@@ -28,6 +29,11 @@ struct RescaleOptions {
   /// The consumer's largest weight may grow at most by this factor. A factor below 1 raises the consumer's weights for that
   /// channel, and one scalar threshold for all of them then costs the others precision.
   double max_consumer_growth = std::numeric_limits<double>::infinity();
+};
+
+/// The same with the upper bound, for callers that fill in all of it one by one. It has no default: one that is not set is refused.
+struct RescaleOptions : RescaleLimits {
+  double upper_bound = std::numeric_limits<double>::quiet_NaN();  ///< where the activation clips: 6 for ReLU6, or no_upper_bound
 };
 
 /// What rescaling did to one pair of layers.
@@ -49,10 +55,13 @@ namespace detail {
 /// no 8-bit grid of the layer shows, and a factor that makes weights of it would make its bias the largest of all numbers.
 inline constexpr double dead_filter_share = 1e-6;
 
-inline void require_options(const RescaleOptions& o, const char* what) {
-  if (!(o.upper_bound > 0) || !(o.lock_at > 0) || o.lock_at > o.upper_bound || !(o.max_factor >= 1) ||
-      !(o.max_consumer_growth >= 1))
-    throw value_error(message(what, ": upper bound ", o.upper_bound, ", lock at ", o.lock_at, ", factors up to ", o.max_factor,
+/// Stands where an activation's upper bound is missing.
+template <class>
+inline constexpr bool has_upper_bound = false;
+
+inline void require_limits(double upper_bound, const RescaleLimits& o, const char* what) {
+  if (!(upper_bound > 0) || !(o.lock_at > 0) || o.lock_at > upper_bound || !(o.max_factor >= 1) || !(o.max_consumer_growth >= 1))
+    throw value_error(message(what, ": upper bound ", upper_bound, ", lock at ", o.lock_at, ", factors up to ", o.max_factor,
                               ", consumer growth ", o.max_consumer_growth,
                               "; expected 0 < lock_at <= upper_bound and limits of at least 1"));
 }
@@ -74,13 +83,14 @@ struct PairState {
 
 template <class P, class C, class M>
 PairState pair_state(const TensorView<P>& producer, std::size_t producer_axis, const TensorView<C>& consumer,
-                     std::size_t consumer_axis, const TensorView<M>& maxima, const RescaleOptions& o, const char* what) {
-  require_options(o, what);
+                     std::size_t consumer_axis, const TensorView<M>& maxima, double upper_bound, const RescaleLimits& o,
+                     const char* what) {
+  require_limits(upper_bound, o, what);
   PairState s;
   s.producer = largest_weights(producer, producer_axis, what);
   s.consumer = largest_weights(consumer, consumer_axis, what);
   const std::size_t channels = s.producer.size();
-  const bool bounded = std::isfinite(o.upper_bound);
+  const bool bounded = std::isfinite(upper_bound);
   if (s.consumer.size() != channels || (maxima.size() != channels && (bounded || maxima.size() != 0)))
     throw shape_error(message(what, ": ", channels, " output channels in the producer, ", s.consumer.size(),
                               " input channels in the consumer, ", maxima.size(), " maxima"));
@@ -104,15 +114,16 @@ PairState pair_state(const TensorView<P>& producer, std::size_t producer_axis, c
 /// Limits the factors that were wished for (steps 3 and 6), applies them, and reports.
 template <class P, class B, class C>
 Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<P> producer, std::size_t producer_axis,
-                        TensorView<B> bias, TensorView<C> consumer, std::size_t consumer_axis, const RescaleOptions& o) {
+                        TensorView<B> bias, TensorView<C> consumer, std::size_t consumer_axis, double upper_bound,
+                        const RescaleLimits& o) {
   Rescaling r;
   r.factors.assign(s.producer.size(), 1.0);
   r.consumer_before = s.consumer.empty() ? 0 : *std::max_element(s.consumer.begin(), s.consumer.end());
-  const bool bounded = std::isfinite(o.upper_bound);
+  const bool bounded = std::isfinite(upper_bound);
   for (const std::size_t k : s.free) {
     double f = std::clamp(wished[k], 1 / o.max_factor, o.max_factor);
     f = std::max(f, s.consumer[k] / (o.max_consumer_growth * r.consumer_before));  // NaN, 0 / 0, leaves f
-    if (bounded && s.maxima[k] > 0) f = std::min(f, o.upper_bound / s.maxima[k]);
+    if (bounded && s.maxima[k] > 0) f = std::min(f, upper_bound / s.maxima[k]);
     r.factors[k] = f;
   }
 
@@ -122,8 +133,8 @@ Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<
   std::size_t at = 0;
   for_each_in_channels(consumer, consumer_axis, "rescale", [&](auto& w, std::size_t k) {
     const double m = s.maxima.empty() ? 1.0 : std::max(0.0, s.maxima[k]);
-    const double y_before = double(before[at++]) * std::min(m, o.upper_bound);
-    const double y_after = double(w) * std::min(m * r.factors[k], o.upper_bound);
+    const double y_before = double(before[at++]) * std::min(m, upper_bound);
+    const double y_after = double(w) * std::min(m * r.factors[k], upper_bound);
     r.largest_change = std::max(r.largest_change, std::abs(y_after - y_before));
   });
   r.thresholds_after = largest_weights(producer, producer_axis, "rescale");
@@ -151,15 +162,16 @@ Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<
 /// filter (all zeros, or below 1e-6 of the layer's largest weight) stays, and does not count in T_0. A channel that was never
 /// positive (maxima[k] <= 0) has no limit of step 6, but max_factor. Where limits contradict each other that of step 6 prevails.
 ///
-/// Layouts and axes as for scale_channels. maxima: one number a channel, or, without an upper bound, none. Throws shape_error
-/// when channel counts differ; value_error for maxima that are not finite or impossible options; quantization_range_error for
+/// upper_bound: where the activation between the layers clips, 6 for ReLU6, no_upper_bound for ReLU and for none. Layouts and axes as
+/// for scale_channels. maxima: one number a channel, or, without an upper bound, none. Throws shape_error when channel counts differ;
+/// value_error for maxima that are not finite or impossible limits; quantization_range_error for
 /// weights that are not finite. Nothing is changed then.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
 Rescaling rescale_dws(P& producer, std::size_t producer_axis, B& bias, C& consumer, std::size_t consumer_axis, const M& maxima,
-                      const RescaleOptions& options = {}) {
+                      double upper_bound, const RescaleLimits& limits = {}) {
   const auto p = view(producer);
   const auto c = view(consumer);
-  detail::PairState s = detail::pair_state(p, producer_axis, c, consumer_axis, view(maxima), options, "rescale_dws");
+  detail::PairState s = detail::pair_state(p, producer_axis, c, consumer_axis, view(maxima), upper_bound, limits, "rescale_dws");
   double control = 0;
   if (!s.locked_live.empty()) {
     for (const std::size_t k : s.locked_live) control += s.producer[k];
@@ -169,9 +181,25 @@ Rescaling rescale_dws(P& producer, std::size_t producer_axis, B& bias, C& consum
   }
   std::vector<double> wished(s.producer.size(), 1.0);
   for (const std::size_t k : s.free) wished[k] = control / s.producer[k];
-  Rescaling r = detail::apply_factors(std::move(s), wished, p, producer_axis, view(bias), c, consumer_axis, options);
+  Rescaling r = detail::apply_factors(std::move(s), wished, p, producer_axis, view(bias), c, consumer_axis, upper_bound, limits);
   r.control_value = control;
   return r;
+}
+
+/// The same, all limits in one.
+template <Tensor P, Tensor B, Tensor C, Tensor M>
+Rescaling rescale_dws(P& producer, std::size_t producer_axis, B& bias, C& consumer, std::size_t consumer_axis, const M& maxima,
+                      const RescaleOptions& options) {
+  return rescale_dws(producer, producer_axis, bias, consumer, consumer_axis, maxima, options.upper_bound, options);
+}
+
+/// Without the upper bound there is no telling which channels are locked: does not compile.
+template <Tensor P, Tensor B, Tensor C, Tensor M>
+Rescaling rescale_dws(P&, std::size_t, B&, C&, std::size_t, const M&) {
+  static_assert(detail::has_upper_bound<P>,
+                "trimtab: rescale_dws needs to know where the activation clips: 6 for ReLU6, no_upper_bound "
+                "for ReLU and for none");
+  return {};
 }
 
 }  // namespace trimtab

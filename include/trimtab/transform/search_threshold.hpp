@@ -9,7 +9,9 @@
 #include <trimtab/core/channel_runs.hpp>
 #include <trimtab/core/error.hpp>
 #include <trimtab/core/tensor_view.hpp>
+#include <trimtab/quant/learned_grid.hpp>
 #include <trimtab/quant/params.hpp>
+#include <trimtab/quant/power_of_two.hpp>
 #include <trimtab/quant/threshold.hpp>
 #include <trimtab/transform/scale_channels.hpp>
 #include <vector>
@@ -68,6 +70,14 @@ void search_shares(const W& weight, Q& quantizer, std::size_t candidates, const 
   for (std::size_t c = 0; c < channels; ++c) set(c, best[c]);
 }
 
+/// The same where factor c is what channel c's scale depends on.
+template <class W, Quantizer Q>
+void search_first_factors(const W& weight, Q& quantizer, std::size_t candidates) {
+  search_shares(
+      weight, quantizer, candidates, [&](std::size_t c) { return quantizer.bounds(c); },
+      [&](std::size_t c, typename Q::value_type share) { quantizer.factors()[c] = share; });
+}
+
 }  // namespace detail
 
 /// Sets the factor of each threshold to the candidate with the least sum of (w - fake_quantize(w))^2 over its weights, the larger
@@ -75,9 +85,19 @@ void search_shares(const W& weight, Q& quantizer, std::size_t candidates, const 
 /// Throws shape_error when the quantizer has not as many channels as the weight; value_error for less than 2 candidates.
 template <Tensor W, std::floating_point Real>
 void search_threshold(const W& weight, AdjustableThreshold<Real>& quantizer, std::size_t candidates = 51) {
-  detail::search_shares(
-      weight, quantizer, candidates, [&](std::size_t c) { return quantizer.bounds(c); },
-      [&](std::size_t c, Real share) { quantizer.factors()[c] = share; });
+  detail::search_first_factors(weight, quantizer, candidates);
+}
+
+/// The same for scales that are powers of two: every one within the bounds is among 51 candidates of the default bounds.
+template <Tensor W, std::floating_point Real>
+void search_threshold(const W& weight, PowerOfTwoThreshold<Real>& quantizer, std::size_t candidates = 51) {
+  detail::search_first_factors(weight, quantizer, candidates);
+}
+
+/// The same for learned grids: their scales; zero points stay.
+template <Tensor W, std::floating_point Real>
+void search_threshold(const W& weight, LearnedGrid<Real>& quantizer, std::size_t candidates = 51) {
+  detail::search_first_factors(weight, quantizer, candidates);
 }
 
 /// The same for ranges: a candidate is a share of the range as calibrated, both of whose ends move towards 0, from the bounds of

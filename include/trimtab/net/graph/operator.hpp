@@ -30,9 +30,9 @@ class OperatorInterface {
   virtual GridRule grid(Requantizer requantizer) const = 0;  ///< where its codes lie
   /// The grid where that is GridRule::fixed; bytes, zero point included.
   virtual Affine<float> fixed_grid() const = 0;
-  virtual bool has_fixed_point() const = 0;  ///< whether Requantizer::fixed_point is defined for it
+  virtual bool has_fixed_point(std::span<const Extents> in) const = 0;  ///< whether Requantizer::fixed_point is defined for such inputs
   virtual SignRule sign() const = 0;         ///< of the output
-  virtual ScalingRule scaling() const = 0;   ///< of channels
+  virtual ScalingRule scaling(std::span<const Extents> in) const = 0;  ///< of channels
   virtual Clip bounds() const = 0;           ///< no output leaves this interval, by definition; no_clip where nothing is known
   /// Whether, for such inputs, the output's elements are the input's in memory's order: it may be the same memory.
   virtual bool keeps_order(std::span<const Extents> in) const = 0;
@@ -155,8 +155,9 @@ constexpr void require_rules() {
   static_assert(requires(const L& l) { GridRule(R::grid(l, Requantizer::float32)); },
                 "trimtab: OperatorRules<L> needs `static GridRule grid(const L&, Requantizer)`: which grid its codes lie on");
   static_assert(requires(const L& l) { SignRule(R::sign(l)); }, "trimtab: OperatorRules<L> needs `static SignRule sign(const L&)`: what it does to signs");
-  static_assert(requires(const L& l) { ScalingRule(R::scaling(l)); },
-                "trimtab: OperatorRules<L> needs `static ScalingRule scaling(const L&)`: whether factors on channels pass through it");
+  static_assert(requires(const L& l) { ScalingRule(R::scaling(l)); } || requires(const L& l, std::span<const Extents> in) { ScalingRule(R::scaling(l, in)); },
+                "trimtab: OperatorRules<L> needs `static ScalingRule scaling(const L&)`, whether factors on channels pass through it, or a function of "
+                "(const L&, std::span<const Extents> in) where the inputs decide");
   static_assert(requires(const L& l) { Clip(R::bounds(l)); }, "trimtab: OperatorRules<L> needs `static Clip bounds(const L&)`; no_clip where outputs have none");
   static_assert(requires(const L& l, std::span<const Extents> in, std::string node) { Extents(R::extent(l, in, node)); },
                 "trimtab: OperatorRules<L> needs `static Extents extent(const L&, std::span<const Extents> in, const std::string& node)`");
@@ -190,8 +191,10 @@ constexpr void require_rules() {
   if constexpr (may_be<L>(IntegerRule::rounds)) {
     static_assert(requires(const L& l, CodeInputs x, Affine<float> g, TensorView<float> y) { R::steps(l, x, g, y); },
                   "trimtab: OperatorRules<L> needs `static void steps(const L&, CodeInputs, const Affine<float>& grid_y, const TensorView<float>& steps)`");
-    static_assert(requires { bool(R::has_fixed_point); },
-                  "trimtab: OperatorRules<L> needs `static constexpr bool has_fixed_point`: whether it is defined in integers alone");
+    static_assert(
+        requires(const L& l, std::span<const Extents> in) { bool(R::has_fixed_point(l, in)); } || requires { bool(R::has_fixed_point); },
+        "trimtab: OperatorRules<L> needs `static constexpr bool has_fixed_point`, whether it is defined in integers alone, or a function "
+        "of (const L&, std::span<const Extents> in) where the inputs decide");
   }
   if constexpr (may_be<L>(IntegerRule::sums))
     static_assert(requires { WeightedRules<L>::output_axis; }, "trimtab: an operator whose rule is IntegerRule::sums needs WeightedRules<L>");
@@ -297,14 +300,21 @@ class OperatorModel final : public OperatorInterface {
     else
       no_codes("fixed grid");
   }
-  bool has_fixed_point() const override {
-    if constexpr (may_be<L>(IntegerRule::rounds))
+  bool has_fixed_point([[maybe_unused]] std::span<const Extents> in) const override {
+    if constexpr (requires { bool(R::has_fixed_point(l_, in)); })
+      return R::has_fixed_point(l_, in);
+    else if constexpr (may_be<L>(IntegerRule::rounds))
       return R::has_fixed_point || integers() == IntegerRule::moves;
     else
       return true;
   }
   SignRule sign() const override { return R::sign(l_); }
-  ScalingRule scaling() const override { return R::scaling(l_); }
+  ScalingRule scaling([[maybe_unused]] std::span<const Extents> in) const override {
+    if constexpr (requires { R::scaling(l_, in); })
+      return R::scaling(l_, in);
+    else
+      return R::scaling(l_);
+  }
   Clip bounds() const override { return R::bounds(l_); }
   bool keeps_order(std::span<const Extents> in) const override {
     if constexpr (may_be<L>(IntegerRule::moves))
@@ -423,6 +433,30 @@ struct RoundsSteps {
     std::vector<float> steps(y.size());
     OperatorRules<L>::steps(l, x, grid_y, TensorView<float>(steps.data(), y.extent));
     steps_to_bytes(steps.data(), steps.size(), grid_y, y.data);
+  }
+};
+
+/// Base of OperatorRules<L> for operators whose backward on codes is that of floats, at what the inputs' codes stand for. `by_output`:
+/// whether it looks at the output or at a cache, which have to be computed again.
+template <class L, bool by_output>
+struct BackwardOfReals {
+  static void codes_backward(const L& l, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y, InputGradients& grad_x) {
+    std::vector<std::vector<float>> reals(x.size() + 1);
+    std::vector<TensorView<const float>> in;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      reals[i].resize(x[i].codes.size());
+      bytes_to_reals(x[i].codes.data, reals[i].size(), x[i].grid, reals[i].data());
+      in.emplace_back(reals[i].data(), x[i].codes.extent);
+    }
+    TensorView<float> y;
+    std::any cache;
+    if constexpr (by_output) {
+      reals.back().resize(grad_y.size());
+      y = TensorView<float>(reals.back().data(), grad_y.extent);
+      L copy = l;  // which a forward in training may change
+      OperatorRules<L>::train_forward(copy, in, y, cache, 0.0F);
+    }
+    OperatorRules<L>::backward(l, {in, y, grad_y, cache, grad_x, {}});
   }
 };
 

@@ -3,43 +3,57 @@
 /// The sum of two branches.
 
 #include <trimtab/int8/add.hpp>
-#include <trimtab/net/graph/operator.hpp>
+#include <trimtab/net/operators/broadcast.hpp>
 #include <trimtab/ops/add.hpp>
 
 namespace trimtab {
 
-/// Sum of two inputs of equal extents.
+/// a + b, with broadcasting.
 struct Add {};
 
-/// Both inputs brought onto the output's grid, added, rounded once.
+/// Both inputs brought onto the output's grid, added, rounded once. Equal extents, as of residual branches, have the kernels of
+/// int8/add.hpp, with the same bits, and a definition in fixed point.
 template <>
-struct OperatorRules<Add> : SimpleRules<Add> {
+struct OperatorRules<Add> : Broadcast<Add, binary::Add> {
+  using General = Broadcast<Add, binary::Add>;
   static constexpr const char* name = "Add";
-  static constexpr Arity arity{2, 2};
-  static constexpr IntegerRule integers = IntegerRule::rounds;
-  static constexpr bool has_fixed_point = true;
-  static GridRule grid(const Add&, Requantizer) { return GridRule::own; }
+  static bool has_fixed_point(const Add&, std::span<const Extents> in) { return in[0] == in[1]; }
   static SignRule sign(const Add&) { return SignRule::of_inputs; }
-  static ScalingRule scaling(const Add&) { return ScalingRule::stops; }
-  static Clip bounds(const Add&) { return no_clip; }
-  static Extents extent(const Add&, std::span<const Extents> in, const std::string& node) {
-    detail::require_extents(in[1], in[0], node.c_str());
-    return in[0];
+  static void forward(const Add& l, FloatInputs x, const TensorView<float>& y) {
+    if (x[0].extent == x[1].extent)
+      add_forward(x[0], x[1], y);
+    else
+      General::forward(l, x, y);
   }
-  static void visit(Add&, OperatorVisitor&) {}
-  static void forward(const Add&, FloatInputs x, const TensorView<float>& y) { add_forward(x[0], x[1], y); }
-  static void backward(const Add&, const FloatBackward& b) { pass_on(b.grad_y, b.grad_x); }
-  static void steps(const Add&, CodeInputs x, const Affine<float>& grid_y, const TensorView<float>& steps) {
-    int8::add_steps(x[0].codes, x[0].grid, x[1].codes, x[1].grid, grid_y.scale, steps);
+  static void backward(const Add& l, const FloatBackward& b) {
+    if (b.x[0].extent == b.x[1].extent)
+      pass_on(b.grad_y, b.grad_x);
+    else
+      General::backward(l, b);
   }
-  static void codes(const Add&, CodeInputs x, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y) {
-    int8::add(x[0].codes, x[0].grid, x[1].codes, x[1].grid, grid_y, y);
+  static void steps(const Add& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<float>& steps) {
+    if (x[0].codes.extent == x[1].codes.extent)
+      int8::add_steps(x[0].codes, x[0].grid, x[1].codes, x[1].grid, grid_y.scale, steps);
+    else
+      General::steps(l, x, grid_y, steps);
   }
-  static void fixed_point_codes(const Add&, CodeInputs x, const Affine<float>& grid_y, std::int32_t, const TensorView<std::uint8_t>& y) {
+  static void codes(const Add& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y) {
+    if (x[0].codes.extent == x[1].codes.extent)
+      int8::add(x[0].codes, x[0].grid, x[1].codes, x[1].grid, grid_y, y);
+    else
+      General::codes(l, x, grid_y, y);
+  }
+  /// Throws shape_error where extents differ.
+  static void fixed_point_codes(const Add&, CodeInputs x, const Affine<float>& grid_y, std::int32_t,
+                                const TensorView<std::uint8_t>& y) {
     int8::add_fixed_point(x[0].codes, x[0].grid, x[1].codes, x[1].grid, grid_y, y);
   }
-  static void codes_backward(const Add&, CodeInputs, const Affine<float>&, const TensorView<const float>& grad_y, InputGradients& grad_x) {
-    pass_on(grad_y, grad_x);
+  static void codes_backward(const Add& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<const float>& grad_y,
+                             InputGradients& grad_x) {
+    if (x[0].codes.extent == x[1].codes.extent)
+      pass_on(grad_y, grad_x);
+    else
+      General::codes_backward(l, x, grid_y, grad_y, grad_x);
   }
 
  private:

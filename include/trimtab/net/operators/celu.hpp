@@ -24,7 +24,7 @@ struct OperatorRules<Celu> : Elementwise<Celu> {
   static void visit(Celu& l, OperatorVisitor& v) { v.number("alpha", double(l.alpha)); }
   template <class Real>
   TRIMTAB_LOOP Real value(const Celu& l, Real x) {
-    return x >= 0 ? x : Real(l.alpha) * Functions::expm1_below(x / Real(l.alpha));
+    return Functions::select(x >= 0, x, Real(l.alpha) * Functions::expm1_below(x / Real(l.alpha)));
   }
   static double derivative(const Celu& l, double x) { return x >= 0 ? 1.0 : std::exp(x / double(l.alpha)); }
 };

@@ -29,18 +29,31 @@ struct Elementwise : Tabulated<L> {
   static void visit(L&, OperatorVisitor&) {
     static_assert(std::is_empty_v<L>, "trimtab: OperatorRules<L> of an L with parameters needs `visit`, which shows them");
   }
-  static void forward(const L& l, FloatInputs x, const TensorView<float>& y) {
+  static void forward(const L& l, FloatInputs x, const TensorView<float>& y) { run<R>(l, x, y); }
+
+ protected:
+  /// y = Formula::value(l, x). An operator of several forms calls this for each, since a choice within the loop keeps it from
+  /// being vectorised.
+  template <class Formula>
+  static void run(const L& l, FloatInputs x, const TensorView<float>& y) {
     parallel_ranges(y.size(), detail::run_grain, [&, from = x[0].data](std::size_t begin, std::size_t end) {
-      detail::run_loop<Loop>(&l, from + begin, end - begin, y.data + begin);
+      detail::run_loop<Loop<Formula>>(&l, from + begin, end - begin, y.data + begin);
     });
   }
 
  private:
+  template <class Formula>
   struct Loop {
     TRIMTAB_LOOP void run(const L* function, const float* x, std::size_t count, float* y) {
       const L l = *function;  // a copy: y cannot overwrite it
       TRIMTAB_NO_ALIAS
-      for (std::size_t i = 0; i < count; ++i) y[i] = static_cast<float>(R::value(l, x[i]));
+      for (std::size_t i = 0; i < count; ++i) y[i] = of(l, x[i]);
+    }
+    TRIMTAB_LOOP float of(const L& l, float x) {
+      if constexpr (std::is_same_v<decltype(Formula::value(l, x)), float>)
+        return Formula::value(l, x);
+      else
+        return static_cast<float>(Formula::value(l, double(x)));
     }
   };
 };

@@ -20,7 +20,7 @@ struct OperatorRules<Elu> : Elementwise<Elu> {
   static void visit(Elu& l, OperatorVisitor& v) { v.number("alpha", double(l.alpha)); }
   template <class Real>
   TRIMTAB_LOOP Real value(const Elu& l, Real x) {
-    return x >= 0 ? x : Real(l.alpha) * Functions::expm1_below(x);
+    return Functions::select(x >= 0, x, Real(l.alpha) * Functions::expm1_below(x));
   }
   static double derivative(const Elu& l, double x) { return x >= 0 ? 1.0 : double(l.alpha) * std::exp(x); }
 };

@@ -21,8 +21,10 @@ struct OperatorRules<Gelu> : Elementwise<Gelu> {
   static void visit(Gelu& l, OperatorVisitor& v) { v.number("tanh_form", double(l.tanh_form)); }
   template <class Real>
   TRIMTAB_LOOP Real value(const Gelu& l, Real x) {
-    if (l.tanh_form) return x * Functions::sigmoid(Real(twice_sqrt_2_over_pi) * (x + Real(cubic) * x * x * x));
-    return x * Functions::normal_below(x);
+    return l.tanh_form ? TanhForm::value(l, x) : ErfForm::value(l, x);
+  }
+  static void forward(const Gelu& l, FloatInputs x, const TensorView<float>& y) {
+    l.tanh_form ? run<TanhForm>(l, x, y) : run<ErfForm>(l, x, y);
   }
   static double derivative(const Gelu& l, double x) {
     if (!l.tanh_form) return Functions::normal_below(x) + x * std::exp(-0.5 * x * x) * 0.39894228040143267794;
@@ -32,6 +34,18 @@ struct OperatorRules<Gelu> : Elementwise<Gelu> {
 
  private:
   static constexpr double cubic = 0.044715, twice_sqrt_2_over_pi = 1.5957691216057307117;
+  struct ErfForm {
+    template <class Real>
+    TRIMTAB_LOOP Real value(const Gelu&, Real x) {
+      return x * Functions::normal_below(x);
+    }
+  };
+  struct TanhForm {
+    template <class Real>
+    TRIMTAB_LOOP Real value(const Gelu&, Real x) {
+      return x * Functions::sigmoid(Real(twice_sqrt_2_over_pi) * (x + Real(cubic) * x * x * x));
+    }
+  };
 };
 
 }  // namespace trimtab

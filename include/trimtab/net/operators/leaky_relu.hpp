@@ -21,7 +21,7 @@ struct OperatorRules<LeakyRelu> : Elementwise<LeakyRelu> {
   static void visit(LeakyRelu& l, OperatorVisitor& v) { v.number("slope", double(l.slope)); }
   template <class Real>
   TRIMTAB_LOOP Real value(const LeakyRelu& l, Real x) {
-    return x >= 0 ? x : Real(l.slope) * x;
+    return Functions::select(x >= 0, x, Real(l.slope) * x);
   }
   static double derivative(const LeakyRelu& l, double x) { return x >= 0 ? 1.0 : double(l.slope); }
 };

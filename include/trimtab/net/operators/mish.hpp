@@ -27,7 +27,7 @@ struct OperatorRules<Mish> : Elementwise<Mish> {
  private:
   template <class Real>
   TRIMTAB_LOOP Real tanh_softplus(Real x) {
-    const Real e = Functions::exp(x > 20 ? Real(20) : x), n = e * (e + 2);  // at 20 it is 1
+    const Real e = Functions::exp(Functions::select(x > 20, Real(20), x)), n = e * (e + 2);  // at 20 it is 1
     return n / (n + 2);
   }
 };

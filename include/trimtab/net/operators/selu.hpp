@@ -23,7 +23,7 @@ struct OperatorRules<Selu> : Elementwise<Selu> {
   }
   template <class Real>
   TRIMTAB_LOOP Real value(const Selu& l, Real x) {
-    return Real(l.gamma) * (x >= 0 ? x : Real(l.alpha) * Functions::expm1_below(x));
+    return Real(l.gamma) * Functions::select(x >= 0, x, Real(l.alpha) * Functions::expm1_below(x));
   }
   static double derivative(const Selu& l, double x) { return double(l.gamma) * (x >= 0 ? 1.0 : double(l.alpha) * std::exp(x)); }
 };

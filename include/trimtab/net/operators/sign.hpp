@@ -17,7 +17,7 @@ struct OperatorRules<Sign> : Elementwise<Sign> {
   static Clip bounds(const Sign&) { return {-1.0F, 1.0F}; }
   template <class Real>
   TRIMTAB_LOOP Real value(const Sign&, Real x) {
-    return x > 0 ? Real(1) : x < 0 ? Real(-1) : x;
+    return Functions::select(x > 0, Real(1), Functions::select(x < 0, Real(-1), x));
   }
   static double derivative(const Sign&, double) { return 0; }
 };

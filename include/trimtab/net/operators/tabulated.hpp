@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// Functions of one number as tables of 256 codes: whatever the function is, its integers are a lookup, exact on every instruction set.
+/// Functions of one number as tables of 256 codes: whatever the function is, its integers are a lookup, exact on every
+/// instruction set.
 
 #include <algorithm>
 #include <array>
@@ -13,18 +14,20 @@
 
 namespace trimtab {
 
-/// Base of OperatorRules<L> for an elementwise function with parameters for each channel of the last axis (net/operators/elementwise.hpp: with the
-/// same for all). L's rules add
+/// Base of OperatorRules<L> for an elementwise function with parameters for each channel of the last axis
+/// (net/operators/elementwise.hpp: with the same for all). L's rules add
 ///   static std::size_t channels(const L&);                              // 1, or the length of the last axis
 ///   static void check(const L&, const Extents& x, const std::string& node);  // throws what extent() is to throw
 ///   static double value(const L&, std::size_t c, double x);             // y of channel c
 ///   static double derivative(const L&, std::size_t c, double x);        // dy / dx; one-sided where there are two
-///   static std::array<double, n> parameter_derivatives(const L&, std::size_t c, double x);  // dy / d(number c of each tensor that visit() shows)
+///   static std::array<double, n> parameter_derivatives(const L&, std::size_t c, double x);  // where visit() shows tensors:
+///                                                                       // dy / d(number c of each)
 ///   name, grid, sign, scaling, bounds, visit, fold_into
-/// In float the function is taken in double and rounded to float; outside its domain it gives what IEEE arithmetic does. On codes
+/// In float the function is taken in double and rounded to float; outside its domain it gives what IEEE arithmetic does.
+/// On codes
 ///   steps[b] = float(value(s_x * (b - z_x)) / s_y) for each byte b, in double,
-/// and the code is the rounded step. A code has to stand for something: there a value that is no number counts as 0, an infinite one is clamped
-/// to the last code, and a derivative that is not finite counts as 0.
+/// and the code is the rounded step. A code has to stand for something: there a value that is no number counts as 0, an infinite
+/// one is clamped to the last code, and the derivative counts as 0 where it or the value is not finite.
 template <class L>
 struct Tabulated {
   using R = OperatorRules<L>;
@@ -38,7 +41,8 @@ struct Tabulated {
   }
   static void train_forward(L& l, FloatInputs x, const TensorView<float>& y, std::any&, float) { R::forward(l, x, y); }
   static void forward(const L& l, FloatInputs x, const TensorView<float>& y) {
-    for_each(l, x[0].size(), [&](std::size_t i, std::size_t c) { y.data[i] = static_cast<float>(value_at(l, c, double(x[0].data[i]))); });
+    for_each(l, x[0].size(),
+             [&](std::size_t i, std::size_t c) { y.data[i] = static_cast<float>(value_at(l, c, double(x[0].data[i]))); });
   }
   static void backward(const L& l, const FloatBackward& b) {
     if constexpr (requires(double x) { R::parameter_derivatives(l, 0, x); })
@@ -57,14 +61,17 @@ struct Tabulated {
   static void codes(const L& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y) {
     detail::look_up(code_table(l, x[0].grid, grid_y), x[0].codes, y);
   }
-  static void fixed_point_codes(const L& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t, const TensorView<std::uint8_t>& y) {
+  static void fixed_point_codes(const L& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t,
+                                const TensorView<std::uint8_t>& y) {
     codes(l, x, grid_y, y);
   }
-  static void codes_backward(const L& l, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y, InputGradients& grad_x) {
+  static void codes_backward(const L& l, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y,
+                             InputGradients& grad_x) {
     std::vector<float> slope(256 * R::channels(l));
     for (std::size_t i = 0; i < slope.size(); ++i) {
-      const float s = static_cast<float>(derivative_at(l, i / 256, real(x[0].grid, i % 256)));
-      slope[i] = std::isfinite(s) ? s : 0.0F;
+      const double at = real(x[0].grid, i % 256);
+      const float s = static_cast<float>(derivative_at(l, i / 256, at));
+      slope[i] = std::isfinite(s) && std::isfinite(value_at(l, i / 256, at)) ? s : 0.0F;
     }
     const InputGradients::Claim to = grad_x.claim(0);
     for_each(l, grad_y.size(), [&](std::size_t i, std::size_t c) {

@@ -21,15 +21,15 @@ concept NetworkQuantizer = Quantizer<Q> && std::copyable<Q> && requires(const Q&
   { q.granularity() } -> std::convertible_to<Granularity>;
   { q.bounds(i) } -> std::convertible_to<Bounds<float>>;
   { q.start(i) } -> std::convertible_to<float>;                    // where factor i begins
-  { q.calibration() } -> std::convertible_to<std::vector<float>>;  // the numbers that the factors move: for fingerprints
-  { Q::is_asymmetric } -> std::convertible_to<bool>;               // whether zero points may be other than 0
+  { q.calibrated() } -> std::convertible_to<std::vector<float>>;  // the numbers that the factors move: for fingerprints
+  { Q::is_symmetric() } -> std::convertible_to<bool>;             // whether zero points are always 0
 };
 
 /// A grid without factors: what is fixed by definition, such as a Sigmoid's 1/256.
 class FixedGrid {
  public:
   using value_type = float;                       ///< of tensors
-  static constexpr bool is_asymmetric = false;    ///< as far as weights are concerned
+  static constexpr bool is_symmetric() { return true; }  ///< as far as weights are concerned
   explicit FixedGrid(Affine<float> grid) : grid_(grid) {}              ///< the grid
   std::size_t channels() const { return 1; }                           ///< one for the whole tensor
   Granularity granularity() const { return per_tensor; }               ///< one for the whole tensor
@@ -38,7 +38,7 @@ class FixedGrid {
   std::span<const float> factors() const { return {}; }                ///< none
   Bounds<float> bounds(std::size_t) const { return {1, 1}; }           ///< of no factor
   float start(std::size_t) const { return 1; }                         ///< of no factor
-  std::vector<float> calibration() const { return {grid_.scale}; }     ///< the scale
+  std::vector<float> calibrated() const { return {grid_.scale}; }      ///< the scale
   void add_gradient(std::size_t, const GridGradient&, std::span<float>) const {}  ///< nothing is trained
 
  private:
@@ -70,8 +70,8 @@ class AnyQuantizer {
   std::span<const float> factors() const { return std::as_const(*model_).factors(); }  ///< the same, to read
   Bounds<float> bounds(std::size_t i) const { return model_->bounds(i); }       ///< of factor i
   float start(std::size_t i) const { return model_->start(i); }                 ///< where factor i begins
-  std::vector<float> calibration() const { return model_->calibration(); }      ///< the numbers that the factors move
-  bool is_asymmetric() const { return model_->is_asymmetric(); }                ///< whether zero points may be other than 0
+  std::vector<float> calibrated() const { return model_->calibrated(); }        ///< the numbers that the factors move
+  bool is_symmetric() const { return model_->is_symmetric(); }                  ///< whether zero points are always 0
   /// The factors' gradients.
   void add_gradient(std::size_t c, const GridGradient& g, std::span<float> grad_factors) const { model_->add_gradient(c, g, grad_factors); }
   /// Moves it to where rounding and clipping of these weights cost the least squared error (search_threshold). Throws unsupported_error where
@@ -89,16 +89,16 @@ class AnyQuantizer {
     virtual std::span<const float> factors() const = 0;
     virtual Bounds<float> bounds(std::size_t i) const = 0;
     virtual float start(std::size_t i) const = 0;
-    virtual std::vector<float> calibration() const = 0;
-    virtual bool is_asymmetric() const = 0;
+    virtual std::vector<float> calibrated() const = 0;
+    virtual bool is_symmetric() const = 0;
     virtual void add_gradient(std::size_t c, const GridGradient& g, std::span<float> grad_factors) const = 0;
     virtual void search(const TensorView<const float>& weight) = 0;
   };
   template <class Q>
   struct Model final : Interface {
     static_assert(NetworkQuantizer<Q>,
-                  "trimtab: a quantizer in a network needs channels(), granularity(), grid(c), factors(), bounds(i), start(i), calibration(), "
-                  "add_gradient(c, GridGradient, span) and `static constexpr bool is_asymmetric`; see FixedGrid in net/quantize/any_quantizer.hpp");
+                  "trimtab: a quantizer in a network needs channels(), granularity(), grid(c), factors(), bounds(i), start(i), calibrated(), "
+                  "add_gradient(c, GridGradient, span) and `static constexpr bool is_symmetric()`; see FixedGrid in net/quantize/any_quantizer.hpp");
     Q q;
     explicit Model(Q from) : q(std::move(from)) {}
     std::unique_ptr<Interface> copy() const override { return std::make_unique<Model>(q); }
@@ -109,8 +109,8 @@ class AnyQuantizer {
     std::span<const float> factors() const override { return q.factors(); }
     Bounds<float> bounds(std::size_t i) const override { return q.bounds(i); }
     float start(std::size_t i) const override { return q.start(i); }
-    std::vector<float> calibration() const override { return q.calibration(); }
-    bool is_asymmetric() const override { return Q::is_asymmetric; }
+    std::vector<float> calibrated() const override { return q.calibrated(); }
+    bool is_symmetric() const override { return Q::is_symmetric(); }
     void add_gradient(std::size_t c, const GridGradient& g, std::span<float> grad_factors) const override { q.add_gradient(c, g, grad_factors); }
     void search(const TensorView<const float>& weight) override {
       if constexpr (requires { search_threshold(weight, q); })

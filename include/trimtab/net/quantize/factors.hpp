@@ -107,7 +107,7 @@ inline std::vector<float> gather_factors(const QuantizedNetwork& q) {
 inline std::vector<float> gather_thresholds(const QuantizedNetwork& q) {
   std::vector<float> row;
   for_each_quantizer(q, [&](const AnyQuantizer& quantizer) {
-    const std::vector<float> numbers = quantizer.calibration();
+    const std::vector<float> numbers = quantizer.calibrated();
     row.insert(row.end(), numbers.begin(), numbers.end());
   });
   return row;

@@ -45,7 +45,7 @@ struct LoweredLayer {
 /// The byte that stands for TFLite's code 0: 128 in a network of int8 codes, 0 in one of uint8 codes, as asymmetric weights want them.
 inline std::int32_t code_origin(const QuantizedNetwork& q) {
   for (const std::optional<AnyQuantizer>& weight : q.weight)
-    if (weight && weight->is_asymmetric()) return 0;
+    if (weight && !weight->is_symmetric()) return 0;
   return 128;
 }
 
@@ -111,10 +111,10 @@ inline LoweredLayer lower_layer(const WeightedLayer& layer, const AnyQuantizer& 
   });
   if (requantizer == Requantizer::fixed_point) {
     const FixedPointProduct product = layer.fixed_point_product();
-    const bool one_scale = quantizer.is_asymmetric() || (product.one_scale_in_float && quantizer.channels() == 1);
+    const bool one_scale = !quantizer.is_symmetric() || (product.one_scale_in_float && quantizer.channels() == 1);
     for (const float scale_w : lowered.scale)
       lowered.fixed_point.push_back(fixed_point((one_scale ? double(scale_x * scale_w) : double(scale_x) * double(scale_w)) / double(scale_y)));
-    lowered.rounding = quantizer.is_asymmetric() ? FixedPointRounding::twice : product.rounding;
+    lowered.rounding = !quantizer.is_symmetric() ? FixedPointRounding::twice : product.rounding;
   }
   return lowered;
 }

@@ -115,7 +115,7 @@ inline std::vector<bool> nodes_in_float(const Network& network, const Quantizati
     if (!used[i]) throw value_error(message("quantize: keep_float: no node and no operator is called ", o.keep_float[i]));
   if (o.requantizer == Requantizer::fixed_point)
     for (NodeId id = 0; id < network.size(); ++id)
-      if (in_float[id] || !network[id].op->has_fixed_point())
+      if (in_float[id] || !network[id].op->has_fixed_point(network.input_extents(id)))
         throw unsupported_error(message("quantize: node ", network[id].name, " (", operator_name(network[id].op),
                                         ") is not defined in fixed point; use Requantizer::float32"));
   return in_float;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <trimtab/core/parallel.hpp>
@@ -14,10 +15,40 @@
 
 namespace trimtab {
 
+/// What each column of the rows of all outputs (output_rows) is multiplied by before outputs are compared: nothing for a network of one output;
+/// for one of several, each output by 1 / its root mean square in `teacher`, so that boxes in pixels do not drown scores below 1. An output that
+/// is 0 throughout counts as it is.
+inline std::vector<float> output_weights(const Network& network, const Array& teacher) {
+  const std::vector<NodeId> outputs = network.outputs();
+  std::vector<float> weights;
+  if (outputs.size() == 1) return weights;
+  const std::size_t n = teacher.shape(0), columns = teacher.shape(1);
+  for (const NodeId id : outputs) {
+    const std::size_t first = weights.size(), own = element_count(network[id].extent);
+    double power = 0;
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t c = first; c < first + own; ++c) power += double(teacher.data()[i * columns + c]) * double(teacher.data()[i * columns + c]);
+    const double rms = std::sqrt(power / std::max(1.0, double(n * own)));
+    weights.insert(weights.end(), own, rms > 0 ? static_cast<float>(1 / rms) : 1.0F);
+  }
+  return weights;
+}
+
+namespace detail {
+
+/// Rows times weights, column by column; nothing where there are no weights.
+inline void weigh_columns(std::span<const float> weights, Array& rows) {
+  if (!weights.empty())
+    for (std::size_t i = 0; i < rows.size(); ++i) rows.data()[i] *= weights[i % weights.size()];
+}
+
+}  // namespace detail
+
 /// What is made small.
 enum class DistillationLoss {
   rmse,      ///< paper eq. (25)
-  smooth_l1  ///< train/loss.hpp, a mean over the pictures: what the paper's authors train with in their program
+  smooth_l1,   ///< train/loss.hpp, a mean over the pictures
+  charbonnier  ///< train/loss.hpp, a mean over the pictures: what the paper's authors train with in their program
 };
 
 /// The RMSE of paper eq. (25) between a quantized network's outputs y and given ones t over a batch of N pictures, and its gradient for
@@ -25,20 +56,22 @@ enum class DistillationLoss {
 ///   H = sqrt(sum over n of |y[n] - t[n]|^2 / N),    dH/dy = (y - t) / (N H)
 /// A backward is linear in dloss/dy, so that each piece of the batch goes forward and backward by itself with y - t, and the one number
 /// that needs the whole batch, 1 / (N H), multiplies the sum over the pieces. Pieces run on several threads, or several processes; their
-/// sums are taken in the order of the pieces. With smooth_l1, likewise, H is a mean of sums over the pictures, and needs no such number.
+/// sums are taken in the order of the pieces. With the others, likewise, H is a mean of sums over the pictures, and needs no such number.
 class DistillationStep {
  public:
   /// `q` must outlive this object, and may change its factors between calls of executor().refresh(). A piece has `piece` pictures, 1 or
   /// more: few, so that their activations stay in the cache.
-  explicit DistillationStep(const QuantizedNetwork& q, std::size_t piece = 2, DistillationLoss loss = DistillationLoss::rmse)
-      : piece_(piece), factors_(factor_count(q)), loss_(loss) {
+  /// weights: of the columns (output_weights), or none.
+  explicit DistillationStep(const QuantizedNetwork& q, std::size_t piece = 2, DistillationLoss loss = DistillationLoss::rmse,
+                            std::vector<float> weights = {})
+      : piece_(piece), factors_(factor_count(q)), loss_(loss), weights_(std::move(weights)) {
     workers_.push_back(std::make_unique<FakeQuantExecutor>(q));
   }
 
   /// The executor of the first worker, whose weights all share.
   FakeQuantExecutor& executor() { return *workers_[0]; }
 
-  /// For each piece of x, in their order: the gradient of half its sum of squared errors, or of its sum of smooth_l1, by every
+  /// For each piece of x, in their order: the gradient of half its sum of squared errors, or of its sum of the other losses, by every
   /// factor, in the order of factor_blocks, then that sum. target: N rows of all outputs side by side (output_rows). Throws shape_error when they
   /// do not fit the network or one another.
   std::vector<float> rows(const Feed& x, const Array& target, TrainedSet trained = {}) {
@@ -51,13 +84,16 @@ class DistillationStep {
     parallel_for_workers(pieces, [&](std::size_t worker, std::size_t p) {
       std::vector<Array> part;
       for (std::size_t i = 0; i < x.size(); ++i) part.push_back(piece_of(x[i], p));
-      const Array wanted = piece_of(target, p);
+      Array wanted = piece_of(target, p);
       const std::span<float> row = std::span(rows).subspan(p * (factors_ + 1), factors_ + 1);
       FakeQuantExecutor& executor = *workers_[worker];
       executor.forward(part);
-      const Array y = output_rows(executor.outputs());
+      Array y = output_rows(executor.outputs());
+      detail::weigh_columns(weights_, wanted);
+      detail::weigh_columns(weights_, y);
       Array grad(y.shape(), 0.0F);
-      row.back() = static_cast<float>(loss_ == DistillationLoss::rmse ? squared_error(wanted, y, grad) : smooth_l1(wanted, y, grad));
+      row.back() = static_cast<float>(sum_and_gradient(wanted, y, grad));
+      detail::weigh_columns(weights_, grad);
       executor.backward(output_gradients(grad, executor.outputs()), row.first(factors_), trained);
     });
     return rows;
@@ -80,6 +116,16 @@ class DistillationStep {
   }
 
  private:
+  double sum_and_gradient(const Array& wanted, const Array& y, Array& grad) const {
+    switch (loss_) {
+      case DistillationLoss::smooth_l1:
+        return smooth_l1(wanted, y, grad);
+      case DistillationLoss::charbonnier:
+        return charbonnier(wanted, y, grad);
+      default:
+        return squared_error(wanted, y, grad);
+    }
+  }
   /// The gradient of rows of all outputs as one array for each.
   static std::vector<Array> output_gradients(const Array& rows, const std::vector<Array>& outputs) {
     std::vector<Array> grads;
@@ -106,6 +152,7 @@ class DistillationStep {
 
   std::size_t piece_, factors_;
   DistillationLoss loss_;
+  std::vector<float> weights_;
   std::vector<std::unique_ptr<FakeQuantExecutor>> workers_;  // one a thread
 };
 

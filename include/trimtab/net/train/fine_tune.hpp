@@ -82,11 +82,12 @@ Array teacher_outputs(const Network& teacher, const Pictures& pictures, std::siz
   return outputs;
 }
 
-/// RMSE (eq. 25) between `teacher` (count x classes) and the quantized network over its first `count` pictures; each process runs a share
-/// and all return the same bits.
+/// RMSE (eq. 25) between `teacher` (count x columns of all outputs) and the quantized network over its first `count` pictures, outputs weighed as
+/// output_weights says; each process runs a share and all return the same bits.
 template <PictureSource Pictures, Communicator C = SingleProcess>
 double distillation_loss(FakeQuantExecutor& student, const Array& teacher, const Pictures& pictures, const C& world = {}) {
   std::vector<double> squares;  // one sum a picture
+  const std::vector<float> weights = output_weights(student.weights()->network().network, teacher);
   const std::size_t classes = teacher.shape(1);
   detail::for_each_shared_batch(teacher.shape(0), 16, {}, world, [&](std::span<const std::size_t> some) {
     student.forward(detail::batch_of(pictures, some));
@@ -94,7 +95,8 @@ double distillation_loss(FakeQuantExecutor& student, const Array& teacher, const
     for (std::size_t n = 0; n < some.size(); ++n) {
       double sum = 0;
       for (std::size_t c = 0; c < classes; ++c) {
-        const double d = double(y.data()[n * classes + c]) - double(teacher.data()[some[n] * classes + c]);
+        const double weight = weights.empty() ? 1 : double(weights[c]);
+        const double d = weight * (double(y.data()[n * classes + c]) - double(teacher.data()[some[n] * classes + c]));
         sum += d * d;
       }
       squares.push_back(sum);
@@ -132,7 +134,7 @@ class FineTuning {
         batch_(std::min(options.batch, count_)),
         steps_per_epoch_(count_ / batch_),  // what is left over comes up in another epoch's order
         schedule_(1.0, period(), std::min(options.warmup, period() - 1)),
-        distill_(q, options.micro_batch, options.loss),
+        distill_(q, options.micro_batch, options.loss, output_weights(q.network, teacher)),
         thresholds_(factor_count(q, {true, true, false})),
         adam_(thresholds_, options.adam),
         pointwise_adam_(factor_count(q) - thresholds_, options.adam),
