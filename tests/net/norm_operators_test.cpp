@@ -109,30 +109,12 @@ std::vector<OperatorCase> responses() {
 
 }  // namespace
 
-TEST_CASE("Norms: floats and gradients are the formula's", "[norm_operators]") {
-  for (const auto& list : {norms(), lengths(), responses()})
-    for (const OperatorCase& c : list)
-      for (const std::size_t batch : {std::size_t{1}, std::size_t{3}}) {
-        INFO(c << ", batch " << batch);
-        check_floats(c, batch);
-      }
-}
-
-TEST_CASE("Norms: codes are the formula's, rounded once, and gradients go straight through", "[norm_operators]") {
-  for (const auto& list : {norms(), lengths()})
-    for (const OperatorCase& c : list)
-      for (const std::size_t batch : {std::size_t{1}, std::size_t{3}}) {
-        INFO(c << ", batch " << batch);
-        check_codes(c, batch);
-      }
-}
-
-TEST_CASE("Norms: deployed networks compute what trained ones did", "[norm_operators]") {
-  for (const auto& list : {norms(), lengths(), responses()})
-    for (const OperatorCase& c : list) {
-      INFO(c);
-      check_network(c);
-    }
+TEST_CASE(
+    "Norms: values and gradients are the formula's, codes are rounded once, deployed networks compute what trained ones did",
+    "[norm_operators]") {
+  check_operators(norms());
+  check_operators(lengths());
+  check_operators(responses());
 }
 
 TEST_CASE("Norms: gamma and beta are parameters, without weight decay; statistics are nobody's", "[norm_operators]") {

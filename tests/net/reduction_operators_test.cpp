@@ -108,30 +108,12 @@ std::vector<OperatorCase> softmaxes(bool log) {
 
 }  // namespace
 
-TEST_CASE("Reductions: floats and gradients are the formula's", "[reduction_operators]") {
-  for (const auto& list : {reductions(), softmaxes(false), softmaxes(true)})
-    for (const OperatorCase& c : list)
-      for (const std::size_t batch : {std::size_t{1}, std::size_t{3}}) {
-        INFO(c << ", batch " << batch);
-        check_floats(c, batch);
-      }
-}
-
-TEST_CASE("Reductions: codes are the formula's, rounded once, and gradients go straight through", "[reduction_operators]") {
-  for (const auto& list : {reductions(), softmaxes(false)})
-    for (const OperatorCase& c : list)
-      for (const std::size_t batch : {std::size_t{1}, std::size_t{3}}) {
-        INFO(c << ", batch " << batch);
-        check_codes(c, batch);
-      }
-}
-
-TEST_CASE("Reductions: deployed networks compute what trained ones did", "[reduction_operators]") {
-  for (const auto& list : {reductions(), softmaxes(false), softmaxes(true)})
-    for (const OperatorCase& c : list) {
-      INFO(c);
-      check_network(c);
-    }
+TEST_CASE(
+    "Reductions: values and gradients are the formula's, codes are rounded once, deployed networks compute what trained ones did",
+    "[reduction_operators]") {
+  check_operators(reductions());
+  check_operators(softmaxes(false));
+  check_operators(softmaxes(true));
 }
 
 TEST_CASE("Reductions: extents, signs, factors on channels, what does not fit", "[reduction_operators]") {
@@ -202,8 +184,7 @@ TEST_CASE("ArgMax: the first of the largest, as a real number, in float in every
   for (const bool keep : {true, false}) {
     OperatorCase c{ArgMax{1, keep}, {{3, 5, 4}}, along({3, 5, 4}, {1}, index)};
     c.kinks_everywhere = true;
-    for (const std::size_t batch : {std::size_t{1}, std::size_t{3}}) check_floats(c, batch);
-    check_network(c);
+    check_operators({c});
   }
   CHECK(Operator(ArgMax{0, false})->sign() == SignRule::never_negative);
 

@@ -206,7 +206,7 @@ inline Affine<float> grid_of(double least, double most) {
 }
 
 /// Steps, codes and their backward, on every instruction set and by one thread and three.
-inline void check_codes(const OperatorCase& c, std::size_t batch, double tolerance = 2e-3) {
+inline void check_codes(const OperatorCase& c, std::size_t batch) {
   const Extents out = detail::with_batch(batch, c.out());
   const std::size_t count = element_count(out);
   std::vector<std::vector<std::uint8_t>> memory;
@@ -256,7 +256,7 @@ inline void check_codes(const OperatorCase& c, std::size_t batch, double toleran
       } else {
         std::vector<float> steps(count);
         c.op->steps(in, grid_y, TensorView<float>(steps.data(), out));
-        check_near({steps.begin(), steps.end()}, expected, tolerance, "steps");
+        check_near({steps.begin(), steps.end()}, expected, 2e-3, "steps");
         steps_to_bytes(steps.data(), count, grid_y, again.data());
         CHECK(codes == again);
         if (first_steps.empty()) first_steps = steps;
@@ -352,6 +352,19 @@ inline void check_network(const OperatorCase& c) {
         for (const auto& r : results) CHECK(r == results[0]);
       }
     }
+}
+
+/// All of that, for batches of 1 and 3.
+inline void check_operators(const std::vector<OperatorCase>& cases) {
+  for (const OperatorCase& c : cases) {
+    for (const std::size_t batch : {std::size_t{1}, std::size_t{3}}) {
+      INFO(c << ", batch " << batch);
+      check_floats(c, batch);
+      if (c.op->integers() != IntegerRule::none) check_codes(c, batch);
+    }
+    INFO(c);
+    check_network(c);
+  }
 }
 
 /// The message of the shape_error or value_error that says that node "culprit" cannot be.
