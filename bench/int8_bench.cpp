@@ -27,6 +27,7 @@
 #include <trimtab/int8/add.hpp>
 #include <trimtab/int8/conv2d.hpp>
 #include <trimtab/int8/depthwise_conv2d.hpp>
+#include <trimtab/int8/kernels/avx2_weights.hpp>
 #include <trimtab/int8/pool.hpp>
 
 #include "int8_limits.hpp"
@@ -163,11 +164,17 @@ struct OurLayer {
     }
   }
 
-  /// The share of the steps that share a sum with another one (MaddubsWeights).
+  /// The share of the steps that share a sum with another one on AVX2 (MaddubsBlock).
   double paired() const {
     double pairs = 0;
-    for (std::size_t b = 0; b < packed.blocks(); ++b)
-      if (const std::uint32_t n = *packed.maddubs(0, b).pairs; n != int8::MaddubsBlocks::none) pairs += n;
+#if TRIMTAB_X86_KERNELS
+    const std::size_t steps = packed.segments() * packed.steps();
+    const std::byte* const form = packed.prepared(int8::kernels(int8::Isa::avx2).gemm_form);
+    for (std::size_t b = 0; b < packed.blocks(); ++b) {
+      const std::uint32_t n = int8::avx2::MaddubsBlock{form + b * int8::avx2::MaddubsBlock::bytes(steps)}.pairs();
+      if (n != int8::avx2::MaddubsBlock::none) pairs += n;
+    }
+#endif
     return 2 * pairs / static_cast<double>(packed.blocks() * packed.segments() * packed.steps());
   }
 

@@ -1,5 +1,6 @@
 # cmake -DTRIMTAB_OUTPUT=trimtab.hpp -P cmake/SingleHeader.cmake
-# Writes trimtab/trimtab.hpp with every header of trimtab that it includes put in its place, once. xtensor and Eigen stay includes.
+# Writes trimtab/trimtab.hpp with every header of trimtab that it includes put in its place, once, or each time where it has no
+# #pragma once. xtensor and Eigen stay includes.
 cmake_minimum_required(VERSION 3.22)
 get_filename_component(include_folder "${CMAKE_CURRENT_LIST_DIR}/../include" ABSOLUTE)
 if(NOT TRIMTAB_OUTPUT)
@@ -12,8 +13,10 @@ function(inline_header header result)
   get_property(seen GLOBAL PROPERTY trimtab_seen)
   set(text "")
   if(NOT header IN_LIST seen)
-    set_property(GLOBAL APPEND PROPERTY trimtab_seen "${header}")
     file(READ "${include_folder}/${header}" rest)
+    if(rest MATCHES "^#pragma once")
+      set_property(GLOBAL APPEND PROPERTY trimtab_seen "${header}")
+    endif()
     string(REPLACE "#pragma once\n" "" rest "${rest}")
     while(rest MATCHES "#include <(trimtab/[^>]+)>\n")
       set(line "${CMAKE_MATCH_0}")

@@ -47,8 +47,7 @@ void gemm_u8s8(const int8::GemmTask& t) {
 /// A set may lend what it has no better kernel for.
 const int8::KernelTable& table() {
   static const int8::KernelTable lent = int8::kernels(Isa::portable);
-  static const int8::KernelTable own{Isa::portable,        gemm_u8s8, lent.depthwise_u8s8,
-                                     lent.depthwise_u8s16, lent.add,  lent.copy_flipped};
+  static const int8::KernelTable own{Isa::portable, gemm_u8s8, {}, lent.depthwise, lent.add, lent.copy_flipped};
   return own;
 }
 
@@ -60,8 +59,8 @@ std::vector<std::int32_t> multiply(const int8::KernelTable& table, const std::ve
   std::vector<std::int32_t> y(rows * w.out_channels()), bias(w.blocks() * int8::block_channels, 7);
   const std::ptrdiff_t segment = 0;
   const int8::Output out{int8::OutputKind::accumulators, y.data(), static_cast<std::ptrdiff_t>(w.out_channels())};
-  table.gemm_u8s8({x.data(), static_cast<std::ptrdiff_t>(w.depth()), &segment, 1, w.steps(), w.block(0, 0), w.maddubs(0, 0), rows,
-                   w.out_channels(), bias.data(), nullptr, nullptr, out});
+  table.gemm_u8s8({x.data(), static_cast<std::ptrdiff_t>(w.depth()), &segment, 1, w.steps(), w.block(0, 0),
+                   w.prepared(table.gemm_form), nullptr, rows, w.out_channels(), bias.data(), nullptr, nullptr, out});
   return y;
 }
 

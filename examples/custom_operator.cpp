@@ -32,7 +32,7 @@ struct trimtab::OperatorRules<Maxout> : SimpleRules<Maxout> {
   static SignRule sign(const Maxout&) { return SignRule::of_inputs; }
   static ScalingRule scaling(const Maxout&) { return ScalingRule::stops; }  // two channels share one output
   static Clip bounds(const Maxout&) { return no_clip; }
-  static bool keeps_order(const Maxout&) { return false; }
+  static bool keeps_order(const Maxout&, std::span<const Extents>) { return false; }
   static void visit(Maxout&, OperatorVisitor&) {}
   static Extents extent(const Maxout&, std::span<const Extents> in, const std::string& node) {
     Extents e = in[0];

@@ -1,5 +1,8 @@
+#include <catch.hpp>
+#include <thread>
 #include <trimtab/int8/conv2d.hpp>
 #include <trimtab/int8/depthwise_conv2d.hpp>
+#include <trimtab/int8/kernels/avx2_weights.hpp>
 
 #include "naive_int8.hpp"
 
@@ -130,6 +133,8 @@ TEST_CASE("Depthwise convolutions equal loops in 64-bit integers on every ISA, f
       {"3 x 3 without padding", 1, 5, 5, 16, 16, 3, 3, {}, 16},
       {"5 x 5", 1, 9, 8, 72, 72, 5, 5, {1, 1, {2, 2, 2, 2}}, 72},
       {"5 x 5 stride 2", 1, 11, 9, 48, 48, 5, 5, {2, 2, {1, 2, 2, 2}}, 48},
+      {"7 x 7", 1, 10, 9, 40, 40, 7, 7, {1, 1, {3, 3, 3, 3}}, 40},
+      {"7 x 7 stride 2 across", 1, 10, 9, 40, 40, 7, 7, {1, 2, {3, 3, 3, 3}}, 40},
       {"7 x 3", 1, 9, 9, 20, 20, 7, 3, {1, 1, {3, 1, 3, 1}}, 20},
       {"2 x 2 stride 3, two channels", 1, 9, 9, 2, 2, 2, 2, {3, 3}, 2},
       {"dilated", 1, 9, 10, 33, 33, 3, 3, {1, 1, {2, 3, 2, 3}, 2, 3}, 33},
@@ -195,18 +200,21 @@ TEST_CASE("Steps that share one sum of 16 bits are exact for the activations tha
   CHECK((run<std::int32_t>(c, d, isa, 1) == naive::conv2d(c, d)));
 }
 
-TEST_CASE("The packer finds a partner for nearly every step of small weights, and for none of large ones", "[int8]") {
+#if TRIMTAB_X86_KERNELS
+TEST_CASE("AVX2's form of weights finds a partner for nearly every step of small weights, and for none of large ones", "[int8]") {
   const auto pairs = [](int largest) {
     std::mt19937 random(7);
     std::uniform_int_distribution<int> weight(-largest, largest);
     std::vector<std::int8_t> w(16 * 256);
     for (auto& v : w) v = static_cast<std::int8_t>(weight(random));
-    return int8::pack_linear(TensorView<const std::int8_t>(w.data(), {16, 256})).maddubs(0, 0).pairs[0];
+    const auto packed = int8::pack_linear(TensorView<const std::int8_t>(w.data(), {16, 256}));
+    return int8::avx2::MaddubsBlock{packed.prepared(int8::avx2::maddubs_form)}.pairs();
   };
   CHECK(pairs(32) == 32);  // of 64 steps: four weights of 32 always fit in
   CHECK(pairs(50) == 32);
   CHECK(pairs(127) == 0);
 }
+#endif
 
 TEST_CASE("linear equals loops in 64-bit integers", "[int8]") {
   const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
@@ -250,6 +258,76 @@ TEST_CASE("Multipliers that leave int32, zero, negative ones and NaN requantize 
   std::vector<std::uint8_t> expected;
   for (std::size_t i = 0; i < acc.size(); ++i) expected.push_back(static_cast<std::uint8_t>(requantize(acc[i], i % 40)));
   CHECK((run<std::uint8_t>(c, d, isa, 1, requantize) == expected));
+}
+
+TEST_CASE("Weights hold what the instruction sets in use have prepared of them, and nothing before", "[int8]") {
+  const Case c{"", 1, 5, 5, 32, 32, 3, 3, {}, 32}, dense{"", 1, 5, 5, 32, 32, 3, 3};
+  const auto d = naive::make_data<std::uint8_t>(c, false, false), dense_d = naive::make_data<std::uint8_t>(dense, false, false);
+  auto depthwise = int8::pack_depthwise_conv2d(TensorView<const std::int8_t>(d.weight.data(), {3, 3, 32}));
+  auto packed = int8::pack_conv2d(TensorView<const std::int8_t>(dense_d.weight.data(), {32, 3, 3, 32}));
+  const std::size_t common = packed.bytes(), natural = depthwise.bytes();
+  CHECK(common == 32 * 9 * 32);
+  CHECK(natural == 9 * 32 * 2);
+  std::vector<std::int32_t> y(9 * 32);
+  int8::Workspace workspace;
+  const TensorView<const std::uint8_t> x(d.x.data(), {1, 5, 5, 32});
+  for (const int8::Isa isa : int8::available_isas()) {
+    const int8::ScopedIsa scope(isa);
+    CAPTURE(int8::name(isa));
+    const std::size_t packed_before = packed.bytes(), depthwise_before = depthwise.bytes();
+    for (int round = 0; round < 2; ++round) {
+      int8::conv2d(x, 3, packed, {}, {}, TensorView<std::int32_t>(y.data(), {1, 3, 3, 32}), workspace);
+      int8::depthwise_conv2d(x, 3, depthwise, {}, {}, TensorView<std::int32_t>(y.data(), {1, 3, 3, 32}), workspace);
+    }
+    CHECK((packed.bytes() > packed_before) == (isa == int8::Isa::avx2));
+    // AVX-VNNI shares AVX2's for this window, AMX that of AVX512-VNNI.
+    CHECK((depthwise.bytes() > depthwise_before) == (isa == int8::Isa::avx2 || isa == int8::Isa::avx512vnni));
+    CHECK(int8::PackedConv2d(packed).bytes() == common);  // a copy prepares its own
+  }
+  // Packed anew, nothing old is left in use, and no more memory taken.
+  const std::size_t bytes = packed.bytes(), depthwise_bytes = depthwise.bytes();
+  const auto other = naive::make_data<std::uint8_t>(dense, true, false),
+             other_dw = naive::make_data<std::uint8_t>(c, true, false);
+  std::vector<std::int8_t> by_taps(9 * 32);
+  for (std::size_t o = 0; o < 32; ++o)
+    for (std::size_t t = 0; t < 9; ++t) by_taps[t * 32 + o] = other_dw.weight[o * 9 + t];
+  int8::repack_conv2d(TensorView<const std::int8_t>(other.weight.data(), {32, 3, 3, 32}), packed);
+  int8::repack_depthwise_conv2d(TensorView<const std::int8_t>(by_taps.data(), {3, 3, 32}), depthwise);
+  for (const int8::Isa isa : int8::available_isas()) {
+    const int8::ScopedIsa scope(isa);
+    CAPTURE(int8::name(isa));
+    int8::conv2d(TensorView<const std::uint8_t>(other.x.data(), {1, 5, 5, 32}), other.x_zero_point, packed, other.bias, {},
+                 TensorView<std::int32_t>(y.data(), {1, 3, 3, 32}), workspace);
+    CHECK((y == naive::conv2d(dense, other)));
+    int8::depthwise_conv2d(TensorView<const std::uint8_t>(other_dw.x.data(), {1, 5, 5, 32}), other_dw.x_zero_point, depthwise,
+                           other_dw.bias, {}, TensorView<std::int32_t>(y.data(), {1, 3, 3, 32}), workspace);
+    CHECK((y == naive::conv2d(c, other_dw)));
+  }
+  CHECK(packed.bytes() == bytes);
+  CHECK(depthwise.bytes() == depthwise_bytes);
+}
+
+TEST_CASE("Threads that ask for one layer's weights at the same time find them prepared once and right", "[int8]") {
+  const Case c{"", 1, 1, 9, 256, 64, 1, 1};
+  const auto d = naive::make_data<std::uint8_t>(c, false, false);
+  const std::vector<std::int32_t> expected = naive::conv2d(c, d);
+  const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
+  const int8::ScopedIsa scope(isa);
+  for (int round = 0; round < 20; ++round) {
+    const auto packed = int8::pack_conv2d(TensorView<const std::int8_t>(d.weight.data(), {64, 1, 1, 256}));
+    std::vector<std::vector<std::int32_t>> y(4, std::vector<std::int32_t>(expected.size()));
+    std::vector<std::thread> threads;
+    for (auto& mine : y)
+      threads.emplace_back([&] {
+        int8::Workspace workspace;
+        int8::conv2d(TensorView<const std::uint8_t>(d.x.data(), {1, 1, 9, 256}), d.x_zero_point, packed, d.bias, {},
+                     TensorView<std::int32_t>(mine.data(), {1, 1, 9, 64}), workspace);
+      });
+    for (std::thread& t : threads) t.join();
+    for (const auto& mine : y) REQUIRE(mine == expected);
+    const std::size_t common = 64 * 256;
+    CHECK(packed.bytes() <= 4 * common);
+  }
 }
 
 TEST_CASE("A workspace stops growing after the first call", "[int8]") {

@@ -26,7 +26,11 @@ struct Shape {
 
   ConvTranspose2d layer(unsigned seed) const {
     std::mt19937 random(seed);
-    return {random_tensor<4>({out_c, kernel_h, kernel_w, x[2] / groups}, random, 0.4F), random_tensor<1>({out_c}, random), window, groups, more.h,
+    return {random_tensor<4>({out_c, kernel_h, kernel_w, x[2] / groups}, random, 0.4F),
+            random_tensor<1>({out_c}, random),
+            window,
+            groups,
+            more.h,
             more.w};
   }
 };
@@ -44,7 +48,8 @@ const Shape shapes[] = {
 /// Calls visit(x offset, weight offset, y offset) for each multiplication over a batch.
 void for_each_product(const ConvTranspose2d& l, std::size_t batch, const Extents& x, const Extents& y,
                       const std::function<void(std::size_t, std::size_t, std::size_t)>& visit) {
-  const std::size_t kernel_h = l.weight.shape(1), kernel_w = l.weight.shape(2), in = l.weight.shape(3), out = l.weight.shape(0) / l.groups;
+  const std::size_t kernel_h = l.weight.shape(1), kernel_w = l.weight.shape(2), in = l.weight.shape(3),
+                    out = l.weight.shape(0) / l.groups;
   const auto place = [](std::size_t i, std::size_t stride, std::size_t k, std::size_t dilation, std::size_t before) {
     return static_cast<std::ptrdiff_t>(i * stride + k * dilation) - static_cast<std::ptrdiff_t>(before);
   };
@@ -59,7 +64,8 @@ void for_each_product(const ConvTranspose2d& l, std::size_t batch, const Extents
             const std::size_t to = (n * y[0] + static_cast<std::size_t>(oh)) * y[1] + static_cast<std::size_t>(ow);
             for (std::size_t o = 0; o < y[2]; ++o)
               for (std::size_t i = 0; i < in; ++i)
-                visit(((n * x[0] + ih) * x[1] + iw) * x[2] + o / out * in + i, ((o * kernel_h + kh) * kernel_w + kw) * in + i, to * y[2] + o);
+                visit(((n * x[0] + ih) * x[1] + iw) * x[2] + o / out * in + i, ((o * kernel_h + kh) * kernel_w + kw) * in + i,
+                      to * y[2] + o);
           }
 }
 
@@ -103,13 +109,16 @@ Network decoder() {
   const WindowOptions twice{2, 2, {1, 1, 1, 1}}, same{1, 1, {1, 1, 1, 1}};
   const NodeId x = n.add(Input{{4, 3, 3}}, {});
   const NodeId a = n.add(ConvTranspose2d{random_tensor<4>({8, 3, 3, 3}, random, 0.5F), {}, twice, 1, 1, 1}, {x}, "up");
-  BatchNorm bn{random_tensor<1>({8}, random), random_tensor<1>({8}, random), random_tensor<1>({8}, random), xt::ones<float>({8}) * 1.5F, 1e-3F};
+  BatchNorm bn{random_tensor<1>({8}, random), random_tensor<1>({8}, random), random_tensor<1>({8}, random),
+               xt::ones<float>({8}) * 1.5F, 1e-3F};
   const NodeId b = n.add(relu6, {n.add(bn, {a}, "norm")}, "norm.clip");
-  const NodeId c = n.add(Conv2d{random_tensor<4>({6, 3, 3, 4}, random, 0.3F), random_tensor<1>({6}, random), same, 2}, {b}, "grouped");
-  const NodeId d = n.add(ConvTranspose2d{random_tensor<4>({8, 4, 4, 6}, random, 0.2F), random_tensor<1>({8}, random), twice},
-                         {n.add(ResizeNearest{{ResizeAxis::to_extent(8, 8), ResizeAxis::to_extent(6, 9), ResizeAxis::to_extent(6, 6)}},
-                                {n.add(relu, {c}, "grouped.clip")}, "wider")},
-                         "up2");
+  const NodeId c =
+      n.add(Conv2d{random_tensor<4>({6, 3, 3, 4}, random, 0.3F), random_tensor<1>({6}, random), same, 2}, {b}, "grouped");
+  const NodeId d =
+      n.add(ConvTranspose2d{random_tensor<4>({8, 4, 4, 6}, random, 0.2F), random_tensor<1>({8}, random), twice},
+            {n.add(ResizeNearest{{ResizeAxis::to_extent(8, 8), ResizeAxis::to_extent(6, 9), ResizeAxis::to_extent(6, 6)}},
+                   {n.add(relu, {c}, "grouped.clip")}, "wider")},
+            "up2");
   const NodeId e = n.add(ConvTranspose2d{random_tensor<4>({6, 2, 2, 8}, random, 0.4F), random_tensor<1>({6}, random), {2, 2}},
                          {n.add(relu, {d}, "up2.clip")}, "up3");
   const NodeId f = n.add(ConvTranspose2d{random_tensor<4>({6, 3, 3, 3}, random, 0.4F), random_tensor<1>({6}, random), same, 2},
@@ -141,7 +150,8 @@ TEST_CASE("ConvTranspose2d: float values and gradients are the definition's", "[
       CAPTURE(s.why, batch);
       const ConvTranspose2d l = s.layer(1);
       const Operator op = l;
-      const Extents y = op->extent(std::span(&s.x, 1), "up"), xb = detail::with_batch(batch, s.x), yb = detail::with_batch(batch, y);
+      const Extents y = op->extent(std::span(&s.x, 1), "up"), xb = detail::with_batch(batch, s.x),
+                    yb = detail::with_batch(batch, y);
       const std::vector<float> x = random_values(element_count(xb), 2), g = random_values(element_count(yb), 3);
       std::vector<double> expected(g.size()), grad_x(x.size()), grad_w(l.weight.size(), 1.0), grad_b(y[2], 1.0);
       for (std::size_t i = 0; i < g.size(); ++i) expected[i] = double(l.bias(i % y[2])), grad_b[i % y[2]] += double(g[i]);
@@ -195,7 +205,8 @@ TEST_CASE("ConvTranspose2d: what does not fit is refused with the node's name", 
   CHECK_THAT(refusal(l, {4, 3, 6}), ContainsSubstring("leaves nothing"));
 }
 
-TEST_CASE("ConvTranspose2d: codes are exact sums, the same in training and deployment, on all instruction sets", "[conv_transpose2d]") {
+TEST_CASE("ConvTranspose2d: codes are exact sums, the same in training and deployment, on all instruction sets",
+          "[conv_transpose2d]") {
   for (const Shape& s : shapes)
     for (const Scheme scheme : {Scheme::symmetric, Scheme::asymmetric})
       for (const WeightMode weights : {WeightMode::scalar, WeightMode::vector})
@@ -208,7 +219,8 @@ TEST_CASE("ConvTranspose2d: codes are exact sums, the same in training and deplo
           const Array x = test::DrawnPictures{&n}(detail::first_indices(3));
           FakeQuantExecutor executor(q);
           executor.forward(x);
-          const LoweredLayer lowered = lower_layer(q.network[1].op, *q.weight[1], q.output_grid(0).scale, q.output_grid(1).scale, requantizer);
+          const LoweredLayer lowered =
+              lower_layer(q.network[1].op, *q.weight[1], q.output_grid(0).scale, q.output_grid(1).scale, requantizer);
           const ConvTranspose2d& l = q.network[1].op.get<ConvTranspose2d>();
           const std::size_t channels = l.weight.shape(0), filter = l.weight.size() / channels;
           std::vector<std::int32_t> acc(executor.bytes(1).size());
@@ -224,7 +236,8 @@ TEST_CASE("ConvTranspose2d: codes are exact sums, the same in training and deplo
             const std::int32_t code =
                 requantizer == Requantizer::float32
                     ? Requantize{lowered.multiplier, grid.zero_point, grid.codes.qmin, grid.codes.qmax}(acc[i], i % channels)
-                    : FixedPointRequantize{lowered.fixed_point, FixedPointRounding::twice, grid.zero_point, grid.codes.qmin, grid.codes.qmax}(acc[i], i % channels);
+                    : FixedPointRequantize{lowered.fixed_point, FixedPointRounding::twice, grid.zero_point, grid.codes.qmin,
+                                           grid.codes.qmax}(acc[i], i % channels);
             if (executor.bytes(1)[i] != code) ++wrong;
           }
           CHECK(wrong == 0);
@@ -269,7 +282,9 @@ TEST_CASE("ConvTranspose2d: gradients of factors, by the definition on the codes
     std::vector<double> through(g.size());
     for (std::size_t i = 0; i < g.size(); ++i) {
       const float step = executor.steps(1)[i];
-      through[i] = step >= float(grid.codes.qmin - grid.zero_point) && step <= float(grid.codes.qmax - grid.zero_point) ? double(g[i]) : 0.0;
+      through[i] = step >= float(grid.codes.qmin - grid.zero_point) && step <= float(grid.codes.qmax - grid.zero_point)
+                       ? double(g[i])
+                       : 0.0;
     }
     const ConvTranspose2d& l = q.network[1].op.get<ConvTranspose2d>();
     xt::xtensor<float, 4> w = l.weight;
@@ -288,7 +303,8 @@ TEST_CASE("ConvTranspose2d: gradients of factors, by the definition on the codes
       const std::span<const float> got = block.of(std::span<const float>(factors));
       if (block.kind == FactorKind::pointwise_weight) check_near(got, of_weight);
       if (block.kind == FactorKind::pointwise_bias) check_near(got, of_bias);
-      if (block.kind == FactorKind::activation && block.node == 0) check_near(got, std::vector<double>(factors_alone.begin(), factors_alone.end()));
+      if (block.kind == FactorKind::activation && block.node == 0)
+        check_near(got, std::vector<double>(factors_alone.begin(), factors_alone.end()));
     }
   }
 }
@@ -308,7 +324,8 @@ TEST_CASE("ConvTranspose2d: sums for learned rounding are those of the windows t
     op->weighted()->add_products({x.data(), detail::with_batch(batch, s.x)}, {of_y.data(), detail::with_batch(batch, y)}, m);
     std::vector<double> windows(pixels * l.groups * inputs);  // by the first output channel of each group
     for_each_product(l, batch, s.x, y, [&](std::size_t xi, std::size_t wi, std::size_t yi) {
-      if (yi % y[2] % outputs == 0) windows[yi / y[2] * l.groups * inputs + yi % y[2] / outputs * inputs + wi % inputs] = double(x[xi]);
+      if (yi % y[2] % outputs == 0)
+        windows[yi / y[2] * l.groups * inputs + yi % y[2] / outputs * inputs + wi % inputs] = double(x[xi]);
     });
     for (std::size_t g = 0; g < l.groups; ++g)
       for (std::size_t i = 0; i < inputs; ++i) {
@@ -384,7 +401,8 @@ TEST_CASE("ConvTranspose2d: bias correction knows that a weight reaches one pixe
   fake_quantize_forward(weight, *q.weight[1], l.weight);
   const Array x = pictures(detail::first_indices(count)), was = run(n, x), now = run(corrected, x);
   std::vector<double> shift(4);
-  for (std::size_t i = 0; i < was.size(); ++i) shift[i % 4] += (double(now.data()[i]) - double(was.data()[i])) / double(was.size() / 4);
+  for (std::size_t i = 0; i < was.size(); ++i)
+    shift[i % 4] += (double(now.data()[i]) - double(was.data()[i])) / double(was.size() / 4);
   for (const double v : shift) CHECK(std::abs(v) < 1e-6);
   CHECK(largest_difference(was, now) > 0.01);
   CHECK(Operator(s.layer(1))->weighted()->reach() == 0.25);
@@ -429,7 +447,9 @@ TEST_CASE("ConvTranspose2d: factors on channels move through it", "[conv_transpo
     CHECK_THAT(reasons, ContainsSubstring("up: grouped is a convolution in 2 groups"));
     CHECK_THAT(reasons, ContainsSubstring("up3: up in groups is a transposed convolution in 2 groups"));
     CHECK(largest_difference(run(changed, x), y) < 1e-4);
-    const auto weight = [](const Network& of) -> const xt::xtensor<float, 4>& { return of[find(of, "up2")].op.get<ConvTranspose2d>().weight; };
+    const auto weight = [](const Network& of) -> const xt::xtensor<float, 4>& {
+      return of[find(of, "up2")].op.get<ConvTranspose2d>().weight;
+    };
     CHECK(weight(changed) != weight(n));
   }
 }

@@ -46,51 +46,123 @@ const std::vector<Case>& cases() {
       {Reshape{{4, 3}}, {2, 3, 2}, {4, 3}, same({4, 3}), true},
       {Reshape{{1, 1, 6, 1}}, {6}, {1, 1, 6, 1}, same({1, 1, 6, 1}), true},
       {Flatten{}, {2, 3, 2}, {12}, same({12}), true},
-      {Transpose{{2, 0, 1}}, {3, 4, 5}, {5, 3, 4}, [](I i) { return flat({3, 4, 5}, {i[1], i[2], i[0]}); }},
-      {Transpose{{1, 0, 2}}, {7, 9, 3}, {9, 7, 3}, [](I i) { return flat({7, 9, 3}, {i[1], i[0], i[2]}); }},
+      {Transpose{{2, 0, 1}},
+       {3, 4, 5},
+       {5, 3, 4},
+       [](I i) {
+         return flat({3, 4, 5}, {i[1], i[2], i[0]});
+       }},
+      {Transpose{{1, 0, 2}},
+       {7, 9, 3},
+       {9, 7, 3},
+       [](I i) {
+         return flat({7, 9, 3}, {i[1], i[0], i[2]});
+       }},
       {Transpose{{1, 0, 2}}, {1, 4, 3}, {4, 1, 3}, same({4, 1, 3}), true},
       {Transpose{{0, 2, 1}}, {2, 3, 1}, {2, 1, 3}, same({2, 1, 3}), true},
       {Transpose{{2, 1, 0}}, {1, 1, 1}, {1, 1, 1}, same({1, 1, 1}), true},
-      {Slice{{{1, 2, 2}, {3, 3, -1}, {0, 3, 1}}}, {5, 4, 3}, {2, 3, 3}, [](I i) { return flat({5, 4, 3}, {1 + 2 * i[0], 3 - i[1], i[2]}); }},
+      {Slice{{{1, 2, 2}, {3, 3, -1}, {0, 3, 1}}},
+       {5, 4, 3},
+       {2, 3, 3},
+       [](I i) {
+         return flat({5, 4, 3}, {1 + 2 * i[0], 3 - i[1], i[2]});
+       }},
       {Slice{{{0, 2, 1}, {0, 3, 1}}}, {2, 3}, {2, 3}, same({2, 3}), true},
-      {Pad{{1, 0, 0}, {0, 2, 0}, PadMode::constant, 0}, {2, 3, 2}, {3, 5, 2},
+      {Pad{{1, 0, 0}, {0, 2, 0}, PadMode::constant, 0},
+       {2, 3, 2},
+       {3, 5, 2},
        [=](I i) -> std::optional<std::size_t> {
          const auto h = inside(i[0], 1, 2), w = inside(i[1], 0, 3);
          return h && w ? std::optional(flat({2, 3, 2}, {*h, *w, i[2]})) : std::nullopt;
        }},
-      {Pad{{-1, 2}, {1, -1}, PadMode::constant, 0}, {3, 3}, {3, 4},
+      {Pad{{-1, 2}, {1, -1}, PadMode::constant, 0},
+       {3, 3},
+       {3, 4},
        [=](I i) -> std::optional<std::size_t> {
          const auto h = inside(i[0], -1, 3), w = inside(i[1], 2, 2);
          return h && w ? std::optional(flat({3, 3}, {*h, *w})) : std::nullopt;
        }},
       {Pad{{0, 0}, {0, 0}, PadMode::constant, 0}, {3, 3}, {3, 3}, same({3, 3}), true},
-      {Pad{{2, 0}, {1, 0}, PadMode::reflect, 7}, {3, 2}, {6, 2},
-       [](I i) { return flat({3, 2}, {std::array<std::size_t, 6>{2, 1, 0, 1, 2, 1}[i[0]], i[1]}); }},
+      {Pad{{2, 0}, {1, 0}, PadMode::reflect, 7},
+       {3, 2},
+       {6, 2},
+       [](I i) {
+         return flat({3, 2}, {std::array<std::size_t, 6>{2, 1, 0, 1, 2, 1}[i[0]], i[1]});
+       }},
       {Pad{{2}, {1}, PadMode::edge, 7}, {3}, {6}, [](I i) { return std::array<std::size_t, 6>{0, 0, 0, 1, 2, 2}[i[0]]; }},
       {Pad{{2}, {1}, PadMode::wrap, 7}, {3}, {6}, [](I i) { return std::array<std::size_t, 6>{1, 2, 0, 1, 2, 0}[i[0]]; }},
-      {Tile{{2, 1, 3}}, {2, 3, 2}, {4, 3, 6}, [](I i) { return flat({2, 3, 2}, {i[0] % 2, i[1], i[2] % 2}); }},
-      {Tile{{3, 2, 1}}, {1, 5, 2}, {3, 10, 2}, [](I i) { return flat({1, 5, 2}, {0, i[1] % 5, i[2]}); }},
+      {Tile{{2, 1, 3}},
+       {2, 3, 2},
+       {4, 3, 6},
+       [](I i) {
+         return flat({2, 3, 2}, {i[0] % 2, i[1], i[2] % 2});
+       }},
+      {Tile{{3, 2, 1}},
+       {1, 5, 2},
+       {3, 10, 2},
+       [](I i) {
+         return flat({1, 5, 2}, {0, i[1] % 5, i[2]});
+       }},
       {Expand{{4, 1, 3}}, {1, 2, 1}, {4, 2, 3}, [](I i) { return i[1]; }},
       {Expand{{2, 2, 3}}, {3}, {2, 2, 3}, [](I i) { return i[2]; }},
       {Expand{{1, 1}}, {2, 3}, {2, 3}, same({2, 3}), true},
-      {Gather{1, {2, 0, 0, 3}}, {2, 4, 3}, {2, 4, 3},
-       [](I i) { return flat({2, 4, 3}, {i[0], std::array<std::size_t, 4>{2, 0, 0, 3}[i[1]], i[2]}); }},
-      {Gather{2, {1}}, {2, 4, 3}, {2, 4, 1}, [](I i) { return flat({2, 4, 3}, {i[0], i[1], 1}); }},
-      {DepthToSpace{2, DepthOrder::dcr}, {2, 3, 8}, {4, 6, 2},
-       [](I i) { return flat({2, 3, 8}, {i[0] / 2, i[1] / 2, (i[0] % 2 * 2 + i[1] % 2) * 2 + i[2]}); }},
-      {DepthToSpace{2, DepthOrder::crd}, {2, 3, 8}, {4, 6, 2},
-       [](I i) { return flat({2, 3, 8}, {i[0] / 2, i[1] / 2, i[2] * 4 + i[0] % 2 * 2 + i[1] % 2}); }},
+      {Gather{1, {2, 0, 0, 3}},
+       {2, 4, 3},
+       {2, 4, 3},
+       [](I i) {
+         return flat({2, 4, 3}, {i[0], std::array<std::size_t, 4>{2, 0, 0, 3}[i[1]], i[2]});
+       }},
+      {Gather{2, {1}},
+       {2, 4, 3},
+       {2, 4, 1},
+       [](I i) {
+         return flat({2, 4, 3}, {i[0], i[1], 1});
+       }},
+      {DepthToSpace{2, DepthOrder::dcr},
+       {2, 3, 8},
+       {4, 6, 2},
+       [](I i) {
+         return flat({2, 3, 8}, {i[0] / 2, i[1] / 2, (i[0] % 2 * 2 + i[1] % 2) * 2 + i[2]});
+       }},
+      {DepthToSpace{2, DepthOrder::crd},
+       {2, 3, 8},
+       {4, 6, 2},
+       [](I i) {
+         return flat({2, 3, 8}, {i[0] / 2, i[1] / 2, i[2] * 4 + i[0] % 2 * 2 + i[1] % 2});
+       }},
       {DepthToSpace{1, DepthOrder::dcr}, {2, 3, 5}, {2, 3, 5}, same({2, 3, 5}), true},
-      {SpaceToDepth{2, DepthOrder::dcr}, {4, 2, 3}, {2, 1, 12},
-       [](I i) { return flat({4, 2, 3}, {i[0] * 2 + i[2] / 6, i[2] / 3 % 2, i[2] % 3}); }, true},  // two pixels wide: the order stays
-      {SpaceToDepth{2, DepthOrder::dcr}, {2, 4, 3}, {1, 2, 12},
-       [](I i) { return flat({2, 4, 3}, {i[2] / 6, i[1] * 2 + i[2] / 3 % 2, i[2] % 3}); }},
-      {SpaceToDepth{2, DepthOrder::crd}, {4, 2, 3}, {2, 1, 12},
-       [](I i) { return flat({4, 2, 3}, {i[0] * 2 + i[2] / 2 % 2, i[2] % 2, i[2] / 4}); }},
-      {ResizeNearest{{ResizeAxis::to_extent(2, 4), ResizeAxis::to_extent(3, 9), ResizeAxis::to_extent(2, 2)}}, {2, 3, 2}, {4, 9, 2},
-       [](I i) { return flat({2, 3, 2}, {i[0] / 2, i[1] / 3, i[2]}); }},
-      {ResizeNearest{{ResizeAxis::to_extent(5, 3)}, {ResizeCoordinates::asymmetric, ResizeArithmetic::onnx, NearestRounding::floor}}, {5}, {3},
-       [](I i) { return std::array<std::size_t, 3>{0, 1, 3}[i[0]]; }},
+      {SpaceToDepth{2, DepthOrder::dcr},
+       {4, 2, 3},
+       {2, 1, 12},
+       [](I i) {
+         return flat({4, 2, 3}, {i[0] * 2 + i[2] / 6, i[2] / 3 % 2, i[2] % 3});
+       },
+       true},  // two pixels wide: the order stays
+      {SpaceToDepth{2, DepthOrder::dcr},
+       {2, 4, 3},
+       {1, 2, 12},
+       [](I i) {
+         return flat({2, 4, 3}, {i[2] / 6, i[1] * 2 + i[2] / 3 % 2, i[2] % 3});
+       }},
+      {SpaceToDepth{2, DepthOrder::crd},
+       {4, 2, 3},
+       {2, 1, 12},
+       [](I i) {
+         return flat({4, 2, 3}, {i[0] * 2 + i[2] / 2 % 2, i[2] % 2, i[2] / 4});
+       }},
+      {ResizeNearest{{ResizeAxis::to_extent(2, 4), ResizeAxis::to_extent(3, 9), ResizeAxis::to_extent(2, 2)}},
+       {2, 3, 2},
+       {4, 9, 2},
+       [](I i) {
+         return flat({2, 3, 2}, {i[0] / 2, i[1] / 3, i[2]});
+       }},
+      {ResizeNearest{{ResizeAxis::to_extent(5, 3)},
+                     {ResizeCoordinates::asymmetric, ResizeArithmetic::onnx, NearestRounding::floor}},
+       {5},
+       {3},
+       [](I i) {
+         return std::array<std::size_t, 3>{0, 1, 3}[i[0]];
+       }},
   };
   return all;
 }
@@ -134,18 +206,20 @@ std::vector<T> moved(const Case& c, std::span<const T> x, std::size_t batch, T f
 std::vector<float> moved_back(const Case& c, const std::vector<float>& grad_y, std::size_t batch, float there) {
   std::vector<float> grad_x(batch * element_count(c.in), there);
   for (std::size_t i = 0; i < grad_y.size(); ++i)
-    if (const auto to = c.source(i % element_count(c.out))) grad_x[i / element_count(c.out) * element_count(c.in) + *to] += grad_y[i];
+    if (const auto to = c.source(i % element_count(c.out)))
+      grad_x[i / element_count(c.out) * element_count(c.in) + *to] += grad_y[i];
   return grad_x;
 }
 
-std::vector<float> float_gradient(const Operator& op, const Extents& in, const std::vector<float>& grad_y, std::size_t batch, float there,
-                                  GradientMode mode) {
+std::vector<float> float_gradient(const Operator& op, const Extents& in, const std::vector<float>& grad_y, std::size_t batch,
+                                  float there, GradientMode mode) {
   const Extents e = detail::with_batch(batch, in), out = detail::with_batch(batch, op->extent(std::span(&in, 1), "op"));
   const std::vector<float> x(element_count(e), 1.0F), y(element_count(out), 1.0F);
   const TensorView<const float> xv(x.data(), e);
   OneGradient to(e, there);
   to.mode = mode;
-  op->backward({FloatInputs(&xv, 1), TensorView<const float>(y.data(), out), TensorView<const float>(grad_y.data(), out), {}, to, {}});
+  op->backward(
+      {FloatInputs(&xv, 1), TensorView<const float>(y.data(), out), TensorView<const float>(grad_y.data(), out), {}, to, {}});
   return to.grad;
 }
 
@@ -294,7 +368,8 @@ TEST_CASE("Movement operators: codes are the input's, on its grid, in training a
         FakeQuantExecutor executor(q);
         executor.forward(x);
         const auto bytes = executor.bytes(1);
-        const std::vector<std::uint8_t> expected = moved<std::uint8_t>(c, executor.bytes(0), batch, static_cast<std::uint8_t>(executor.grid(0).zero_point));
+        const std::vector<std::uint8_t> expected =
+            moved<std::uint8_t>(c, executor.bytes(0), batch, static_cast<std::uint8_t>(executor.grid(0).zero_point));
         CHECK(std::vector<std::uint8_t>(bytes.begin(), bytes.end()) == expected);
         check_verified(q, x);
       }
@@ -410,8 +485,7 @@ TEST_CASE("Pad with a value rounds onto a grid that knows the value", "[movement
   CHECK(op->integers() == IntegerRule::rounds);
   CHECK(Operator(Pad{{1}, {1}, PadMode::edge, value})->integers() == IntegerRule::moves);
   CHECK(op->sign() == (value < 0 ? SignRule::any : SignRule::of_inputs));
-  const Case places{op, {3, 4, 2}, {5, 6, 3},
-                    [](const Extents& i) -> std::optional<std::size_t> {
+  const Case places{op, {3, 4, 2}, {5, 6, 3}, [](const Extents& i) -> std::optional<std::size_t> {
                       if (i[0] < 1 || i[0] > 3 || i[1] > 3 || i[2] > 1) return std::nullopt;
                       return flat({3, 4, 2}, {i[0] - 1, i[1], i[2]});
                     }};
@@ -433,7 +507,8 @@ TEST_CASE("Pad with a value rounds onto a grid that knows the value", "[movement
       if (const auto at = places.source(i % 90)) {
         const double real = double(from.scale) * (executor.bytes(0)[i / 90 * 24 + *at] - from.zero_point);
         // In fixed point the first of the two roundings adds up to half of the last bit that it keeps.
-        const double m = double(from.scale) / double(to.scale), more = s.requantizer == Requantizer::fixed_point ? std::min(0.5, m) : 0.002;
+        const double m = double(from.scale) / double(to.scale),
+                     more = s.requantizer == Requantizer::fixed_point ? std::min(0.5, m) : 0.002;
         CHECK(double(to.scale) * (executor.bytes(1)[i] - to.zero_point) == Approx(real).margin(double(to.scale) * (0.5 + more)));
       }
     const CodeInput codes{{executor.bytes(0).data(), {2, 3, 4, 2}}, {from.scale, from.zero_point, unsigned_codes()}};
@@ -451,17 +526,20 @@ TEST_CASE("ResizeLinear: values, gradients and codes", "[movement]") {
   const Pictures pictures{in};
   // 0 8 at twice the length, half pixels: 0 2 6 8.
   CHECK(forward(ResizeLinear{{ResizeAxis::to_extent(2, 4)}}, {2}, {0, 8}, 1) == std::vector<float>{0, 2, 6, 8});
-  CHECK(forward(ResizeLinear{{ResizeAxis::to_extent(2, 3)}, {ResizeCoordinates::align_corners}}, {2}, {0, 8}, 1) == std::vector<float>{0, 4, 8});
+  CHECK(forward(ResizeLinear{{ResizeAxis::to_extent(2, 3)}, {ResizeCoordinates::align_corners}}, {2}, {0, 8}, 1) ==
+        std::vector<float>{0, 4, 8});
   ResizeOptions cubic;
   cubic.interpolation = Interpolation::cubic;
   CHECK(Operator(ResizeLinear{axes(6, 8), cubic})->sign() == SignRule::any);
   CHECK(Operator(ResizeLinear{axes(6, 8)})->scaling({}) == ScalingRule::commutes);
-  for (const Operator& op : {Operator(ResizeLinear{axes(6, 8)}), Operator(ResizeLinear{axes(7, 2)}), Operator(ResizeLinear{axes(1, 1)}),
-                             Operator(ResizeLinear{axes(5, 9), cubic}), Operator(ResizeLinear{axes(3, 4)})}) {
+  for (const Operator& op :
+       {Operator(ResizeLinear{axes(6, 8)}), Operator(ResizeLinear{axes(7, 2)}), Operator(ResizeLinear{axes(1, 1)}),
+        Operator(ResizeLinear{axes(5, 9), cubic}), Operator(ResizeLinear{axes(3, 4)})}) {
     const Extents out = op->extent(std::span(&in, 1), "op");
     CAPTURE(out, op->sign() == SignRule::any);
     // Linear: the gradient of g . y is the transposed matrix, whose columns are the outputs of unit inputs.
-    const std::vector<float> g = whole_numbers(element_count(out), 10), grad = float_gradient(op, in, g, 1, 7, GradientMode::assign);
+    const std::vector<float> g = whole_numbers(element_count(out), 10),
+                             grad = float_gradient(op, in, g, 1, 7, GradientMode::assign);
     const std::vector<std::uint8_t> bytes = some_bytes(24, 11);
     const CodeInput codes{{bytes.data(), {1, 3, 4, 2}}, {0.5F, 128, unsigned_codes()}};
     OneGradient of_codes({1, 3, 4, 2}, 7);
@@ -492,7 +570,8 @@ TEST_CASE("ResizeLinear: values, gradients and codes", "[movement]") {
       const std::vector<float> y = forward(op, in, real, 1);
       const Affine<float> grid = executor.grid(1);
       for (std::size_t i = 0; i < y.size(); ++i) {
-        const double held = std::clamp(double(y[i]) / double(grid.scale), double(grid.codes.qmin - grid.zero_point), double(grid.codes.qmax - grid.zero_point));
+        const double held = std::clamp(double(y[i]) / double(grid.scale), double(grid.codes.qmin - grid.zero_point),
+                                       double(grid.codes.qmax - grid.zero_point));
         CHECK(double(executor.bytes(1)[i] - grid.zero_point) == Approx(held).margin(0.501));
       }
     }

@@ -1,7 +1,7 @@
 #include <catch.hpp>
-#include <gradient_check.hpp>
 #include <limits>
 #include <random>
+#include <straight_through.hpp>
 #include <trimtab/quant/learned_grid.hpp>
 #include <vector>
 
@@ -63,43 +63,13 @@ TEST_CASE("LearnedGrid: gradients are those of the straight-through surrogate, b
   std::uniform_real_distribution<double> any(0, 1);
   for (int trial = 0; trial < 100; ++trial) {
     const CodeRange codes = trial % 2 == 0 ? unsigned_codes(bits) : full_signed_codes(bits);
-    const double steps = codes.qmax - codes.qmin, width = 2;
+    const double steps = codes.qmax - codes.qmin;
     LearnedGrid<double> q(codes, {{-1, 1}});
-    std::vector<double> factors{0.2 + 1.5 * any(rng), 0.01 + 0.98 * any(rng)};
-    std::copy(factors.begin(), factors.end(), q.factors().begin());
-    const Affine<double> at = q.grid(0);
-    // What round() added to the zero point stays added while z moves.
-    const double added = at.zero_point - (codes.qmin + factors[1] * steps);
-    std::vector<double> x, g, rounding, grad(2);
-    GridGradient sums;
-    for (int i = 0; i < 50; ++i) {
-      x.push_back(6 * any(rng) - 3);
-      g.push_back(any(rng) - 0.5);
-      const double v = x.back() / at.scale;
-      rounding.push_back(round_half_even(v) - v);
-      if (v < at.lowest())
-        sums.below += g.back();
-      else if (v > at.highest())
-        sums.above += g.back();
-      else
-        sums.residue += g.back() * rounding.back();
-    }
-    q.add_gradient(0, sums, grad);
-    gradient::check(
-        factors, grad,
-        [&] {
-          const double scale = factors[0] * width / steps, zero_point = codes.qmin + factors[1] * steps + added;
-          double sum = 0;
-          for (std::size_t i = 0; i < x.size(); ++i) {
-            const double v = x[i] / at.scale;
-            sum += g[i] * scale *
-                   (v < at.lowest()    ? codes.qmin - zero_point
-                    : v > at.highest() ? codes.qmax - zero_point
-                                       : x[i] / scale + rounding[i]);
-          }
-          return sum;
-        },
-        1e-6, 1e-7);
+    q.factors()[0] = 0.2 + 1.5 * any(rng);
+    q.factors()[1] = 0.01 + 0.98 * any(rng);
+    test::check_straight_through(
+        q, 3, rng, [&](const auto& at) { return at.factors()[0] * 2 / steps; },
+        [&](const auto& at) { return codes.qmin + at.factors()[1] * steps; });
   }
 }
 

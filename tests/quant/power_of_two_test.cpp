@@ -1,9 +1,9 @@
 #include <catch.hpp>
 #include <cmath>
-#include <gradient_check.hpp>
 #include <limits>
 #include <numbers>
 #include <random>
+#include <straight_through.hpp>
 #include <trimtab/quant/power_of_two.hpp>
 #include <vector>
 
@@ -68,38 +68,9 @@ TEST_CASE("PowerOfTwoThreshold: gradient is that of the straight-through surroga
   std::uniform_real_distribution<double> any(0, 1);
   for (int trial = 0; trial < 100; ++trial) {
     PowerOfTwoThreshold<double> q(trial % 2 == 0 ? signed_codes(bits) : unsigned_codes(bits), {0.5 + any(rng)});
-    std::vector<double> tau{2 * any(rng) - 1.5};
-    q.factors()[0] = tau[0];
-    const Affine<double> at = q.grid(0);
-    // What ceil() added at the tau given stays added while it moves.
-    const double added = std::log2(at.scale) - tau[0];
-    std::vector<double> x, g, rounding, grad(1);
-    GridGradient sums;
-    for (int i = 0; i < 50; ++i) {
-      x.push_back(3 * any(rng) - 1.5);
-      g.push_back(any(rng) - 0.5);
-      const double v = x.back() / at.scale;
-      rounding.push_back(round_half_even(v) - v);
-      if (v < at.lowest())
-        sums.below += g.back();
-      else if (v > at.highest())
-        sums.above += g.back();
-      else
-        sums.residue += g.back() * rounding.back();
-    }
-    q.add_gradient(0, sums, grad);
-    gradient::check(
-        tau, grad,
-        [&] {
-          const double scale = std::exp2(tau[0] + added);
-          double sum = 0;
-          for (std::size_t i = 0; i < x.size(); ++i) {
-            const double v = x[i] / at.scale;
-            sum += g[i] * scale * (v < at.lowest() ? at.lowest() : v > at.highest() ? at.highest() : x[i] / scale + rounding[i]);
-          }
-          return sum;
-        },
-        1e-6, 1e-7);
+    q.factors()[0] = 2 * any(rng) - 1.5;
+    test::check_straight_through(
+        q, 1.5, rng, [](const auto& at) { return std::exp2(at.factors()[0]); }, [](const auto&) { return 0.0; });
   }
 }
 

@@ -1,8 +1,8 @@
 #include <catch.hpp>
 #include <cmath>
-#include <gradient_check.hpp>
 #include <limits>
 #include <random>
+#include <straight_through.hpp>
 #include <trimtab/quant/threshold.hpp>
 
 using namespace trimtab;
@@ -302,7 +302,6 @@ TEST_CASE("is_dead: the factor of a tensor that begins at 0, and whatever its bo
 }
 
 TEST_CASE("AdjustableRange: both gradients are those of the straight-through surrogate, by central differences", "[quant]") {
-  // The surrogate: what round() added at the factors given stays added while they move.
   const int bits = GENERATE(2, 4, 8);
   const bool full_signed = GENERATE(false, true);
   std::mt19937 rng(static_cast<unsigned>(bits));
@@ -315,46 +314,12 @@ TEST_CASE("AdjustableRange: both gradients are those of the straight-through sur
     const Bounds<double> b = q.bounds(0);
     q.factors()[0] = b.lo + (b.hi - b.lo) * (0.1 + 0.8 * any(rng));
     q.factors()[1] = 0.5 + 0.7 * any(rng);
-    const Affine<double> at = q.grid(0);
-    const auto exact = [&] { return codes.qmin - q.adjusted_left(0) / (q.adjusted_width(0) / steps); };
-    if (exact() < codes.qmin + 1e-3 || exact() > codes.qmax - 1e-3) continue;  // no derivative on the clamp itself
-    const double lost = exact() - at.zero_point;
-    largest_lost = std::max(largest_lost, std::abs(lost));
-    std::vector<double> x, g, rounding;
-    GridGradient sums;
-    for (int i = 0; i < 50; ++i) {
-      x.push_back(4 * any(rng) - 2);
-      g.push_back(any(rng) - 0.5);
-      const double v = x.back() / at.scale;
-      rounding.push_back(round_half_even(v) - v);
-      if (v < at.lowest())
-        sums.below += g.back();
-      else if (v > at.highest())
-        sums.above += g.back();
-      else
-        sums.residue += g.back() * rounding.back();
-    }
-    const auto loss = [&] {
-      const double scale = q.adjusted_width(0) / steps, zero_point = exact() - lost;
-      double sum = 0;
-      for (std::size_t i = 0; i < x.size(); ++i) {
-        const double v = x[i] / at.scale;
-        sum += g[i] * scale *
-               (v < at.lowest()    ? codes.qmin - zero_point
-                : v > at.highest() ? codes.qmax - zero_point
-                                   : x[i] / scale + rounding[i]);
-      }
-      return sum;
-    };
-    std::vector<double> grad(2), factors(q.factors().begin(), q.factors().end());
-    q.add_gradient(0, sums, grad);
-    gradient::check(
-        factors, grad,
-        [&] {
-          std::copy(factors.begin(), factors.end(), q.factors().begin());
-          return loss();
-        },
-        1e-6, 1e-7);
+    const auto scale = [&](const auto& at) { return at.adjusted_width(0) / steps; };
+    const auto zero_point = [&](const auto& at) { return codes.qmin - at.adjusted_left(0) / scale(at); };
+    const double exact = zero_point(q);
+    if (exact < codes.qmin + 1e-3 || exact > codes.qmax - 1e-3) continue;  // no derivative on the clamp itself
+    largest_lost = std::max(largest_lost, std::abs(exact - q.grid(0).zero_point));
+    test::check_straight_through(q, 2, rng, scale, zero_point);
   }
   CHECK(largest_lost > 0.4);
 }

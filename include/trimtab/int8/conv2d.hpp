@@ -40,7 +40,8 @@ void linear(const X& x, std::int32_t x_zero_point, const PackedConv2d& w, std::s
 ///   acc[n,oh,ow,o] = bias[o] + sum over kh, kw, i of (x[n,ih,iw,i] - x_zero_point) * (w[o,kh,kw,i] - w_zero_point[o])
 /// Padding pixels hold x_zero_point. `bias` has O numbers or none; one beyond w.bias_limit(o) counts as that limit, so no sum
 /// leaves int32. Signed activations cost no more than unsigned ones.
-/// Results are equal on every ISA and number of threads. Allocates only while `workspace` grows.
+/// Results are equal on every ISA and number of threads. Allocates only while `workspace` grows, and where an instruction
+/// set first meets these weights and wants a form of its own.
 /// Throws shape_error when extents do not fit, value_error when x_zero_point is no code of x's type.
 template <Tensor X, Tensor Y>
 void conv2d(const X& x, std::int32_t x_zero_point, const PackedConv2d& w, std::span<const std::int32_t> bias,

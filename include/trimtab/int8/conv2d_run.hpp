@@ -62,17 +62,21 @@ class Conv2dRun {
     const std::size_t workers = static_cast<std::size_t>(threads());
     channels_ = w_.groups() * width_;
     segments_ = round_up(w_.segments(), cache_line / sizeof(std::ptrdiff_t));
-    offsets_ = source_ == Source::band && w_.segments() > 1
-                   ? round_up(w_.blocks() * w_.segments() * w_.steps(), cache_line / sizeof(std::ptrdiff_t))
-                   : 0;
-    workspace.begin(workers * (3 * channels_ * 4 + scratch_ + sums_ * 4 + (segments_ + offsets_) * sizeof(std::ptrdiff_t)));
+    form_ = w_.prepared(kernel_.gemm_form);
+    const std::size_t depth_steps = w_.segments() * w_.steps();
+    if (form_ != nullptr) form_bytes_ = kernel_.gemm_form.bytes(depth_steps);
+    // Bands have one group, and their segments are no neighbours.
+    if (form_ != nullptr && source_ == Source::band && w_.segments() > 1)
+      place_bytes_ = kernel_.gemm_form.place_bytes(depth_steps);
+    workspace.begin(workers *
+                    (3 * channels_ * 4 + scratch_ + sums_ * 4 + segments_ * sizeof(std::ptrdiff_t) + w_.blocks() * place_bytes_));
     folded_ = workspace.take<std::int32_t>(workers * channels_);
     multiplier_ = workspace.take<float>(workers * channels_);
     zero_point_ = workspace.take<std::int32_t>(workers * channels_);
     activations_ = workspace.take<std::uint8_t>(workers * scratch_);
     row_sums_ = workspace.take<std::int32_t>(workers * sums_);
     segment_ = workspace.take<std::ptrdiff_t>(workers * segments_);
-    offset_ = workspace.take<std::ptrdiff_t>(workers * offsets_);
+    place_ = workspace.take<std::byte>(workers * w_.blocks() * place_bytes_);
     const std::size_t column_pieces = div_up(w_.blocks(), block_columns_);
     const auto start = [&](std::size_t worker) { prepare(worker, bias); };
     parallel_for_workers(pieces_ * w_.groups() * column_pieces, start, [&](std::size_t worker, std::size_t i) {
@@ -100,12 +104,9 @@ class Conv2dRun {
     const std::size_t segment_bytes = source_ == Source::band ? g_.options.dilation_h * band_row_ : w_.steps() * 4;
     for (std::size_t s = 0; s < w_.segments(); ++s)
       segment_[worker * segments_ + s] = static_cast<std::ptrdiff_t>(s * segment_bytes);
-    // Bands have one group, and their segments are no neighbours.
-    const auto run = static_cast<std::ptrdiff_t>(4 * w_.steps()), gap = static_cast<std::ptrdiff_t>(segment_bytes) - run;
-    for (std::size_t i = 0; i < offsets_ && i < w_.blocks() * w_.segments() * w_.steps(); ++i) {
-      const std::ptrdiff_t at = w_.maddubs(0, 0).offset[i];
-      offset_[worker * offsets_ + i] = at + at / run * gap;
-    }
+    for (std::size_t b = 0; place_bytes_ > 0 && b < w_.blocks(); ++b)
+      kernel_.gemm_form.place(form_ + b * form_bytes_, segment_ + worker * segments_, w_.segments(), w_.steps(),
+                              place_ + (worker * w_.blocks() + b) * place_bytes_);
     const std::size_t out = w_.group_out();
     for (std::size_t group = 0; group < w_.groups(); ++group) {
       const std::size_t first = group * out, at = worker * channels_ + group * width_;
@@ -153,8 +154,8 @@ class Conv2dRun {
     t.segments = w_.segments();
     t.steps = w_.steps();
     t.b = w_.block(group, column);
-    t.maddubs = w_.maddubs(group, column);
-    if (offsets_ > 0) t.maddubs.offset = offset_ + worker * offsets_ + column * w_.segments() * w_.steps();
+    t.form = form_ == nullptr ? nullptr : form_ + (group * w_.blocks() + column) * form_bytes_;
+    t.place = place_bytes_ == 0 ? nullptr : place_ + (worker * w_.blocks() + column) * place_bytes_;
     t.rows = rows;
     t.cols = std::min(columns * block_channels, w_.group_out() - channel);
     t.bias = folded_ + at;
@@ -243,13 +244,16 @@ class Conv2dRun {
   std::size_t bands_ = 1;   // of a picture
   std::size_t block_columns_ = 1;       // blocks of channels per piece
   std::size_t row_ = 0, band_row_ = 0;  // bytes between activations of neighbouring output pixels; between input rows of a band
-  // Of each worker: bytes of copied activations, row sums, packed channels, places for segments, offsets of steps; and where they
-  // are.
-  std::size_t scratch_ = 0, sums_ = 0, channels_ = 0, segments_ = 0, offsets_ = 0;
+  const std::byte* form_ = nullptr;     // the weights as the kernel wants them, and bytes of a block
+  std::size_t form_bytes_ = 0;
+  // Of each worker: bytes of copied activations, row sums, packed channels, places for segments, bytes of GemmForm::place a
+  // block; and where they are.
+  std::size_t scratch_ = 0, sums_ = 0, channels_ = 0, segments_ = 0, place_bytes_ = 0;
   std::uint8_t* activations_ = nullptr;
   std::int32_t *row_sums_ = nullptr, *folded_ = nullptr, *zero_point_ = nullptr;
   float* multiplier_ = nullptr;
-  std::ptrdiff_t *segment_ = nullptr, *offset_ = nullptr;
+  std::ptrdiff_t* segment_ = nullptr;
+  std::byte* place_ = nullptr;
 };
 
 }  // namespace trimtab::int8::detail

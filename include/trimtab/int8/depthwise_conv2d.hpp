@@ -6,6 +6,7 @@
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/int8/kernel_table.hpp>
 #include <trimtab/int8/layer_io.hpp>
+#include <trimtab/int8/prepared_weights.hpp>
 #include <vector>
 
 namespace trimtab::int8 {
@@ -13,19 +14,6 @@ namespace trimtab::int8 {
 /// Weights of a depthwise convolution of multiplier 1, packed by pack_depthwise_conv2d.
 ///
 /// Natural order: KH KW C less their zero points, as int16, C padded by zeros to a multiple of 16.
-///
-/// For vectors: input rows go in quads, four bytes side by side per channel, so the window's rows do too. Q = ceil(KH / 4) quads
-/// have room for S = 4 Q - KH + 1 positions of the window; shift s puts its row kh into place kh + s, and zeros elsewhere, so
-/// that one quad of input rows serves several output rows. Layout [C / block][KW][Q][S][4 vectors][block / 4 channels][4 rows],
-/// channels in lane order (see DepthwiseTask), once for blocks of 64 channels and once for 32.
-///
-/// As int16, for blocks of 32: in pairs of rows, in which the window stands at the first row or the second. Layout
-/// [C / 32][2 shifts][KW][KH / 2 + 1 pairs][4 vectors][8 channels][2 rows].
-///
-/// As bytes in two parts, w = depthwise_radix * high + low, for windows of 3 x 3 and blocks of 32: in pairs of places, rows 0 and
-/// 1 of columns 0, 1 and 2, then row 2 of columns 0 and 1, then a zero and row 2 of column 2. Layout
-/// [C / 32][5 pairs][high and low][2 halves][2 lanes][8 channels][2 places]: element i of lane l of half h is channel
-/// 16 l + 8 h + i of its block.
 class PackedDepthwise {
  public:
   std::size_t channels() const { return channels_; }  ///< C
@@ -41,31 +29,25 @@ class PackedDepthwise {
   const std::int32_t* weight_sums() const { return weight_sum_.data(); }                       ///< per channel, less zero points
   const std::int32_t* bias_limits() const { return bias_limit_.data(); }                       ///< see PackedConv2d
   bool has_zero_points() const { return has_zero_points_; }                                    ///< weights need 9 bits and a sign
-  std::size_t quad_count() const { return detail::div_up(kernel_h_, 4); }                      ///< Q
-  std::size_t shifts() const { return 4 * quad_count() - kernel_h_ + 1; }                      ///< S
-  /// What the kernel of vectors of `lanes` lanes reads: quads of bytes, or pairs of int16.
-  const std::byte* quads(std::size_t lanes, bool pairs) const {
-    return lanes == 4 ? quads64_.data() : pairs ? pairs32_.data() : quads32_.data();
+  /// The weights in a form of a kernel's own, prepared at its first use; null where it has none. Threads may ask at the same
+  /// time.
+  const std::byte* prepared(const DepthwiseKernel& kernel, const DepthwiseShape& shape) const {
+    if (kernel.prepare == nullptr) return nullptr;
+    return prepared_.of(reinterpret_cast<detail::PreparedWeights::Prepare>(kernel.prepare), kernel.bytes(shape),
+                        [&](std::byte* to) { kernel.prepare(weight_.data(), shape, to); });
   }
-  const std::byte* parts() const { return parts32_.data(); }  ///< of 3 x 3 weights, for DepthwiseTask
+  /// Bytes of weights held at present: the natural order, and what instruction sets that were in use have prepared.
+  std::size_t bytes() const { return weight_.size() * sizeof(std::int16_t) + prepared_.bytes(); }
 
   /// Packs `weight`, KH KW C, anew into the memory already held. See pack_depthwise_conv2d.
   void assign(const std::int8_t* weight, std::size_t kernel_h, std::size_t kernel_w, std::size_t channels,
               std::span<const std::int32_t> zero_point);
 
  private:
-  /// Calls put(vector, element, row of the quad, weight) for each place of the layout for `lanes` lanes that holds a weight.
-  template <class Put>
-  void for_each_place(std::size_t lanes, const Put& put) const;
-
-  /// Fill in the pairs and the parts from the natural order.
-  void pack_pairs();
-  void pack_parts();
-
   std::size_t channels_ = 0, kernel_h_ = 1, kernel_w_ = 1;
   bool has_zero_points_ = false;
   std::vector<std::int16_t> weight_;
-  detail::AlignedBytes quads64_, quads32_, pairs32_, parts32_;
+  detail::PreparedWeights prepared_;
   std::vector<std::int32_t> weight_sum_, bias_limit_;
 };
 
@@ -97,76 +79,7 @@ inline void PackedDepthwise::assign(const std::int8_t* weight, std::size_t kerne
   for (std::int32_t& b : bias_limit_) b = static_cast<std::int32_t>(int32_max - 255 * std::int64_t{b});
 
   has_zero_points_ = std::any_of(zero_point.begin(), zero_point.end(), [](std::int32_t z) { return z != 0; });
-  const std::size_t places = kernel_w * quad_count() * shifts() * 4, blocks64 = detail::round_up(channels, 64);
-  quads64_.reserve(places * blocks64);
-  quads32_.reserve(places * blocks64);
-  auto* q64 = reinterpret_cast<std::int8_t*>(quads64_.data());
-  auto* q32 = reinterpret_cast<std::int8_t*>(quads32_.data());
-  std::fill_n(q64, places * blocks64, std::int8_t{0});
-  std::fill_n(q32, places * blocks64, std::int8_t{0});
-  if (!has_zero_points_) {
-    for_each_place(4, [&](std::size_t vector, std::size_t element, std::size_t row, std::int16_t w) {
-      q64[vector * 64 + 4 * element + row] = static_cast<std::int8_t>(w);
-    });
-    for_each_place(2, [&](std::size_t vector, std::size_t element, std::size_t row, std::int16_t w) {
-      q32[vector * 32 + 4 * element + row] = static_cast<std::int8_t>(w);
-    });
-  }
-  pack_pairs();
-  if (kernel_h == 3 && kernel_w == 3) pack_parts();
-}
-
-inline void PackedDepthwise::pack_pairs() {
-  const std::size_t pairs = kernel_h_ / 2 + 1, count = detail::div_up(channels_, 32) * 2 * kernel_w_ * pairs * 64;
-  pairs32_.reserve(count * sizeof(std::int16_t));
-  auto* to = reinterpret_cast<std::int16_t*>(pairs32_.data());
-  std::fill_n(to, count, std::int16_t{0});
-  for (std::size_t c = 0; c < channels_; ++c) {
-    const std::size_t v = c % 16 / 4, element = c % 32 / 16 * 4 + c % 4;  // as in for_each_place
-    for (std::size_t shift = 0; shift < 2; ++shift)
-      for (std::size_t kw = 0; kw < kernel_w_; ++kw)
-        for (std::size_t kh = 0; kh < kernel_h_; ++kh) {
-          const std::size_t place = kh + shift;
-          to[((((c / 32 * 2 + shift) * kernel_w_ + kw) * pairs + place / 2) * 4 + v) * 16 + 2 * element + place % 2] =
-              weight_[(kh * kernel_w_ + kw) * padded_channels() + c];
-        }
-  }
-}
-
-inline void PackedDepthwise::pack_parts() {
-  const std::size_t count = detail::div_up(channels_, 32) * 5 * 128;
-  parts32_.reserve(count);
-  auto* to = reinterpret_cast<std::int8_t*>(parts32_.data());
-  std::fill_n(to, count, std::int8_t{0});
-  for (std::size_t c = 0; c < channels_; ++c)
-    for (std::size_t kh = 0; kh < 3; ++kh)
-      for (std::size_t kw = 0; kw < 3; ++kw) {
-        const int w = weight_[(kh * 3 + kw) * padded_channels() + c], half = depthwise_radix / 2;
-        const int high = (w < 0 ? w - half : w + half) / depthwise_radix;
-        // The last place is the second of the last pair: row 2 of columns 1 and 2, of which only the latter counts.
-        const std::size_t place = kh < 2 ? 2 * kw + kh : kw < 2 ? 6 + kw : 9;
-        std::int8_t* at = to + (c / 32 * 5 + place / 2) * 128 + c % 16 / 8 * 32 + c % 32 / 16 * 16 + c % 8 * 2 + place % 2;
-        at[0] = static_cast<std::int8_t>(high);
-        at[64] = static_cast<std::int8_t>(w - depthwise_radix * high);
-      }
-}
-
-template <class Put>
-void PackedDepthwise::for_each_place(std::size_t lanes, const Put& put) const {
-  const std::size_t quads = quad_count(), block = 16 * lanes;
-  for (std::size_t c = 0; c < channels_; ++c) {
-    // Channel 16 l + 4 v + i of its block is element 4 l + i of vector v.
-    const std::size_t v = c % 16 / 4, element = c % block / 16 * 4 + c % 4;
-    const std::size_t runs = depthwise_runs(channels_ - c / block * block, lanes);
-    for (std::size_t kw = 0; kw < kernel_w_; ++kw)
-      for (std::size_t s = 0; s < shifts(); ++s)
-        for (std::size_t kh = 0; kh < kernel_h_; ++kh) {
-          const std::size_t q = (kh + s) / 4;
-          for (std::size_t run = 0; run < runs; ++run)
-            put((((c / block * kernel_w_ + kw) * quads + q) * shifts() + s) * 4 + v, element + run * (4 * lanes / runs),
-                (kh + s) % 4, weight_[(kh * kernel_w_ + kw) * padded_channels() + c]);
-        }
-  }
+  prepared_.outdate();
 }
 
 /// Packs `weight` into `packed`, reusing its memory: for training. Throws as pack_depthwise_conv2d does.
@@ -188,22 +101,15 @@ PackedDepthwise pack_depthwise_conv2d(const W& weight, std::span<const std::int3
 
 namespace detail {
 
-/// The four channels 16 l + 4 v .. + 3 of a block move to place 4 (lanes v + l), see DepthwiseTask; `count` is a multiple of 64.
-template <class T>
-void to_lane_order(const T* natural, std::size_t count, std::size_t lanes, T* ordered) {
-  for (std::size_t block = 0; block < count; block += 16 * lanes)
-    for (std::size_t v = 0; v < 4; ++v)
-      for (std::size_t l = 0; l < lanes; ++l)
-        std::memcpy(ordered + block + 4 * (lanes * v + l), natural + block + 16 * l + 4 * v, 4 * sizeof(T));
-}
-
 /// The driver of depthwise convolutions: one piece is a band of output rows.
 inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::span<const std::int32_t> bias,
                                  const WindowGeometry& g, const LayerOutput& y, Workspace& workspace) {
   if (element_count(g.output()) == 0) return;
-  const KernelTable& table = kernels();
-  const DepthwiseKernel& kernel = w.has_zero_points() ? table.depthwise_u8s16 : table.depthwise_u8s8;
   const WindowOptions& o = g.options;
+  const DepthwiseShape shape{g.c,        g.kernel_h,   g.kernel_w,   o.stride_h,
+                             o.stride_w, o.dilation_h, o.dilation_w, w.has_zero_points()};
+  const DepthwiseKernel& kernel = kernels().depthwise(shape);
+  const std::byte* const form = w.prepared(kernel, shape);
   constexpr std::size_t band = depthwise_band;
   const std::size_t padded = round_up(g.c, 64), workers = static_cast<std::size_t>(threads());
   const std::size_t bands = even_pieces(g.out_h, band);
@@ -229,14 +135,9 @@ inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::
     std::fill_n(own_multiplier + g.c, padded - g.c, 0.0F);
     fold_bias(bias.empty() ? nullptr : bias.data(), w.bias_limits(), w.weight_sums(), x.unsigned_zero_point(), g.c, own_bias);
     y.copy_multipliers(0, g.c, own_multiplier);
-    if (kernel.lanes == 0) return;
-    const std::size_t tail = g.c / 64 * 64, runs = depthwise_runs(g.c - tail, kernel.lanes);
-    for (std::size_t run = 1; run < runs && tail < g.c; ++run) {
-      std::copy_n(own_bias + tail, 64 / runs, own_bias + tail + run * (64 / runs));
-      std::copy_n(own_multiplier + tail, 64 / runs, own_multiplier + tail + run * (64 / runs));
-    }
-    to_lane_order(own_bias, padded, kernel.lanes, ordered_bias + worker * padded);
-    to_lane_order(own_multiplier, padded, kernel.lanes, ordered_multiplier + worker * padded);
+    if (kernel.order == nullptr) return;
+    kernel.order(own_bias, g.c, ordered_bias + worker * padded);
+    kernel.order(own_multiplier, g.c, ordered_multiplier + worker * padded);
   };
   parallel_for_workers(g.n * bands, start, [&](std::size_t worker, std::size_t i) {
     const std::size_t n = i / bands, first = i % bands * g.out_h / bands, end = (i % bands + 1) * g.out_h / bands;
@@ -247,22 +148,18 @@ inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::
       row[r] = ih < g.h ? picture + ih * g.w * g.c : padding + worker * padding_bytes;
     }
     DepthwiseTask t;
+    static_cast<DepthwiseShape&>(t) = shape;
     t.row = row;
     t.padding = padding + worker * padding_bytes;
     t.flip = x.flip();
-    t.w = g.w, t.channels = g.c;
-    t.out_rows = end - first, t.out_w = g.out_w;
-    t.kernel_h = g.kernel_h, t.kernel_w = g.kernel_w;
-    t.stride_h = o.stride_h, t.stride_w = o.stride_w, t.dilation_h = o.dilation_h, t.dilation_w = o.dilation_w;
-    t.pad_left = o.padding.left;
-    t.shifts = w.shifts();
+    t.w = g.w;
+    t.out_rows = end - first, t.out_w = g.out_w, t.pad_left = o.padding.left;
     t.weight = w.weight();
-    t.quads = w.quads(kernel.lanes, kernel.pairs);
-    t.parts = w.parts();
+    t.form = form;
     t.scratch = scratch + worker * scratch_bytes;
-    t.bias = (kernel.lanes > 0 ? ordered_bias : natural_bias) + worker * padded;
+    t.bias = (kernel.order != nullptr ? ordered_bias : natural_bias) + worker * padded;
     t.out = y.tile((n * g.out_h + first) * g.out_w, g.c, 0,
-                   (kernel.lanes > 0 ? ordered_multiplier : natural_multiplier) + worker * padded);
+                   (kernel.order != nullptr ? ordered_multiplier : natural_multiplier) + worker * padded);
     kernel.run(t);
   });
 }

@@ -19,19 +19,12 @@
 
 namespace trimtab::int8 {
 
-/// A depthwise kernel; the 16-byte lanes of its vectors, 0 where it takes channels in natural order; and whether it takes its
-/// weights as 16-bit pairs of rows.
-struct DepthwiseKernel {
-  void (*run)(const DepthwiseTask&);  ///< the kernel
-  std::size_t lanes;                  ///< 16-byte lanes of its vectors, or 0
-  bool pairs;                         ///< weights as 16-bit pairs of rows
-};
-
-/// What an instruction set provides. depthwise_u8s16 is for weights less zero points, which need 9 bits and a sign.
+/// What an instruction set provides.
 struct KernelTable {
-  Isa isa;                                          ///< whose kernels these are
-  void (*gemm_u8s8)(const GemmTask&);               ///< matrix product, see GemmTask
-  DepthwiseKernel depthwise_u8s8, depthwise_u8s16;  ///< see DepthwiseTask
+  Isa isa;                                                     ///< whose kernels these are
+  void (*gemm_u8s8)(const GemmTask&);                          ///< matrix product, see GemmTask
+  GemmForm gemm_form;                                          ///< what gemm_u8s8 wants of weights
+  const DepthwiseKernel& (*depthwise)(const DepthwiseShape&);  ///< the fastest kernel for a shape
   void (*add)(const AddTask&);                      ///< residual addition, see AddTask
   /// to[i] = x[i] xor flip.
   void (*copy_flipped)(const std::uint8_t* x, std::size_t count, std::uint8_t flip, std::uint8_t* to);
@@ -42,20 +35,16 @@ TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa);
 
 #if TRIMTAB_KERNELS_HERE
 TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa) {
-  static constexpr DepthwiseKernel portable_depthwise{portable::depthwise_u8s16, 0, false};
-  static constexpr KernelTable portable_table{Isa::portable,      portable::gemm_u8s8, portable_depthwise,
-                                              portable_depthwise, portable::add,       portable::copy_flipped};
+  static constexpr KernelTable portable_table{Isa::portable,       portable::gemm_u8s8, {},
+                                              portable::depthwise, portable::add,       portable::copy_flipped};
 #if TRIMTAB_X86_KERNELS
-  static constexpr DepthwiseKernel avx2_depthwise{avx2::depthwise_u8s16, 2, true};
-  static constexpr KernelTable avx2_table{Isa::avx2,      avx2::gemm_u8s8, avx2_depthwise,
-                                          avx2_depthwise, avx2::add,       avx2::copy_flipped};
-  static constexpr KernelTable avxvnni_table{Isa::avxvnni,   avxvnni::gemm_u8s8, {avxvnni::depthwise_u8s8, 2, false},
-                                             avx2_depthwise, avx2::add,          avx2::copy_flipped};
-  static constexpr KernelTable avx512vnni_table{
-      Isa::avx512vnni, avx512vnni::gemm_u8s8, {avx512vnni::depthwise_u8s8, 4, false}, avx2_depthwise,
-      avx2::add,       avx2::copy_flipped};
-  static constexpr KernelTable amx_table{Isa::amx,       amx::gemm_u8s8, {avx512vnni::depthwise_u8s8, 4, false},
-                                         avx2_depthwise, avx2::add,      avx2::copy_flipped};
+  static constexpr KernelTable avx2_table{Isa::avx2,       avx2::gemm_u8s8, avx2::maddubs_form,
+                                          avx2::depthwise, avx2::add,       avx2::copy_flipped};
+  static constexpr KernelTable avxvnni_table{Isa::avxvnni,       avxvnni::gemm_u8s8, {},
+                                             avxvnni::depthwise, avx2::add,          avx2::copy_flipped};
+  static constexpr KernelTable avx512vnni_table{Isa::avx512vnni, avx512vnni::gemm_u8s8, {}, avx512vnni::depthwise,
+                                                avx2::add,       avx2::copy_flipped};
+  static constexpr KernelTable amx_table{Isa::amx, amx::gemm_u8s8, {}, avx512vnni::depthwise, avx2::add, avx2::copy_flipped};
   switch (isa) {
     case Isa::avx2:
       return avx2_table;
@@ -69,9 +58,8 @@ TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa) {
       break;
   }
 #elif TRIMTAB_ARM_KERNELS
-  static constexpr DepthwiseKernel neon_depthwise{neon::depthwise_u8s16, 0, false};
-  static constexpr KernelTable neondot_table{Isa::neondot,   neondot::gemm_u8s8, neon_depthwise,
-                                             neon_depthwise, neon::add,          neon::copy_flipped};
+  static constexpr KernelTable neondot_table{Isa::neondot,    neondot::gemm_u8s8, {},
+                                             neon::depthwise, neon::add,          neon::copy_flipped};
   if (isa == Isa::neondot) return neondot_table;
 #endif
   static_cast<void>(isa);

@@ -11,7 +11,7 @@
 #include <trimtab/core/conv_geometry.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/int8/kernels/tasks.hpp>
-#include <trimtab/int8/maddubs_weights.hpp>
+#include <trimtab/int8/prepared_weights.hpp>
 #include <trimtab/int8/workspace.hpp>
 #include <vector>
 
@@ -39,6 +39,9 @@ class PackedConv2d {
   /// larger bias counts as this one.
   std::int32_t bias_limit(std::size_t o) const { return bias_limit_[o]; }
 
+  /// Bytes of weights held at present: the common layout, and what instruction sets that were in use have prepared.
+  std::size_t bytes() const { return memory_.capacity() + prepared_.bytes(); }
+
   // The layout, for drivers.
   std::size_t group_out() const { return out_channels_ / groups_; }  ///< output channels per group
   /// Runs of activation bytes in a window.
@@ -52,8 +55,15 @@ class PackedConv2d {
     return reinterpret_cast<const std::int8_t*>(memory_.data()) +
            (group * blocks() + b) * segments() * steps() * 4 * block_channels;
   }
-  /// Block b of a group and those after it for vpmaddubsw.
-  MaddubsBlocks maddubs(std::size_t group, std::size_t b) const { return maddubs_.from(group * blocks() + b); }
+  /// All blocks in a form of a kernel set's own, prepared at its first use; null where it has none. Threads may ask at the same
+  /// time.
+  const std::byte* prepared(const GemmForm& form) const {
+    if (form.prepare == nullptr) return nullptr;
+    const std::size_t depth_steps = segments() * steps(), bytes = form.bytes(depth_steps), count = groups_ * blocks();
+    return prepared_.of(reinterpret_cast<detail::PreparedWeights::Prepare>(form.prepare), count * bytes, [&](std::byte* to) {
+      parallel_for(count, [&](std::size_t i) { form.prepare(block(0, i), depth_steps, to + i * bytes); });
+    });
+  }
   /// sum (w - zero_point) per output channel.
   const std::int32_t* shifted_sums() const { return shifted_sum_.data(); }
   const std::int32_t* bias_limits() const { return bias_limit_.data(); }                             ///< of all channels
@@ -66,7 +76,7 @@ class PackedConv2d {
  private:
   std::size_t out_channels_ = 0, kernel_h_ = 1, kernel_w_ = 1, group_in_ = 0, groups_ = 1;
   detail::AlignedBytes memory_;
-  MaddubsWeights maddubs_;
+  detail::PreparedWeights prepared_;
   std::vector<std::int32_t> shifted_sum_, zero_point_, bias_limit_;
 };
 
@@ -91,7 +101,7 @@ inline void PackedConv2d::assign(const std::int8_t* weight, std::size_t out_chan
   out_channels_ = out_channels, kernel_h_ = kernel_h, kernel_w_ = kernel_w, group_in_ = group_in, groups_ = groups;
   const std::size_t run = segment_bytes(), depth_steps = segments() * steps(), block_bytes = depth_steps * 4 * block_channels;
   memory_.reserve(groups * blocks() * block_bytes);
-  maddubs_.resize(groups * blocks(), depth_steps);
+  prepared_.outdate();
   shifted_sum_.resize(out_channels);
   bias_limit_.resize(out_channels);
   zero_point_.clear();
@@ -118,7 +128,6 @@ inline void PackedConv2d::assign(const std::int8_t* weight, std::size_t out_chan
         if (i < run) std::memcpy(to, from + i, run - i);
       }
     }
-    maddubs_.pack(gb, packed);
   });
 }
 

@@ -16,7 +16,7 @@
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/atomic_file.hpp>
 #include <trimtab/io/file_bytes.hpp>
-#include <trimtab/io/onnx_schema.hpp>
+#include <trimtab/io/onnx/schema.hpp>
 #include <trimtab/io/onnx_tensor.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
 #include <utility>

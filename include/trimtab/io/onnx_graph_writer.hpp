@@ -10,7 +10,7 @@
 #include <string_view>
 #include <trimtab/core/config.hpp>
 #include <trimtab/core/error.hpp>
-#include <trimtab/io/onnx_schema.hpp>
+#include <trimtab/io/onnx/schema.hpp>
 #include <trimtab/net/graph/network.hpp>
 #include <trimtab/net/operators.hpp>
 #include <type_traits>

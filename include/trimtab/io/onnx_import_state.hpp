@@ -13,9 +13,9 @@
 #include <string>
 #include <string_view>
 #include <trimtab/core/error.hpp>
-#include <trimtab/io/onnx_attributes.hpp>
+#include <trimtab/io/onnx/attributes.hpp>
 #include <trimtab/io/onnx_graph.hpp>
-#include <trimtab/io/onnx_schema.hpp>
+#include <trimtab/io/onnx/schema.hpp>
 #include <trimtab/io/onnx_tensor.hpp>
 #include <trimtab/net/graph/network.hpp>
 #include <trimtab/net/operators.hpp>

@@ -14,7 +14,7 @@
 #include <trimtab/io/onnx_import_shapes.hpp>
 #include <trimtab/io/onnx_import_state.hpp>
 #include <trimtab/io/onnx_import_windows.hpp>
-#include <trimtab/io/onnx_schema.hpp>
+#include <trimtab/io/onnx/schema.hpp>
 #include <trimtab/net/graph/network.hpp>
 #include <vector>
 

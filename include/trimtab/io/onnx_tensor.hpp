@@ -9,7 +9,7 @@
 #include <limits>
 #include <string>
 #include <trimtab/core/error.hpp>
-#include <trimtab/io/onnx_schema.hpp>
+#include <trimtab/io/onnx/schema.hpp>
 #include <vector>
 
 namespace trimtab::detail {

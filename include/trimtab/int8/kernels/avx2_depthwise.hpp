@@ -7,6 +7,27 @@
 #if TRIMTAB_X86_KERNELS
 namespace trimtab::int8::avx2 {
 
+/// Weights as int16 in pairs of rows, in which the window stands at the first row or the second. Layout
+/// [C / 32][2 shifts][KW][KH / 2 + 1 pairs][4 vectors][8 channels][2 rows], channels in lane order.
+inline std::size_t pairs_bytes(const DepthwiseShape& s) {
+  return (s.channels + 31) / 32 * 2 * s.kernel_w * (s.kernel_h / 2 + 1) * 64 * sizeof(std::int16_t);
+}
+inline void prepare_pairs(const std::int16_t* weight, const DepthwiseShape& s, std::byte* form) {
+  const std::size_t pairs = s.kernel_h / 2 + 1;
+  auto* to = reinterpret_cast<std::int16_t*>(form);
+  std::memset(form, 0, pairs_bytes(s));
+  for (std::size_t c = 0; c < s.channels; ++c) {
+    const std::size_t v = c % 16 / 4, element = c % 32 / 16 * 4 + c % 4;  // of lane order
+    for (std::size_t shift = 0; shift < 2; ++shift)
+      for (std::size_t kw = 0; kw < s.kernel_w; ++kw)
+        for (std::size_t kh = 0; kh < s.kernel_h; ++kh) {
+          const std::size_t place = kh + shift;
+          to[((((c / 32 * 2 + shift) * s.kernel_w + kw) * pairs + place / 2) * 4 + v) * 16 + 2 * element + place % 2] =
+              weight[(kh * s.kernel_w + kw) * s.padded() + c];
+        }
+  }
+}
+
 /// Two bytes of each of up to 32 channels side by side as 16-bit numbers, 4 vectors.
 template <bool Whole>
 TRIMTAB_INT8_INLINE_AVX2 inline void interleave_pixel(const std::uint8_t* x0, const std::uint8_t* x1, std::size_t width,
@@ -130,8 +151,8 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) void depthwise_row(const DepthwiseTa
 }
 
 /// Whether windows are K by K, their columns side by side, and at most 2 columns apart.
-inline bool is_plain_window(const DepthwiseTask& t, std::size_t k) {
-  return t.kernel_h == k && t.kernel_w == k && t.dilation_w == 1 && t.stride_w <= 2;
+inline bool is_plain_window(const DepthwiseShape& s, std::size_t k) {
+  return s.kernel_h == k && s.kernel_w == k && s.dilation_w == 1 && s.stride_w <= 2;
 }
 
 /// The row by whatever fits its windows.
@@ -152,7 +173,6 @@ TRIMTAB_INT8_AVX2 inline void depthwise_row(const DepthwiseTask& t, const CodeSt
 /// Interleaves pairs of input rows, widened to 16 bits, once for all output rows of the band; a window starts at the first or the
 /// second row of a pair, and has weights for either. 16-bit weights have their zero points already taken off.
 TRIMTAB_INT8_AVX2 inline void depthwise_u8s16(const DepthwiseTask& t) {
-  if (is_plain_window(t, 3)) return depthwise_3x3(t);
   const CodeStage stage = code_stage(t.out);
   const std::size_t at_once = t.dilation_h > 1 ? 1 : t.out_rows, weights = 4 * t.kernel_w * (t.kernel_h / 2 + 1);
   const std::size_t columns = t.stride_w > 1 ? depthwise_columns / 2 : depthwise_columns;
@@ -171,7 +191,7 @@ TRIMTAB_INT8_AVX2 inline void depthwise_u8s16(const DepthwiseTask& t) {
           row.pitch = ((at_once - 1) * t.stride_h + t.kernel_h + 1) / 2 * 4;
           row.x = x + top / 2 * 4;
           row.pairs = (t.kernel_h + shift + 1) / 2;
-          row.w = static_cast<const __m256i*>(t.quads) + (c / 32 * 2 + shift) * weights;
+          row.w = reinterpret_cast<const __m256i*>(t.form) + (c / 32 * 2 + shift) * weights;
           row.multiplier = t.out.multiplier + c;
           row.bias = t.bias + c;
           row.at = static_cast<std::ptrdiff_t>(((p0 + p) * t.out_w + first) * t.channels + c);
@@ -179,6 +199,12 @@ TRIMTAB_INT8_AVX2 inline void depthwise_u8s16(const DepthwiseTask& t) {
           depthwise_row(t, stage, row, count);
         }
       }
+}
+
+inline const DepthwiseKernel& depthwise(const DepthwiseShape& s) {
+  static constexpr DepthwiseKernel plain_3x3{depthwise_3x3, parts_bytes, prepare_parts, lane_order::order<2>},
+      any{depthwise_u8s16, pairs_bytes, prepare_pairs, lane_order::order<2>};
+  return is_plain_window(s, 3) ? plain_3x3 : any;
 }
 
 }  // namespace trimtab::int8::avx2

@@ -3,9 +3,32 @@
 /// Depthwise convolutions of 3 x 3 with AVX2: bytes straight from the picture, each weight in two parts.
 
 #include <trimtab/int8/kernels/avx2_channels.hpp>
+#include <trimtab/int8/kernels/lane_order.hpp>
 
 #if TRIMTAB_X86_KERNELS
 namespace trimtab::int8::avx2 {
+
+/// What a high part of a weight counts for.
+inline constexpr int depthwise_radix = 24;
+
+/// Weights of 3 x 3 as bytes in two parts, w = depthwise_radix * high + low: in pairs of places, rows 0 and 1 of columns 0, 1 and
+/// 2, then row 2 of columns 0 and 1, then a zero and row 2 of column 2. Layout [C / 32][5 pairs][high and low][2 halves][2
+/// lanes][8 channels][2 places]: element i of lane l of half h is channel 16 l + 8 h + i of its block.
+inline std::size_t parts_bytes(const DepthwiseShape& s) { return (s.channels + 31) / 32 * 5 * 128; }
+inline void prepare_parts(const std::int16_t* weight, const DepthwiseShape& s, std::byte* form) {
+  std::memset(form, 0, parts_bytes(s));
+  for (std::size_t c = 0; c < s.channels; ++c)
+    for (std::size_t kh = 0; kh < 3; ++kh)
+      for (std::size_t kw = 0; kw < 3; ++kw) {
+        const int w = weight[(kh * 3 + kw) * s.padded() + c], half = depthwise_radix / 2;
+        const int high = (w < 0 ? w - half : w + half) / depthwise_radix;
+        // The last place is the second of the last pair: row 2 of columns 1 and 2, of which only the latter counts.
+        const std::size_t place = kh < 2 ? 2 * kw + kh : kw < 2 ? 6 + kw : 9;
+        std::byte* at = form + (c / 32 * 5 + place / 2) * 128 + c % 16 / 8 * 32 + c % 32 / 16 * 16 + c % 8 * 2 + place % 2;
+        at[0] = static_cast<std::byte>(high);
+        at[64] = static_cast<std::byte>(w - depthwise_radix * high);
+      }
+}
 
 /// Output columns first .. first + count - 1, depthwise_columns at most, of all rows of the task, for 32 channels from c on; all
 /// of them exist where Whole.
@@ -21,7 +44,7 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) void depthwise_3x3(const DepthwiseTa
   const CodeStage stage = code_stage;
   const std::size_t width = Whole ? 32 : t.channels - c, channels = t.channels;
   const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip)), join = _mm256_set1_epi32(1 << 16 | depthwise_radix);
-  const auto* const weight = static_cast<const __m256i*>(t.parts) + c / 32 * 20;
+  const auto* const weight = reinterpret_cast<const __m256i*>(t.form) + c / 32 * 20;
   const auto* const bias = reinterpret_cast<const __m256i*>(t.bias + c);
   const auto* const multiplier = reinterpret_cast<const __m256*>(t.out.multiplier + c);
   const auto load = [&](const std::uint8_t* x) TRIMTAB_INT8_INLINE_AVX2 { return _mm256_xor_si256(load_bytes(x, width), flip); };

@@ -3,6 +3,7 @@
 /// Convolutions with AVX2 without VNNI, exact all the same: vpmaddubsw only on weights with which it cannot saturate.
 
 #include <trimtab/int8/kernels/avx2_output.hpp>
+#include <trimtab/int8/kernels/avx2_weights.hpp>
 
 #if TRIMTAB_X86_KERNELS
 namespace trimtab::int8::avx2 {
@@ -60,7 +61,12 @@ enum class Tiles {
   bytes,  ///< the same, and codes are plain and unsigned
 };
 
-/// Rows from r on, M at a time while they last, by one block of 16 channels in the form of MaddubsWeights. Per pair of steps, row
+/// The weights of the block of 16 channels from c on.
+inline MaddubsBlock block_form(const GemmTask& t, std::size_t c) {
+  return {t.form + c / block_channels * MaddubsBlock::bytes(t.segments * t.steps)};
+}
+
+/// Rows from r on, M at a time while they last, by one block of 16 channels in the form of MaddubsBlock. Per pair of steps, row
 /// and 8 channels: one vpxor, two vpmaddubsw, the sum of their sums in 16 bits, one vpmaddwd by ones, one vpaddd, for 64
 /// products; per step left over a vpxor, vpmaddubsw, vpmaddwd and vpaddd for 32. 2 M accumulators, ones, activations and
 /// temporaries: 13 of 16 registers at M = 4, the others for weights. Returns the row after the last.
@@ -71,10 +77,14 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask
                                                                   std::size_t r, std::size_t c) {
   const GemmTask t = task;  // copies, since codes that are stored might be parts of what the references are to
   const CodeStage stage = code_stage;
-  const std::size_t steps = t.segments * t.steps, b = c / 16, pairs = t.maddubs.pairs[b];
-  const auto* block = reinterpret_cast<const __m256i*>(t.maddubs.weights) + b * (2 + 4 * steps);
-  const std::ptrdiff_t *const offset = t.maddubs.offset + b * steps, *const pairs_end = offset + 2 * pairs,
-                              *const end = offset + steps;
+  const std::size_t steps = t.segments * t.steps;
+  const MaddubsBlock form = block_form(t, c);
+  const auto* block = reinterpret_cast<const __m256i*>(form.data);
+  const std::ptrdiff_t* const offset =
+      t.place == nullptr
+          ? form.offsets(steps)
+          : reinterpret_cast<const std::ptrdiff_t*>(t.place + c / block_channels * MaddubsBlock::offsets_bytes(steps));
+  const std::ptrdiff_t *const pairs_end = offset + std::size_t{2} * form.pairs(), *const end = offset + steps;
   const auto* bias = reinterpret_cast<const __m256i*>(t.bias + c);
   const __m256i ones = _mm256_set1_epi16(1);
   const __m256i start[2] = {_mm256_add_epi32(_mm256_loadu_si256(bias), _mm256_load_si256(block)),
@@ -84,7 +94,7 @@ TRIMTAB_INT8_AVX2 __attribute__((noinline)) std::size_t gemm_rows(const GemmTask
   for (std::size_t m = 0; m < M; ++m) a[m] = t.a + (first_row + static_cast<std::ptrdiff_t>(m)) * t.a_row;
   auto* y = static_cast<std::uint8_t*>(t.out.data) + first_row * t.out.row + static_cast<std::ptrdiff_t>(c);
   for (; r + M <= t.rows; r += M) {
-    const auto* w = block + 2;
+    const auto* w = block + MaddubsBlock::head_bytes / 32;
     __m256i acc[2 * M];
     start_tile<M>(start[0], start[1], acc);
     if constexpr (Kind == Tiles::any) subtract_row_sums<M>(t, r, c, acc);
@@ -194,7 +204,7 @@ TRIMTAB_INT8_AVX2 inline void gemm_u8s8(const GemmTask& t) {
     for (; c + 2 * block_channels < t.cols; c += 3 * block_channels) single_row<3>(t, stage, 0, c);
   for (; c < t.cols; c += block_channels) {
     const std::size_t width = t.cols - c;
-    if (t.rows == 1 || t.maddubs.pairs[c / block_channels] == MaddubsBlocks::none) {
+    if (t.rows == 1 || block_form(t, c).pairs() == MaddubsBlock::none) {
       for (std::size_t r = 0; r < t.rows; ++r) single_row<1>(t, stage, r, c);
     } else if (codes && width >= block_channels) {
       bytes ? gemm_block<Tiles::bytes>(t, stage, 0, c) : gemm_block<Tiles::codes>(t, stage, 0, c);

@@ -7,21 +7,10 @@
 
 #if TRIMTAB_X86_KERNELS
 #include <cstring>
-#include <utility>
 
 namespace trimtab::int8::avx2 {
 
-/// f(0), f(1) .. f(N - 1) with the index a constant: arrays of vectors stay in registers only when the compiler sees constants
-/// from the start. Lambdas do not inherit the target of the function around them, so they say TRIMTAB_INT8_INLINE_AVX2
-/// themselves.
-template <class F, std::size_t... I>
-TRIMTAB_INT8_INLINE_AVX2 inline void unroll(const F& f, std::index_sequence<I...>) {
-  (f(std::integral_constant<std::size_t, I>{}), ...);
-}
-template <std::size_t N, class F>
-TRIMTAB_INT8_INLINE_AVX2 inline void unroll(const F& f) {
-  avx2::unroll(f, std::make_index_sequence<N>{});
-}
+TRIMTAB_INT8_UNROLL(TRIMTAB_INT8_INLINE_AVX2)
 
 /// Requantize on uint8 codes; int8 codes are these with zero point and lo 128 higher and bit 7 flipped.
 struct CodeStage {

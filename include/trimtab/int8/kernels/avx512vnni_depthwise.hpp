@@ -2,6 +2,7 @@
 /// \file
 /// Depthwise convolutions with AVX512-VNNI.
 
+#include <trimtab/int8/kernels/avx2_depthwise.hpp>
 #include <trimtab/int8/kernels/avx512vnni_output.hpp>
 
 #if TRIMTAB_X86_KERNELS
@@ -137,8 +138,8 @@ TRIMTAB_INT8_AVX512VNNI __attribute__((noinline)) std::size_t depthwise_columns_
                                                                                    std::size_t count, std::size_t left,
                                                                                    const PixelRuns& pixel_runs) {
   const CodeStage stage = code_stage(t.out);
-  const std::size_t quads = K > 0 ? (K + 3) / 4 : t.quad_count(), pixel = 4 * quads;
-  const std::size_t shifts = K > 0 ? 4 * ((K + 3) / 4) - K + 1 : t.shifts, kernel_w = K > 0 ? K : t.kernel_w;
+  const std::size_t quads = K > 0 ? (K + 3) / 4 : lane_order::quad_count(t), pixel = 4 * quads;
+  const std::size_t shifts = K > 0 ? 4 * ((K + 3) / 4) - K + 1 : lane_order::shifts(t), kernel_w = K > 0 ? K : t.kernel_w;
   const std::size_t stride_w = S > 0 ? S : t.stride_w, stride_h = S > 0 ? S : t.stride_h, dilation_w = S > 0 ? 1 : t.dilation_w;
   const Output out = t.out;  // copies, which the stores below cannot change
   const PixelRuns runs = pixel_runs;
@@ -193,10 +194,10 @@ TRIMTAB_INT8_AVX512VNNI __attribute__((noinline)) std::size_t depthwise_columns_
 /// fill only half a vector or a quarter: then two or four runs of output columns stand side by side in it.
 template <std::size_t P, std::size_t X, std::size_t K, std::size_t S>
 TRIMTAB_INT8_AVX512VNNI __attribute__((noinline)) void depthwise_pass(const DepthwiseTask& t, std::size_t c, std::size_t p0) {
-  const std::size_t quads = t.quad_count(), window_rows = t.kernel_h + (P - 1) * t.stride_h;
-  const std::size_t width = t.channels - c < 64 ? t.channels - c : 64, runs = depthwise_runs(t.channels - c, 4);
+  const std::size_t quads = lane_order::quad_count(t), window_rows = t.kernel_h + (P - 1) * t.stride_h;
+  const std::size_t width = t.channels - c < 64 ? t.channels - c : 64, runs = lane_order::runs(t.channels - c, 4);
   auto* interleaved = reinterpret_cast<__m512i*>(t.scratch);
-  const __m512i* w = static_cast<const __m512i*>(t.quads) + c / 64 * t.kernel_w * quads * t.shifts * 4;
+  const __m512i* w = reinterpret_cast<const __m512i*>(t.form) + c / 64 * t.kernel_w * quads * lane_order::shifts(t) * 4;
   for (std::size_t first = 0; first < t.out_w; first += runs * depthwise_columns) {
     const std::size_t left = t.out_w - first;
     const std::size_t wanted = left < runs * depthwise_columns ? left : runs * depthwise_columns,
@@ -260,7 +261,7 @@ TRIMTAB_INT8_AVX512VNNI inline void depthwise_rows(const DepthwiseTask& t, std::
 /// 4 rows of input, interleaved byte by byte, feed vpdpbusd with four useful bytes of four; the window slides down within them,
 /// so that a 3 x 3 window of stride 1 gives 2 output rows for one interleaving, a 5 x 5 window (8 rows) 4.
 TRIMTAB_INT8_AVX512VNNI inline void depthwise_u8s8(const DepthwiseTask& t) {
-  const std::size_t rows_at_once = t.dilation_h > 1 ? 1 : (t.shifts - 1) / t.stride_h + 1;
+  const std::size_t rows_at_once = t.dilation_h > 1 ? 1 : (lane_order::shifts(t) - 1) / t.stride_h + 1;
   for (std::size_t p = 0; p < t.out_rows;) {
     const std::size_t left = t.out_rows - p;
     if (rows_at_once >= 4 && left >= 4) {
@@ -274,6 +275,12 @@ TRIMTAB_INT8_AVX512VNNI inline void depthwise_u8s8(const DepthwiseTask& t) {
       p += 1;
     }
   }
+}
+
+inline const DepthwiseKernel& depthwise(const DepthwiseShape& s) {
+  static constexpr DepthwiseKernel quads{depthwise_u8s8, lane_order::quads_bytes<4>, lane_order::prepare_quads<4>,
+                                         lane_order::order<4>};
+  return s.zero_points ? avx2::depthwise(s) : quads;
 }
 
 }  // namespace trimtab::int8::avx512vnni

@@ -7,21 +7,10 @@
 
 #if TRIMTAB_X86_KERNELS
 #include <cstring>
-#include <utility>
 
 namespace trimtab::int8::avxvnni {
 
-/// f(0), f(1) .. f(N - 1) with the index a constant: arrays of vectors stay in registers only when the compiler sees constants
-/// from the start. Lambdas do not inherit the target of the function around them, so they say TRIMTAB_INT8_INLINE_AVXVNNI
-/// themselves.
-template <class F, std::size_t... I>
-TRIMTAB_INT8_INLINE_AVXVNNI inline void unroll(const F& f, std::index_sequence<I...>) {
-  (f(std::integral_constant<std::size_t, I>{}), ...);
-}
-template <std::size_t N, class F>
-TRIMTAB_INT8_INLINE_AVXVNNI inline void unroll(const F& f) {
-  avxvnni::unroll(f, std::make_index_sequence<N>{});
-}
+TRIMTAB_INT8_UNROLL(TRIMTAB_INT8_INLINE_AVXVNNI)
 
 /// M rows by N blocks of 16 channels: 2 M N accumulators, of which 10 or more keep vpdpbusd busy, which adds to one sum every 5
 /// cycles; at 6 x 1 with two weight vectors and one broadcast of 4 activations 15 of 16 registers, and 64 bytes of weights and 24
@@ -106,7 +95,7 @@ TRIMTAB_INT8_INLINE_AVXVNNI inline void interleave_rows(const std::uint8_t* cons
 /// quad of rows 4 vectors.
 TRIMTAB_INT8_AVXVNNI inline void interleave_columns(const DepthwiseTask& t, std::size_t c, std::size_t p0,
                                                     std::size_t window_rows, std::size_t first, std::size_t count) {
-  const std::size_t quads = t.quad_count(), width = t.channels - c < 32 ? t.channels - c : 32;
+  const std::size_t quads = lane_order::quad_count(t), width = t.channels - c < 32 ? t.channels - c : 32;
   const std::size_t columns = (count - 1) * t.stride_w + (t.kernel_w - 1) * t.dilation_w + 1;
   const __m256i flip = _mm256_set1_epi8(static_cast<char>(t.flip));
   auto* interleaved = reinterpret_cast<__m256i*>(t.scratch);
@@ -134,10 +123,10 @@ TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void depthwise_tile(const Depthwi
     const __m256i bias = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(t.bias + c + 8 * v));
     avxvnni::unroll<P>([&](auto p) TRIMTAB_INT8_INLINE_AVXVNNI { acc[p][v] = bias; });
   });
-  const std::size_t quads = t.quad_count();
+  const std::size_t quads = lane_order::quad_count(t), shifts = lane_order::shifts(t);
   for (std::size_t kw = 0; kw < t.kernel_w; ++kw) {
     const __m256i* at = x + kw * t.dilation_w * 4 * quads;
-    for (std::size_t q = 0; q < quads; ++q, at += 4, w += 4 * t.shifts) {
+    for (std::size_t q = 0; q < quads; ++q, at += 4, w += 4 * shifts) {
       avxvnni::unroll<4>([&](auto v) TRIMTAB_INT8_INLINE_AVXVNNI {
         const __m256i in = _mm256_load_si256(at + v);
         avxvnni::unroll<P>([&](auto p) TRIMTAB_INT8_INLINE_AVXVNNI {
@@ -157,8 +146,8 @@ TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void depthwise_tile(const Depthwi
 template <std::size_t P>
 TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void depthwise_pass(const DepthwiseTask& t, const avx2::CodeStage& stage,
                                                                    std::size_t c, std::size_t p0) {
-  const std::size_t quads = t.quad_count();
-  const __m256i* w = static_cast<const __m256i*>(t.quads) + c / 32 * t.kernel_w * quads * t.shifts * 4;
+  const std::size_t quads = lane_order::quad_count(t);
+  const __m256i* w = reinterpret_cast<const __m256i*>(t.form) + c / 32 * t.kernel_w * quads * lane_order::shifts(t) * 4;
   for (std::size_t first = 0; first < t.out_w; first += depthwise_columns) {
     const std::size_t count = t.out_w - first < depthwise_columns ? t.out_w - first : depthwise_columns;
     interleave_columns(t, c, p0, t.kernel_h + (P - 1) * t.stride_h, first, count);
@@ -169,12 +158,10 @@ TRIMTAB_INT8_AVXVNNI __attribute__((noinline)) void depthwise_pass(const Depthwi
 }
 
 /// 4 rows of input, interleaved byte by byte, feed vpdpbusd with four useful bytes of four; the window slides down within them,
-/// so that a 3 x 3 window of stride 1 gives 2 output rows for one interleaving. At stride 2 it gives one, and AVX2's kernel for
-/// 3 x 3, which interleaves pairs of rows in registers, has 80 to 110 instructions for 32 outputs instead of 150 or more.
+/// so that a 3 x 3 window of stride 1 gives 2 output rows for one interleaving.
 TRIMTAB_INT8_AVXVNNI inline void depthwise_u8s8(const DepthwiseTask& t) {
-  if (avx2::is_plain_window(t, 3) && t.stride_w == 2) return avx2::depthwise_3x3(t);
   const avx2::CodeStage stage = avx2::code_stage(t.out);
-  const std::size_t rows_at_once = t.dilation_h > 1 ? 1 : (t.shifts - 1) / t.stride_h + 1;
+  const std::size_t rows_at_once = t.dilation_h > 1 ? 1 : (lane_order::shifts(t) - 1) / t.stride_h + 1;
   for (std::size_t p = 0; p < t.out_rows;) {
     const std::size_t rows = rows_at_once >= 2 && t.out_rows - p >= 2 ? 2 : 1;
     for (std::size_t c = 0; c < t.channels; c += 32) {
@@ -185,6 +172,14 @@ TRIMTAB_INT8_AVXVNNI inline void depthwise_u8s8(const DepthwiseTask& t) {
     }
     p += rows;
   }
+}
+
+/// Windows of seven rows and more at stride 1 gain by quads: 7 x 7 takes 0.75 of the time of AVX2's kernels, 9 x 9 0.77. Smaller
+/// ones lose more by interleaving than vpdpbusd saves, 2 x 2 to 5 x 5 up to 18 %, and 7 x 7 of stride 2 loses 4 (Zen 5).
+inline const DepthwiseKernel& depthwise(const DepthwiseShape& s) {
+  static constexpr DepthwiseKernel quads{depthwise_u8s8, lane_order::quads_bytes<2>, lane_order::prepare_quads<2>,
+                                         lane_order::order<2>};
+  return !s.zero_points && s.kernel_h >= 7 && s.stride_h == 1 ? quads : avx2::depthwise(s);
 }
 
 }  // namespace trimtab::int8::avxvnni

@@ -66,7 +66,7 @@ template <std::size_t C, bool Whole>
 TRIMTAB_NOINLINE void depthwise_tile(const DepthwiseTask& t, const CodeStage& stage, std::size_t p, std::size_t ow,
                                      std::size_t c) {
   const std::size_t width = t.channels - c < block_channels ? t.channels - c : block_channels;
-  const std::size_t padded = (t.channels + block_channels - 1) / block_channels * block_channels;
+  const std::size_t padded = t.padded();
   const uint8x16_t flip = vdupq_n_u8(t.flip);
   int32x4_t acc[C][4];
   TRIMTAB_UNROLL
@@ -116,6 +116,11 @@ inline void depthwise_u8s16(const DepthwiseTask& t) {
           depthwise_tile<1, false>(t, stage, p, ow, c);
           ++ow;
         }
+}
+
+inline const DepthwiseKernel& depthwise(const DepthwiseShape&) {
+  static constexpr DepthwiseKernel kernel{depthwise_u8s16, nullptr, nullptr, nullptr};
+  return kernel;
 }
 
 /// Products of 4 codes.

@@ -36,7 +36,7 @@ inline void gemm_u8s8(const GemmTask& t) {
 
 /// One output pixel and one block of 16 channels at a time.
 inline void depthwise_u8s16(const DepthwiseTask& t) {
-  const std::size_t padded = (t.channels + block_channels - 1) / block_channels * block_channels;
+  const std::size_t padded = t.padded();
   for (std::size_t p = 0; p < t.out_rows; ++p)
     for (std::size_t ow = 0; ow < t.out_w; ++ow)
       for (std::size_t c0 = 0; c0 < t.channels; c0 += block_channels) {
@@ -54,6 +54,11 @@ inline void depthwise_u8s16(const DepthwiseTask& t) {
           }
         for (std::size_t c = 0; c < width; ++c) t.out.store(p * t.out_w + ow, c0 + c, acc[c]);
       }
+}
+
+inline const DepthwiseKernel& depthwise(const DepthwiseShape&) {
+  static constexpr DepthwiseKernel kernel{depthwise_u8s16, nullptr, nullptr, nullptr};
+  return kernel;
 }
 
 /// Products come out of tables of 256 numbers, so that no compiler makes one FMA of a product and the sum.

@@ -44,13 +44,14 @@ struct Output {
   }
 };
 
-/// Weights for vpmaddubsw; see MaddubsWeights for what is in a block.
-struct MaddubsBlocks {
-  const std::byte* weights;      ///< blocks of 16 int32 and 128 bytes a step
-  const std::ptrdiff_t* offset;  ///< [block][steps]: where in a row the block's next step has its activations
-  const std::uint32_t* pairs;    ///< [block]: how many pairs of steps come first
-  /// Instead of a number of pairs where a block has no such form: a pair of weights that is -128 twice, and +128 is no weight.
-  static constexpr std::uint32_t none = ~std::uint32_t{0};
+/// A form of convolution weights that a kernel set wants beside the common layout, and alone reads. Null where it wants none.
+struct GemmForm {
+  std::size_t (*bytes)(std::size_t steps);  ///< of a block of so many steps: whole cache lines
+  void (*prepare)(const std::int8_t* block, std::size_t steps, std::byte* form);  ///< from [steps][16][4]
+  /// For windows whose segments are no neighbours in memory, what the kernel has to know of where they begin: its bytes, a
+  /// block's, and what writes them.
+  std::size_t (*place_bytes)(std::size_t steps);
+  void (*place)(const std::byte* form, const std::ptrdiff_t* segment, std::size_t segments, std::size_t steps, std::byte* place);
 };
 
 /// rows x cols accumulators: acc[r][c] = bias[c] - zero_point[c] * row_sum[r] + sum_k a[r][k] * w[c][k].
@@ -61,7 +62,8 @@ struct GemmTask {
   const std::ptrdiff_t* segment;   ///< where each run begins in a row
   std::size_t segments, steps;     ///< runs in a row, steps of 4 bytes in a run
   const std::int8_t* b;            ///< [cols / 16][segments * steps][16][4]
-  MaddubsBlocks maddubs;           ///< the same for vpmaddubsw
+  const std::byte* form;           ///< of the same weights: what GemmForm::prepare wrote, block by block
+  const std::byte* place;          ///< what GemmForm::place wrote, block by block; null where segments are neighbours
   std::size_t rows, cols;          ///< output pixels and channels
   const std::int32_t* bias;        ///< padded to whole blocks
   const std::int32_t* zero_point;  ///< of the weights, padded to whole blocks; null when all are 0
@@ -69,30 +71,40 @@ struct GemmTask {
   Output out;                      ///< where the results go
 };
 
+/// What kernels for depthwise convolutions are chosen by.
+struct DepthwiseShape {
+  std::size_t channels;
+  std::size_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;  ///< as in WindowGeometry
+  bool zero_points;  ///< weights less their zero points need 9 bits and a sign; without, they are int8
+
+  std::size_t padded() const { return (channels + block_channels - 1) / block_channels * block_channels; }  ///< to blocks of 16
+};
+
 /// `out_rows` x `out_w` x `channels` accumulators of a depthwise convolution:
 ///   acc[p][ow][c] = bias[c] + sum over kh, kw of (x xor flip)[kh of p][ow * stride_w + kw * dilation_w - pad_left][c] *
 ///   w[kh][kw][c]
 /// Window row kh of output row p is row[p * stride_h + kh * dilation_h]; columns outside [0, w) are `padding`.
-///
-/// Kernels with vectors of `lanes` 16-byte lanes take blocks of 16 * lanes channels, four int32 vectors each. Interleaving bytes
-/// works within lanes, so element i of lane l of vector v is channel 16 l + 4 v + i of the block: "lane order". The bias, the
-/// multipliers and the weights come in lane order then, padded to whole blocks; in natural order where lanes is 0.
-struct DepthwiseTask {
+struct DepthwiseTask : DepthwiseShape {
   const std::uint8_t* const* row;  ///< first pixel of each input row; rows outside the picture consist of padding as well
   const std::uint8_t* padding;     ///< one pixel of codes that stand for 0
   std::uint8_t flip;               ///< 0x80 turns int8 codes into uint8 codes
-  std::size_t w, channels;         ///< pixels in an input row
-  /// As in WindowGeometry.
-  std::size_t out_rows, out_w, kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_left;
-  std::size_t shifts;          ///< of the window within its quads of rows; see PackedDepthwise
+  std::size_t w;                   ///< pixels in an input row
+  std::size_t out_rows, out_w, pad_left;
   const std::int16_t* weight;  ///< less their zero points, [KH][KW][channels padded to whole blocks of 16]
-  const void* quads;           ///< the same for the kernel's vectors, in quads or pairs of rows
-  const void* parts;           ///< the same for depthwise_3x3 of AVX2: depthwise_radix * high + low; see PackedDepthwise
-  const std::int32_t* bias;    ///< one per channel
+  const std::byte* form;       ///< what DepthwiseKernel::prepare made of them
+  const std::int32_t* bias;    ///< one per channel, in the order of DepthwiseKernel::order, as are the multipliers
   Output out;                  ///< pixels are rows
   std::byte* scratch;          ///< depthwise_scratch_bytes of it
+};
 
-  std::size_t quad_count() const { return (kernel_h + 3) / 4; }  ///< quads of window rows
+/// A kernel for depthwise convolutions, and what it wants made of the weights, which it alone reads. All but `run` are null where
+/// it reads the common layout, and channels in their natural order.
+struct DepthwiseKernel {
+  void (*run)(const DepthwiseTask&);
+  std::size_t (*bytes)(const DepthwiseShape&);  ///< of its form; depends on channels and window alone
+  void (*prepare)(const std::int16_t* weight, const DepthwiseShape&, std::byte* form);
+  /// Brings bias or multipliers, 4 bytes a channel and zeros up to a multiple of 64, into the kernel's order.
+  void (*order)(const void* natural, std::size_t channels, void* ordered);
 };
 
 /// One of the two branches of an addition. Codes are unsigned after `flip`, and zero_point and scale are those of unsigned codes;
@@ -127,13 +139,6 @@ struct AddTask {
     return t;
   }
 };
-
-/// How many runs of output columns stand side by side in a block of 64 places of which `left` channels are left: its weights,
-/// bias and multipliers are there that many times. Kernels with fewer lanes have one.
-inline std::size_t depthwise_runs(std::size_t left, std::size_t lanes) { return lanes < 4 || left > 32 ? 1 : left > 16 ? 2 : 4; }
-
-/// What a high part counts for in DepthwiseTask::parts.
-inline constexpr int depthwise_radix = 24;
 
 /// Output columns that one pass of a depthwise kernel takes, so that its interleaved inputs stay in L1.
 inline constexpr std::size_t depthwise_columns = 28;

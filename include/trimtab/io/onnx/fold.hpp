@@ -13,8 +13,8 @@
 #include <trimtab/io/onnx/fold_reduce.hpp>
 #include <trimtab/io/onnx/fold_views.hpp>
 #include <trimtab/io/onnx/read_tensor.hpp>
-#include <trimtab/io/onnx_attributes.hpp>
-#include <trimtab/io/onnx_schema.hpp>
+#include <trimtab/io/onnx/attributes.hpp>
+#include <trimtab/io/onnx/schema.hpp>
 #include <unordered_map>
 #include <vector>
 
@@ -121,6 +121,8 @@ auto naming_node(const ::onnx::NodeProto& node, const Body& body) {
   } catch (const io_error& e) {
     throw io_error(named(e));
   } catch (const unsupported_error& e) {
+    throw unsupported_error(named(e));
+  } catch (const value_error& e) {  // parameters that an operator does not take
     throw unsupported_error(named(e));
   }
 }

@@ -12,8 +12,8 @@
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/onnx/known_tensor.hpp>
 #include <trimtab/io/onnx/read_tensor.hpp>
-#include <trimtab/io/onnx_attributes.hpp>
-#include <trimtab/io/onnx_schema.hpp>
+#include <trimtab/io/onnx/attributes.hpp>
+#include <trimtab/io/onnx/schema.hpp>
 #include <utility>
 #include <variant>
 #include <vector>

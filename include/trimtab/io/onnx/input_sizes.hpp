@@ -11,7 +11,7 @@
 #include <trimtab/io/onnx/batch_linear.hpp>
 #include <trimtab/io/onnx/fold_views.hpp>
 #include <trimtab/io/onnx/layout.hpp>
-#include <trimtab/io/onnx_schema.hpp>
+#include <trimtab/io/onnx/schema.hpp>
 #include <utility>
 #include <vector>
 

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/onnx/known_tensor.hpp>
-#include <trimtab/io/onnx_schema.hpp>
+#include <trimtab/io/onnx/schema.hpp>
 #include <utility>
 #include <vector>
 

@@ -191,7 +191,7 @@ class Int8Network {
 
   void run_codes(NodeId id, std::size_t batch, Workspace& w) const {
     const LoweredNode& node = n_.nodes[id];
-    if (buffer_of_[id] == buffer_of_[node.inputs[0].node]) return;
+    if (!node.inputs.empty() && buffer_of_[id] == buffer_of_[node.inputs[0].node]) return;
     std::vector<CodeInput> x;
     for (const LoweredInput& in : node.inputs) x.push_back({bytes(in.node, batch, w), in.grid()});
     const TensorView<std::uint8_t> y = bytes(id, batch, w);

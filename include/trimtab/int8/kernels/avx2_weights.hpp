@@ -8,41 +8,52 @@
 #include <cstdlib>
 #include <cstring>
 #include <trimtab/int8/kernels/tasks.hpp>
-#include <trimtab/int8/workspace.hpp>
 #include <vector>
 
-namespace trimtab::int8 {
+#if TRIMTAB_X86_KERNELS
+namespace trimtab::int8::avx2 {
 
-/// Blocks of 16 channels, packed from steps of [16][4] bytes, 4 values of K each.
+/// A block of 16 channels, prepared from steps of [16][4] bytes, 4 values of K each.
 ///
 /// vpmaddubsw adds two products of a uint8 and an int8 in 16 bits. Such sums stay there for all activations if and only if the
 /// positive weights in them add up to at most 128 and the negative ones to at least -128: 255 * 128 = 32640. Two things lead
 /// there:
 ///   complement  an activation is taken as 255 - x and its weight as the opposite: x w = 255 w - (255 - x) w;
 ///   order       steps may come in any, since they are sums of integers, so a step of large weights finds one of small weights.
-/// A block is: [16] int32, the sums of 255 w over all complemented weights; then pairs of steps whose sums may be added in 16
-/// bits: 64 bytes of weights of the first, whose activations are taken as they are, 64 of the second, 64 of what the second's
-/// activations are xor'ed with; then the steps left over: 64 bytes of weights, 64 of what their activations are xor'ed with.
-class MaddubsWeights {
- public:
-  /// Room for `blocks` blocks of `steps` steps each, in the memory already held; what was there is lost.
-  void resize(std::size_t blocks, std::size_t steps) {
-    steps_ = steps;
-    memory_.reserve(blocks * block_bytes());
-    offset_.resize(blocks * steps);
-    pairs_.resize(blocks);
+/// A block is: [16] int32, the sums of 255 w over all complemented weights; a cache line with the number of pairs; pairs of steps
+/// whose sums may be added in 16 bits: 64 bytes of weights of the first, whose activations are taken as they are, 64 of the
+/// second, 64 of what the second's activations are xor'ed with; then the steps left over: 64 bytes of weights, 64 of what their
+/// activations are xor'ed with; then [steps] ptrdiff_t, where in a row each step of this order has its activations if all steps
+/// of a row are neighbours.
+struct MaddubsBlock {
+  static constexpr std::size_t step_bytes = 4 * block_channels, head_bytes = 128;
+  /// Instead of a number of pairs where a block has no such form: a pair of weights that is -128 twice, and +128 is no weight.
+  static constexpr std::uint32_t none = ~std::uint32_t{0};
+
+  const std::byte* data;
+
+  static std::size_t offsets_at(std::size_t steps) { return head_bytes + 2 * step_bytes * steps; }
+  static std::size_t offsets_bytes(std::size_t steps) { return (steps * sizeof(std::ptrdiff_t) + 63) / 64 * 64; }
+  static std::size_t bytes(std::size_t steps) { return offsets_at(steps) + offsets_bytes(steps); }
+
+  std::uint32_t pairs() const { return *reinterpret_cast<const std::uint32_t*>(data + sizeof(std::int32_t) * block_channels); }
+  const std::ptrdiff_t* offsets(std::size_t steps) const {
+    return reinterpret_cast<const std::ptrdiff_t*>(data + offsets_at(steps));
   }
 
-  /// Packs block b from its steps. Several threads may each pack a block of their own.
-  void pack(std::size_t b, const std::int8_t* w);
-
-  /// What kernels read of the blocks from b on, where all steps of a row are neighbours.
-  MaddubsBlocks from(std::size_t b) const {
-    return {memory_.data() + b * block_bytes(), offset_.data() + b * steps_, pairs_.data() + b};
+  /// GemmForm::prepare.
+  static void prepare(const std::int8_t* w, std::size_t steps, std::byte* form);
+  /// GemmForm::place: [steps] ptrdiff_t, the offsets where segments begin at segment[0], segment[1] ...
+  static void place(const std::byte* form, const std::ptrdiff_t* segment, std::size_t segments, std::size_t steps,
+                    std::byte* place) {
+    const std::ptrdiff_t* at = MaddubsBlock{form}.offsets(segments * steps);
+    auto* to = reinterpret_cast<std::ptrdiff_t*>(place);
+    const auto run = static_cast<std::ptrdiff_t>(4 * steps);
+    for (std::size_t i = 0; i < segments * steps; ++i) to[i] = segment[at[i] / run] + at[i] % run;
   }
 
  private:
-  static constexpr std::size_t step_bytes = 4 * block_channels, lanes = step_bytes / 2;
+  static constexpr std::size_t lanes = step_bytes / 2;
   static constexpr int most = 128;
   /// Steps make pairs within so many, so that packing takes a time linear in their number.
   static constexpr std::size_t window = 64;
@@ -94,21 +105,14 @@ class MaddubsWeights {
     }
   };
 
-  std::size_t block_bytes() const { return sizeof(std::int32_t) * block_channels + 2 * step_bytes * steps_; }
-
   /// Writes the weights and masks of a step that is added to `first`, another one or zeros, and adds 255 w of what it complements
   /// to `sum`. False where that would be a -128.
   static bool put_complemented(const std::int8_t* w, const std::int8_t* first, std::int8_t* weight, std::int8_t* mask,
                                std::int32_t* sum);
-
-  detail::AlignedBytes memory_;
-  std::vector<std::ptrdiff_t> offset_;
-  std::vector<std::uint32_t> pairs_;
-  std::size_t steps_ = 0;
 };
 
-inline bool MaddubsWeights::put_complemented(const std::int8_t* w, const std::int8_t* first, std::int8_t* weight,
-                                             std::int8_t* mask, std::int32_t* sum) {
+inline bool MaddubsBlock::put_complemented(const std::int8_t* w, const std::int8_t* first, std::int8_t* weight, std::int8_t* mask,
+                                           std::int32_t* sum) {
   std::memcpy(weight, w, step_bytes);
   std::memset(mask, 0, step_bytes);
   std::array<std::uint8_t, lanes> fits;
@@ -140,17 +144,16 @@ inline bool MaddubsWeights::put_complemented(const std::int8_t* w, const std::in
   return true;
 }
 
-inline void MaddubsWeights::pack(std::size_t b, const std::int8_t* w) {
-  std::byte* const block = memory_.data() + b * block_bytes();
-  auto* sum = reinterpret_cast<std::int32_t*>(block);
-  auto* to = reinterpret_cast<std::int8_t*>(block + sizeof(std::int32_t) * block_channels);
-  std::ptrdiff_t* offset = offset_.data() + b * steps_;
-  std::fill_n(sum, block_channels, 0);
-  pairs_[b] = 0;
+inline void MaddubsBlock::prepare(const std::int8_t* w, std::size_t count, std::byte* form) {
+  auto* sum = reinterpret_cast<std::int32_t*>(form);
+  auto& pairs = *reinterpret_cast<std::uint32_t*>(form + sizeof(std::int32_t) * block_channels);
+  auto* to = reinterpret_cast<std::int8_t*>(form + head_bytes);
+  auto* offset = reinterpret_cast<std::ptrdiff_t*>(form + offsets_at(count));
+  std::memset(form, 0, bytes(count));
   std::vector<std::uint32_t> alone;
-  for (std::size_t begin = 0; begin < steps_; begin += window) {
+  for (std::size_t begin = 0; begin < count; begin += window) {
     std::vector<Step> steps;
-    for (std::size_t s = begin; s < std::min(steps_, begin + window); ++s)
+    for (std::size_t s = begin; s < std::min(count, begin + window); ++s)
       steps.emplace_back(static_cast<std::uint32_t>(s), w + s * step_bytes);
     std::stable_sort(steps.begin(), steps.end(), [](const Step& x, const Step& y) { return x.worst > y.worst; });
     // The hardest goes with the hardest that it fits with.
@@ -171,13 +174,13 @@ inline void MaddubsWeights::pack(std::size_t b, const std::int8_t* w) {
       to += 3 * step_bytes;
       *offset++ = 4 * static_cast<std::ptrdiff_t>(first);
       *offset++ = 4 * static_cast<std::ptrdiff_t>(second);
-      ++pairs_[b];
+      ++pairs;
     }
   }
   constexpr std::array<std::int8_t, step_bytes> nothing{};
   for (const std::uint32_t s : alone) {
     if (!put_complemented(w + s * step_bytes, nothing.data(), to, to + step_bytes, sum)) {
-      pairs_[b] = MaddubsBlocks::none;
+      pairs = none;
       return;
     }
     to += 2 * step_bytes;
@@ -185,4 +188,9 @@ inline void MaddubsWeights::pack(std::size_t b, const std::int8_t* w) {
   }
 }
 
-}  // namespace trimtab::int8
+/// What the kernel wants of weights, see GemmForm.
+inline constexpr GemmForm maddubs_form{MaddubsBlock::bytes, MaddubsBlock::prepare, MaddubsBlock::offsets_bytes,
+                                       MaddubsBlock::place};
+
+}  // namespace trimtab::int8::avx2
+#endif  // TRIMTAB_X86_KERNELS

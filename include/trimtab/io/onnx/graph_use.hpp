@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 #include <trimtab/core/error.hpp>
-#include <trimtab/io/onnx_attributes.hpp>
-#include <trimtab/io/onnx_schema.hpp>
+#include <trimtab/io/onnx/attributes.hpp>
+#include <trimtab/io/onnx/schema.hpp>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -16,8 +16,8 @@ namespace trimtab::detail {
 
 /// Operators that hand on the elements they read, perhaps seen with other axes: they do not count as readers.
 inline bool hands_on(const std::string& op) {
-  static const std::unordered_set<std::string> names{"Cast",      "Identity", "Dropout",   "Flatten", "Reshape",   "Squeeze",
-                                                     "Unsqueeze", "Pad",      "Transpose", "Softmax", "LogSoftmax"};
+  static const std::unordered_set<std::string> names{"Cast",    "Identity", "Dropout",   "Flatten",
+                                                     "Reshape", "Squeeze",  "Unsqueeze", "Transpose"};
   return names.count(op) != 0;
 }
 
@@ -25,7 +25,8 @@ inline bool hands_on(const std::string& op) {
 struct OnnxGraphUse {
   std::vector<bool> needed;                                       ///< by node: the output depends on it
   std::unordered_map<std::string_view, std::string_view> origin;  ///< by value: the value whose elements it hands on, where another
-  std::unordered_map<std::string_view, std::size_t> readers;      ///< by origin: needed nodes and graph outputs that compute with it
+  std::unordered_map<std::string_view, std::size_t> readers;      ///< by origin: needed nodes and outputs that compute with it
+  std::vector<std::string_view> outputs;                          ///< of the network
 
   std::string_view origin_of(std::string_view value) const {
     const auto found = origin.find(value);
@@ -34,6 +35,10 @@ struct OnnxGraphUse {
   std::size_t readers_of(std::string_view value) const {
     const auto found = readers.find(origin_of(value));
     return found == readers.end() ? 0 : found->second;
+  }
+  /// Whether the value is the network's only output, and nothing else reads it.
+  bool ends_with(std::string_view value) const {
+    return outputs.size() == 1 && origin_of(outputs[0]) == origin_of(value) && readers_of(value) == 1;
   }
 };
 
@@ -63,13 +68,12 @@ inline void check_names(const ::onnx::GraphProto& graph) {
       throw parse_error(message("no node gives the graph output '", output.name(), "'"));
 }
 
-/// Checks the names, then finds needed nodes, origins and readers.
-inline OnnxGraphUse analyse_graph(const ::onnx::GraphProto& graph) {
-  check_names(graph);
+/// What the network is to give: `outputs`, values of a graph whose names are checked. Finds needed nodes, origins and readers.
+inline OnnxGraphUse analyse_graph(const ::onnx::GraphProto& graph, const std::vector<std::string_view>& outputs) {
   OnnxGraphUse use;
+  use.outputs = outputs;
   use.needed.resize(static_cast<std::size_t>(graph.node_size()));
-  std::unordered_set<std::string> wanted;
-  for (const auto& output : graph.output()) wanted.insert(output.name());
+  std::unordered_set<std::string_view> wanted(outputs.begin(), outputs.end());
   for (std::size_t i = use.needed.size(); i-- > 0;) {
     const auto& node = graph.node(static_cast<int>(i));
     for (const std::string& output : node.output())
@@ -84,7 +88,7 @@ inline OnnxGraphUse analyse_graph(const ::onnx::GraphProto& graph) {
     else if (node.op_type() != "Shape")
       for (const std::string& input : node.input()) ++use.readers[use.origin_of(input)];
   }
-  for (const auto& output : graph.output()) ++use.readers[use.origin_of(output.name())];
+  for (const std::string_view output : outputs) ++use.readers[use.origin_of(output)];
   return use;
 }
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 #include <trimtab/core/error.hpp>
-#include <trimtab/io/onnx_schema.hpp>
+#include <trimtab/io/onnx/schema.hpp>
 #include <vector>
 
 namespace trimtab::detail {

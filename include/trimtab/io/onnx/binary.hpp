@@ -1,0 +1,256 @@
+#pragma once
+/// \file
+/// Operators of two tensors or more that broadcast: Add, Sub, Mul, Div, Max, Min, Sum, Mean. Constants become biases, affine
+/// functions of channels or clips where they can, else Constant nodes.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <trimtab/io/onnx/rules.hpp>
+#include <trimtab/net/operators/add.hpp>
+#include <trimtab/net/operators/channel_affine.hpp>
+#include <trimtab/net/operators/clip.hpp>
+#include <trimtab/net/operators/constant.hpp>
+#include <trimtab/net/operators/div.hpp>
+#include <trimtab/net/operators/max.hpp>
+#include <trimtab/net/operators/min.hpp>
+#include <trimtab/net/operators/mul.hpp>
+#include <trimtab/net/operators/sub.hpp>
+#include <utility>
+#include <vector>
+
+namespace trimtab {
+namespace detail {
+
+enum class OnnxBinary { add, sub, mul, div, max, min };
+
+inline Operator binary_operator(OnnxBinary kind) {
+  switch (kind) {
+    case OnnxBinary::add:
+      return Add{};
+    case OnnxBinary::sub:
+      return Sub{};
+    case OnnxBinary::mul:
+      return Mul{};
+    case OnnxBinary::div:
+      return Div{};
+    case OnnxBinary::max:
+      return Max{};
+    default:
+      return Min{};
+  }
+}
+
+/// An activation and a constant of one rank, seen through the axes of the node.
+struct OnnxPaired {
+  OnnxActivation x;
+  bool added = false;  ///< an axis in front, for the batch
+  Dims lengths;        ///< of the constant, batch excluded: the node's, or 1
+  std::vector<float> values;
+
+  bool is_scalar() const { return values.size() == 1; }
+  /// Whether it has numbers along the node's last axis alone: one, or one for each channel of a node of these extents.
+  bool is_row(const Extents& extent) const {
+    return is_scalar() || (!lengths.empty() && lengths.back() == static_cast<std::int64_t>(values.size()) &&
+                           lengths.size() == extent.size() && extent.back() == values.size());
+  }
+};
+
+/// Throws unsupported_error where the constant differs between elements of the batch.
+inline OnnxPaired paired(OnnxImport& import, const OnnxActivation& activation, const OnnxFloats& c) {
+  if (c.values.empty()) throw unsupported_error("an empty constant");
+  const std::size_t rank = std::max(activation.rank(), c.dims.size());
+  OnnxAligned aligned_x = aligned(import, {activation}, rank);
+  OnnxPaired p{std::move(aligned_x.x[0]), aligned_x.added, {}, {}};
+  Dims dims(p.x.rank() - c.dims.size(), 1);
+  dims.insert(dims.end(), c.dims.begin(), c.dims.end());
+  const BatchDims seen = import.dims(p.x);
+  bool grows = false;
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    if (dims[i] == 1) continue;
+    if (std::find(p.x.axes[i].begin(), p.x.axes[i].end(), std::size_t{0}) != p.x.axes[i].end())
+      throw unsupported_error("a constant that differs between elements of the batch");
+    if (seen[i] != BatchInteger{dims[i], 0}) {
+      if (seen[i] != BatchInteger{1, 0}) throw shape_error(message("extents ", seen[i], " and ", dims[i], " do not broadcast"));
+      grows = true;
+    }
+  }
+  if (grows) p.x = plain(import, p.x);
+  // Strides of the constant along the node's axes.
+  const Extents& extent = import.extent(p.x);
+  p.lengths.assign(extent.size(), 1);
+  Dims strides(extent.size(), 0);
+  const Dims own = row_major(dims);
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    if (dims[i] == 1) continue;
+    std::int64_t stride = own[i];
+    const NodeAxes& group = p.x.axes[i];
+    for (std::size_t k = group.size(); k-- > 0;) {
+      const std::size_t axis = group[k] - 1;
+      p.lengths[axis] = group.size() == 1 ? dims[i] : static_cast<std::int64_t>(extent[axis]);
+      strides[axis] = stride;
+      stride *= p.lengths[axis];
+    }
+  }
+  import.charge(c.values.size());
+  p.values.reserve(c.values.size());
+  walk<1>(p.lengths, {strides}, {0}, [&](const auto& at) { p.values.push_back(c.values[static_cast<std::size_t>(at[0])]); });
+  return p;
+}
+
+/// The constant as a node.
+inline NodeId constant_node(OnnxImport& import, const std::string& name, const Dims& lengths, const std::vector<float>& values) {
+  import.charge(values.size());
+  Constant constant{xt::xarray<float>::from_shape(std::vector<std::size_t>(lengths.begin(), lengths.end()))};
+  std::copy(values.begin(), values.end(), constant.value.data());
+  return import.add(name, std::move(constant), {});
+}
+
+/// The sum with a constant as the bias of the layer that gives x, where it is a layer of floats that nothing else reads.
+inline bool add_to_bias(const OnnxNode& n, int i, const OnnxActivation& x, const OnnxPaired& p) {
+  Node* producer = n.sole_producer(i);
+  WeightedLayer* layer = producer == nullptr || producer->clip != no_clip ? nullptr : producer->op->weighted();
+  if (layer == nullptr || n.import.quantization.layers.count(x.node) != 0 || p.x.node != x.node || !p.is_row(producer->extent) ||
+      layer->output_channels() != producer->extent.back())
+    return false;
+  std::vector<float> more = p.values;
+  more.resize(layer->output_channels(), more[0]);
+  if (layer->bias().empty())
+    layer->set_bias(more);
+  else
+    for (std::size_t c = 0; c < more.size(); ++c) layer->bias()[c] += more[c];
+  return true;
+}
+
+/// scale * x + offset.
+inline Operator affine(std::vector<float> scale, std::vector<float> offset) {
+  scale.resize(std::max(scale.size(), offset.size()), scale[0]);
+  offset.resize(scale.size(), offset[0]);
+  return ChannelAffine{to_vector(scale), to_vector(offset)};
+}
+
+/// x with a constant. `first`: x is the first operand. `i`: the node's input that is x, or -1 where x was made on the way.
+inline OnnxActivation binary_with_constant(const OnnxNode& n, const std::string& name, OnnxBinary kind, const OnnxActivation& x, int i, bool first,
+                                           const OnnxFloats& c) {
+  OnnxPaired p = paired(n.import, x, c);
+  if (kind != OnnxBinary::max && kind != OnnxBinary::min)
+    for (const float v : p.values)
+      if (!std::isfinite(v)) throw parse_error("a constant that is not finite");
+  OnnxActivation y = p.x;
+  y.maker = x.maker;
+  const bool row = p.is_row(n.import.extent(y));
+  const auto each = [&](auto f) {
+    std::vector<float> made(p.values.size());
+    std::transform(p.values.begin(), p.values.end(), made.begin(), f);
+    return made;
+  };
+  const auto finite = [](const std::vector<float>& values) {
+    return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+  };
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const std::vector<float> reciprocal = kind == OnnxBinary::div && first ? each([](float v) { return 1.0F / v; }) : std::vector<float>{};
+  if (kind == OnnxBinary::add && i >= 0 && add_to_bias(n, i, x, p)) {
+    y = x;
+  } else if (row && kind == OnnxBinary::add) {
+    y.node = n.import.add(name, affine({1}, p.values), {y.node});
+  } else if (row && kind == OnnxBinary::sub) {
+    y.node = n.import.add(name, first ? affine({1}, each([](float v) { return -v; })) : affine({-1}, p.values), {y.node});
+  } else if (row && kind == OnnxBinary::mul) {
+    y.node = n.import.add(name, affine(p.values, {0}), {y.node});
+  } else if (row && kind == OnnxBinary::div && first && finite(reciprocal)) {
+    y.node = n.import.add(name, affine(reciprocal, {0}), {y.node});
+  } else if (p.is_scalar() && kind == OnnxBinary::max && !std::isnan(p.values[0])) {
+    y.node = n.import.add(name, Clip{p.values[0], infinity}, {y.node});
+  } else if (p.is_scalar() && kind == OnnxBinary::min && !std::isnan(p.values[0])) {
+    y.node = n.import.add(name, Clip{-infinity, p.values[0]}, {y.node});
+  } else {
+    const NodeId constant = constant_node(n.import, name + "/constant", p.lengths, p.values);
+    y.node = n.import.add(name, binary_operator(kind), first ? std::vector<NodeId>{y.node, constant} : std::vector<NodeId>{constant, y.node});
+  }
+  if (p.added && y.axes.size() > x.rank()) y.axes.erase(y.axes.begin());
+  return y;
+}
+
+/// Two activations, whichever axes they have.
+inline OnnxActivation binary_of_two(const OnnxNode& n, const std::string& name, OnnxBinary kind, const OnnxActivation& a, const OnnxActivation& b) {
+  const Operator op = binary_operator(kind);
+  if (a.axes == b.axes && n.import.extent(a) == n.import.extent(b)) {
+    OnnxActivation y = a;
+    y.node = n.import.add(name, op, {a.node, b.node});
+    return y;
+  }
+  OnnxAligned both = aligned(n.import, {a, b}, std::max(a.rank(), b.rank()));
+  const auto elements = [&](const OnnxActivation& x) { return element_count(n.import.extent(x)); };
+  const std::size_t lead = elements(both.x[1]) > elements(both.x[0]) ? 1 : 0;
+  both.x[lead] = plain(n.import, both.x[lead]);
+  const std::vector<std::size_t> order = node_order(both.x[lead]);
+  both.x[1 - lead] = arranged(n.import, both.x[1 - lead], order);
+  OnnxActivation y = both.x[lead];
+  y.node = n.import.add(name, op, {both.x[0].node, both.x[1].node});
+  if (both.added) y.axes.erase(y.axes.begin());
+  return y;
+}
+
+/// Of any number of operands, the activations first: for two as the file has them.
+inline OnnxActivation read_chain(const OnnxNode& n, OnnxBinary kind) {
+  n.require({});
+  n.require_inputs(1, std::numeric_limits<int>::max());
+  std::vector<int> computed, known;
+  for (int i = 0; i < n.inputs(); ++i) (n.is_activation(i) ? computed : known).push_back(i);
+  if (computed.empty()) throw unsupported_error("on constants alone");
+  OnnxActivation y = n.real(computed[0]);
+  std::size_t left = static_cast<std::size_t>(n.inputs()) - 1;
+  const auto name = [&] { return --left == 0 ? n.name() : message(n.name(), "/", left); };
+  for (std::size_t k = 1; k < computed.size(); ++k) y = binary_of_two(n, name(), kind, y, n.real(computed[k]));
+  for (const int i : known)
+    y = binary_with_constant(n, name(), kind, y, computed.size() == 1 ? computed[0] : -1, computed[0] < i, n.floats(i));
+  return y;
+}
+template <OnnxBinary kind>
+void read_binary(const OnnxNode& n) {
+  n.require_inputs(2, 2);
+  n.define(read_chain(n, kind));
+}
+template <OnnxBinary kind>
+void read_variadic(const OnnxNode& n) {
+  n.define(read_chain(n, kind));
+}
+inline void read_mean(const OnnxNode& n) {
+  OnnxActivation y = read_chain(n, OnnxBinary::add);
+  if (n.inputs() > 1) y.node = n.add("mean", affine({1.0F / static_cast<float>(n.inputs())}, {0}), {y.node});
+  n.define(std::move(y));
+}
+
+}  // namespace detail
+
+template <>
+struct OnnxRules<Add> {
+  static void read(detail::OnnxReaders& readers) {
+    readers.add("Add", detail::read_binary<detail::OnnxBinary::add>);
+    readers.add("Sum", detail::read_variadic<detail::OnnxBinary::add>);
+    readers.add("Mean", detail::read_mean);
+  }
+};
+template <>
+struct OnnxRules<Sub> {
+  static void read(detail::OnnxReaders& readers) { readers.add("Sub", detail::read_binary<detail::OnnxBinary::sub>); }
+};
+template <>
+struct OnnxRules<Mul> {
+  static void read(detail::OnnxReaders& readers) { readers.add("Mul", detail::read_binary<detail::OnnxBinary::mul>); }
+};
+template <>
+struct OnnxRules<Div> {
+  static void read(detail::OnnxReaders& readers) { readers.add("Div", detail::read_binary<detail::OnnxBinary::div>); }
+};
+template <>
+struct OnnxRules<Max> {
+  static void read(detail::OnnxReaders& readers) { readers.add("Max", detail::read_variadic<detail::OnnxBinary::max>); }
+};
+template <>
+struct OnnxRules<Min> {
+  static void read(detail::OnnxReaders& readers) { readers.add("Min", detail::read_variadic<detail::OnnxBinary::min>); }
+};
+
+}  // namespace trimtab

@@ -1,0 +1,55 @@
+#pragma once
+/// \file
+/// What an ONNX file says of codes: constants that are codes, grids of activations, layers whose weights are codes.
+
+#include <cstdint>
+#include <trimtab/io/onnx/known_tensor.hpp>
+#include <trimtab/net/graph/network.hpp>
+#include <trimtab/quant/params.hpp>
+#include <unordered_map>
+#include <vector>
+
+namespace trimtab::detail {
+
+/// Constant codes in the file, or constant floats that QuantizeLinear makes codes of, and how they are read. Zero points of uint8
+/// count 128 less here, as the codes do when they become weights: those are int8.
+struct OnnxCodes {
+  KnownTensor tensor;
+  OnnxType type = OnnxType::int8;  ///< of the codes
+  std::vector<float> scale{1};
+  std::vector<std::int32_t> zero_point{0};
+  std::int64_t axis = 0;  ///< along which there is one of each, where there are several
+  bool real = false;      ///< after DequantizeLinear: stands for scale * (code - zero_point)
+};
+
+/// What a file says of the codes of an activation: real = scale * (code - zero_point), held as int8 or uint8.
+struct OnnxGrid {
+  float scale = 1;
+  std::int32_t zero_point = 0;
+  bool is_signed = false;
+  bool sign_of_codes = false;  ///< the zero point is left out: 0, and the codes' type is whatever they were quantized to
+
+  /// The zero point of the codes in bytes.
+  std::int32_t byte_zero_point() const { return zero_point + (is_signed ? 128 : 0); }
+  Affine<float> bytes() const { return {scale, byte_zero_point(), unsigned_codes()}; }
+  friend bool operator==(const OnnxGrid&, const OnnxGrid&) = default;
+};
+/// The numbers of a layer whose weights, in the network, are its codes. One of each, or one for each output channel.
+struct OnnxLayer {
+  std::vector<float> scale;
+  std::vector<std::int32_t> zero_point;
+  std::vector<std::int32_t> bias;  ///< none where it is the network's
+  std::vector<float> bias_scale;   ///< of these; none where they are on the accumulator's grid by definition
+};
+/// What a quantized file adds to a network. QuantizeLinear and DequantizeLinear are Clip nodes without bounds.
+struct OnnxQuantization {
+  std::unordered_map<NodeId, OnnxGrid> quantize, dequantize;
+  std::unordered_map<NodeId, OnnxLayer> layers;
+
+  bool empty() const { return quantize.empty() && dequantize.empty() && layers.empty(); }
+};
+
+/// The type of codes, as far as there are kernels for it.
+inline bool is_code_type(OnnxType type) { return type == OnnxType::uint8 || type == OnnxType::int8; }
+
+}  // namespace trimtab::detail

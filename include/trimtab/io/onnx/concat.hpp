@@ -1,0 +1,70 @@
+#pragma once
+/// \file
+/// Concat along any axis but the batch.
+
+#include <limits>
+#include <trimtab/io/onnx/binary.hpp>
+#include <trimtab/io/onnx/rules.hpp>
+#include <trimtab/net/operators/concat.hpp>
+
+namespace trimtab {
+namespace detail {
+
+/// Constants among the inputs become Constant nodes.
+inline void read_concat(const OnnxNode& n) {
+  n.require({"axis"});
+  n.require_inputs(1, std::numeric_limits<int>::max());
+  if (!n.has_attribute("axis")) throw parse_error("lacks axis");
+  std::vector<OnnxActivation> x;
+  for (int i = 0; i < n.inputs(); ++i)
+    if (n.is_activation(i)) x.push_back(n.activation(i));
+  if (x.empty()) throw unsupported_error("on constants alone");
+  const std::size_t rank = x[0].rank();
+  for (const OnnxActivation& v : x)
+    if (v.rank() != rank) throw shape_error("the inputs differ in their axes");
+  OnnxAligned all = aligned(n.import, x, rank);
+  const std::size_t axis = axis_of(n.integer("axis", 0), rank) + (all.added ? 1 : 0);
+  if (all.x[0].axes[axis] == NodeAxes{0}) throw unsupported_error("joins along the axis of the batch");
+  all.x[0] = plain(n.import, all.x[0]);
+  const std::vector<std::size_t> order = node_order(all.x[0]);
+  std::vector<NodeId> nodes;
+  std::size_t next = 0;
+  for (int i = 0; i < n.inputs(); ++i) {
+    if (n.is_activation(i)) {
+      nodes.push_back(arranged(n.import, all.x[next++], order).node);
+      continue;
+    }
+    const OnnxFloats c = n.floats(i);
+    if (c.dims.size() != rank) throw shape_error("the inputs differ in their axes");
+    Dims dims(all.added ? 1 : 0, 1);
+    dims.insert(dims.end(), c.dims.begin(), c.dims.end());
+    const BatchDims seen = n.import.dims(all.x[0]);
+    if (dims[order[0]] != 1) throw unsupported_error("a constant that differs between elements of the batch");
+    // In the node's order.
+    const Dims own = row_major(dims);
+    Dims lengths, strides;
+    for (std::size_t j = 1; j < order.size(); ++j) {
+      if (order[j] != axis && seen[order[j]] != BatchInteger{dims[order[j]], 0}) throw shape_error("the inputs differ in their extents");
+      lengths.push_back(dims[order[j]]);
+      strides.push_back(own[order[j]]);
+    }
+    std::vector<float> values;
+    walk<1>(lengths, {strides}, {0}, [&](const auto& at) { values.push_back(c.values[static_cast<std::size_t>(at[0])]); });
+    if (!values.empty()) nodes.push_back(constant_node(n.import, message(n.name(), "/constant"), lengths, values));
+  }
+  OnnxActivation y = all.x[0];
+  const std::size_t place = y.axes[axis].at(0);
+  const bool last = place == n.import.extent(y).size();
+  y.node = nodes.size() == 1 ? nodes[0] : n.add(Concat{last ? -1 : static_cast<std::ptrdiff_t>(place) - 1}, nodes);
+  if (all.added) y.axes.erase(y.axes.begin());
+  n.define(std::move(y));
+}
+
+}  // namespace detail
+
+template <>
+struct OnnxRules<Concat> {
+  static void read(detail::OnnxReaders& readers) { readers.add("Concat", detail::read_concat); }
+};
+
+}  // namespace trimtab

@@ -1,0 +1,145 @@
+#pragma once
+/// \file
+/// Reductions over any axes but the batch: ReduceMean, ReduceSum, ReduceMax, ReduceMin, ReduceL2, and those made of them.
+
+#include <algorithm>
+#include <cstdint>
+#include <trimtab/io/onnx/rules.hpp>
+#include <trimtab/net/operators/abs.hpp>
+#include <trimtab/net/operators/global_average_pool.hpp>
+#include <trimtab/net/operators/log.hpp>
+#include <trimtab/net/operators/pow.hpp>
+#include <trimtab/net/operators/reduce_l2.hpp>
+#include <trimtab/net/operators/reduce_max.hpp>
+#include <trimtab/net/operators/reduce_mean.hpp>
+#include <trimtab/net/operators/reduce_min.hpp>
+#include <trimtab/net/operators/reduce_sum.hpp>
+#include <vector>
+
+namespace trimtab {
+namespace detail {
+
+/// The axes of the file, and of the node with the batch as 0, that a reduction takes away.
+struct OnnxReduced {
+  std::vector<std::size_t> file, node;
+  bool keep = true;
+};
+
+/// Axes are input 1 since opset `since`.
+inline OnnxReduced read_reduced(const OnnxNode& n, const OnnxActivation& x, std::int64_t since) {
+  n.require({"axes", "keepdims", "noop_with_empty_axes"});
+  n.require_inputs(1, n.opset() < since ? 1 : 2);
+  OnnxReduced r;
+  r.keep = n.integer("keepdims", 1) != 0;
+  const auto axes = n.attribute_or_input("axes", since, 1);
+  if (axes && !axes->empty()) {
+    r.file = axes_of(*axes, x.rank());
+  } else if (n.integer("noop_with_empty_axes", 0) == 0) {
+    for (std::size_t i = 0; i < x.rank(); ++i) r.file.push_back(i);
+  }
+  const BatchDims dims = n.import.dims(x);
+  for (const std::size_t i : r.file)
+    for (const std::size_t axis : x.axes[i]) {
+      if (axis == 0 && !n.import.batch_is_one()) throw unsupported_error("reduces over the elements of the batch");
+      if (axis != 0) r.node.push_back(axis - 1);
+    }
+  std::sort(r.node.begin(), r.node.end());
+  return r;
+}
+
+/// y, of the node's rank, without the axes in the file, or with 1 in their place.
+inline void define_reduced(const OnnxNode& n, OnnxActivation y, const OnnxReduced& r) {
+  std::vector<NodeAxes> axes;
+  for (std::size_t i = 0; i < y.rank(); ++i) {
+    const bool gone = std::find(r.file.begin(), r.file.end(), i) != r.file.end();
+    if (gone && !r.keep) continue;
+    axes.push_back(gone && y.axes[i] != NodeAxes{0} ? NodeAxes{} : y.axes[i]);
+  }
+  y.axes = std::move(axes);
+  y.maker = r.keep ? nullptr : std::make_shared<const std::string>(n.import.network[y.node].name + "/flatten");
+  n.define(std::move(y));
+}
+
+template <class L>
+NodeId reduction_node(const OnnxNode& n, const OnnxActivation& x, const OnnxReduced& r) {
+  if (r.node.empty()) return x.node;
+  return n.add(L{r.node, true}, {x.node});
+}
+template <class L>
+void read_reduction(const OnnxNode& n) {
+  OnnxActivation x = n.real(0);
+  const OnnxReduced r = read_reduced(n, x, 18);
+  x.node = reduction_node<L>(n, x, r);
+  define_reduced(n, std::move(x), r);
+}
+/// Over all pixels it is a GlobalAveragePool.
+inline void read_reduce_mean(const OnnxNode& n) {
+  OnnxActivation x = n.real(0);
+  const OnnxReduced r = read_reduced(n, x, 18);
+  const bool pixels = n.import.extent(x).size() == 3 && r.node == std::vector<std::size_t>{0, 1};
+  x.node = pixels ? n.add(GlobalAveragePool{}, {x.node}) : reduction_node<ReduceMean>(n, x, r);
+  define_reduced(n, std::move(x), r);
+}
+inline void read_reduce_sum(const OnnxNode& n) {
+  OnnxActivation x = n.real(0);
+  const OnnxReduced r = read_reduced(n, x, 13);
+  x.node = reduction_node<ReduceSum>(n, x, r);
+  define_reduced(n, std::move(x), r);
+}
+inline void read_reduce_l2(const OnnxNode& n) {
+  OnnxActivation x = n.real(0);
+  const OnnxReduced r = read_reduced(n, x, 18);
+  x.node = r.node.empty() ? n.add(Abs{}, {x.node}) : reduction_node<ReduceL2>(n, x, r);
+  define_reduced(n, std::move(x), r);
+}
+inline void read_reduce_l1(const OnnxNode& n) {
+  OnnxActivation x = n.real(0);
+  const OnnxReduced r = read_reduced(n, x, 18);
+  x.node = n.add("abs", Abs{}, {x.node});
+  x.node = reduction_node<ReduceSum>(n, x, r);
+  define_reduced(n, std::move(x), r);
+}
+inline void read_reduce_sum_square(const OnnxNode& n) {
+  OnnxActivation x = n.real(0);
+  const OnnxReduced r = read_reduced(n, x, 18);
+  x.node = n.add("square", Pow{2}, {x.node});
+  x.node = reduction_node<ReduceSum>(n, x, r);
+  define_reduced(n, std::move(x), r);
+}
+inline void read_reduce_log_sum(const OnnxNode& n) {
+  OnnxActivation x = n.real(0);
+  const OnnxReduced r = read_reduced(n, x, 18);
+  x.node = reduction_node<ReduceSum>(n, x, r);
+  x.node = n.add("log", Log{}, {x.node});
+  define_reduced(n, std::move(x), r);
+}
+
+}  // namespace detail
+
+template <>
+struct OnnxRules<ReduceMean> {
+  static void read(detail::OnnxReaders& readers) { readers.add("ReduceMean", detail::read_reduce_mean); }
+};
+template <>
+struct OnnxRules<ReduceSum> {
+  static void read(detail::OnnxReaders& readers) {
+    readers.add("ReduceL1", detail::read_reduce_l1);
+    readers.add("ReduceLogSum", detail::read_reduce_log_sum);
+    readers.add("ReduceSum", detail::read_reduce_sum);
+    readers.add("ReduceSumSquare", detail::read_reduce_sum_square);
+  }
+};
+template <>
+struct OnnxRules<ReduceMax> {
+  static void read(detail::OnnxReaders& readers) { readers.add("ReduceMax", detail::read_reduction<ReduceMax>); }
+};
+template <>
+struct OnnxRules<ReduceMin> {
+  static void read(detail::OnnxReaders& readers) { readers.add("ReduceMin", detail::read_reduction<ReduceMin>); }
+};
+template <>
+struct OnnxRules<ReduceL2> {
+  static void read(detail::OnnxReaders& readers) { readers.add("ReduceL2", detail::read_reduce_l2); }
+};
+
+}  // namespace trimtab

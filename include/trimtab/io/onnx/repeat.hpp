@@ -1,0 +1,93 @@
+#pragma once
+/// \file
+/// Expand and Tile: the same elements several times.
+
+#include <algorithm>
+#include <cstdint>
+#include <trimtab/io/onnx/rules.hpp>
+#include <trimtab/io/onnx/slice.hpp>
+#include <trimtab/net/operators/expand.hpp>
+#include <trimtab/net/operators/tile.hpp>
+#include <vector>
+
+namespace trimtab {
+namespace detail {
+
+/// A number of elements in 1 .. 2^28.
+inline std::size_t repeated_extent(std::int64_t extent) {
+  if (extent < 1 || extent > (1 << 28)) throw unsupported_error(message("extent ", extent));
+  return static_cast<std::size_t>(extent);
+}
+
+/// Both ways: an extent of 1 in the shape keeps the input's.
+inline void read_expand(const OnnxNode& n) {
+  n.require({});
+  n.require_inputs(2, 2);
+  BatchDims shape = known_integers<BatchInteger>(n.known(1));
+  OnnxActivation x = n.activation(0);
+  const std::size_t rank = std::max(shape.size(), x.rank());
+  shape.insert(shape.begin(), rank - shape.size(), BatchInteger{1, 0});
+  OnnxAligned one = aligned(n.import, {x}, rank);
+  x = std::move(one.x[0]);
+  if (one.added) shape.insert(shape.begin(), BatchInteger{1, 0});
+  const bool freed = !one.added && rank > 0 && shape[0] != BatchInteger{1, 0} && free_axis(n.import, x, 0);
+  if (freed) shape.insert(shape.begin(), BatchInteger{1, 0});
+  const BatchDims now = n.import.dims(x);
+  std::vector<std::size_t> changed;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == BatchInteger{1, 0} || shape[i] == now[i]) continue;
+    if (now[i] != BatchInteger{1, 0}) throw shape_error(message("extents ", now[i], " and ", shape[i], " do not broadcast"));
+    changed.push_back(i);
+  }
+  if (!changed.empty()) {
+    x = with_single_axes(n.import, std::move(x), changed);
+    std::vector<std::size_t> extents(n.import.extent(x).begin(), n.import.extent(x).end());
+    for (const std::size_t i : changed) extents[node_axis(x, i)] = repeated_extent(known_as<std::int64_t>(shape[i]));
+    n.import.charge_extents(extents);
+    x.node = n.add(Expand{Extents(extents.begin(), extents.end())}, {x.node});
+  }
+  if (one.added || freed) x.axes.erase(x.axes.begin());
+  n.define(std::move(x));
+}
+
+inline void read_tile(const OnnxNode& n) {
+  n.require({});
+  n.require_inputs(2, 2);
+  std::vector<std::int64_t> repeats = n.integers(1);
+  OnnxActivation x = n.activation(0);
+  if (repeats.size() != x.rank()) throw shape_error(message(repeats.size(), " repeats for ", x.rank(), " axes"));
+  bool freed = false;
+  for (std::size_t i = 0; i < x.rank() && !freed; ++i) freed = repeats[i] != 1 && free_axis(n.import, x, i);
+  if (freed) repeats.insert(repeats.begin(), 1);
+  std::vector<std::size_t> changed;
+  for (std::size_t i = 0; i < repeats.size(); ++i)
+    if (repeats[i] != 1) changed.push_back(i);
+  if (!changed.empty()) {
+    x = with_single_axes(n.import, std::move(x), changed);
+    const Extents& from = n.import.extent(x);
+    Tile tile{std::vector<std::size_t>(from.size(), 1)};
+    std::vector<std::size_t> extents(from.begin(), from.end());
+    for (const std::size_t i : changed) {
+      const std::size_t axis = node_axis(x, i);
+      tile.repeats[axis] = repeated_extent(repeats[i]);
+      extents[axis] *= tile.repeats[axis];
+    }
+    n.import.charge_extents(extents);
+    x.node = n.add(std::move(tile), {x.node});
+  }
+  if (freed) x.axes.erase(x.axes.begin());
+  n.define(std::move(x));
+}
+
+}  // namespace detail
+
+template <>
+struct OnnxRules<Expand> {
+  static void read(detail::OnnxReaders& readers) { readers.add("Expand", detail::read_expand); }
+};
+template <>
+struct OnnxRules<Tile> {
+  static void read(detail::OnnxReaders& readers) { readers.add("Tile", detail::read_tile); }
+};
+
+}  // namespace trimtab

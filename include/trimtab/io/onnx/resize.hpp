@@ -1,0 +1,165 @@
+#pragma once
+/// \file
+/// Resize and Upsample.
+
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <trimtab/io/onnx/rules.hpp>
+#include <trimtab/io/onnx/slice.hpp>
+#include <trimtab/net/operators/resize_linear.hpp>
+#include <trimtab/net/operators/resize_nearest.hpp>
+#include <vector>
+
+namespace trimtab {
+namespace detail {
+
+/// What becomes of one of the file's axes: a scale, or an extent.
+struct OnnxResized {
+  std::optional<float> scale;
+  std::optional<BatchInteger> extent;
+};
+
+/// Resizes the axes; those left out stay.
+inline void resize_axes(const OnnxNode& n, const std::map<std::size_t, OnnxResized>& axes, bool nearest, const ResizeOptions& options) {
+  OnnxActivation x = n.activation(0);
+  const BatchDims dims = n.import.dims(x);
+  const auto stays = [&](std::size_t i) {
+    const auto found = axes.find(i);
+    return found == axes.end() || (found->second.scale ? *found->second.scale == 1 : *found->second.extent == dims[i]);
+  };
+  std::vector<std::size_t> changed;
+  for (std::size_t i = 0; i < x.rank(); ++i)
+    if (!stays(i)) changed.push_back(i);
+  if (changed.empty()) return n.define(std::move(x));
+  x = with_single_axes(n.import, std::move(x), changed);
+  std::vector<ResizeAxis> resized;
+  for (const std::size_t length : n.import.extent(x)) resized.push_back({length, length, 1.0F});
+  for (const std::size_t i : changed) {
+    ResizeAxis& axis = resized[node_axis(x, i)];
+    const OnnxResized& wanted = axes.at(i);
+    if (wanted.scale) {
+      if (!(*wanted.scale >= 0x1p-20F && *wanted.scale <= 0x1p20F)) throw unsupported_error(message("scale ", *wanted.scale));
+      axis = ResizeAxis::by_scale(axis.in, *wanted.scale);
+    } else {
+      const std::int64_t extent = known_as<std::int64_t>(*wanted.extent);
+      if (extent < 1 || extent > (1 << 24)) throw unsupported_error(message("extent ", extent));
+      axis = ResizeAxis::to_extent(axis.in, static_cast<std::size_t>(extent));
+    }
+    if (axis.out == 0) throw unsupported_error("nothing is left");
+  }
+  std::vector<std::size_t> extents;
+  for (const ResizeAxis& axis : resized) extents.push_back(axis.out);
+  n.import.charge_extents(extents);
+  if (nearest)
+    n.apply(std::move(x), ResizeNearest{resized, options});
+  else
+    n.apply(std::move(x), ResizeLinear{resized, options});
+}
+
+/// nearest, linear or cubic. True for nearest.
+inline bool resize_mode(const OnnxNode& n, ResizeOptions& options) {
+  const std::string mode = n.text("mode", "nearest");
+  if (mode == "nearest") return true;
+  if (mode != "linear" && mode != "bilinear" && mode != "cubic") throw unsupported_error(message("mode '", mode, "' is not supported"));
+  options.interpolation = mode == "cubic" ? Interpolation::cubic : Interpolation::linear;
+  return false;
+}
+
+/// A scale for each of the file's axes.
+inline std::map<std::size_t, OnnxResized> axis_scales(const OnnxNode& n, std::span<const float> scales, const std::vector<std::size_t>& axes) {
+  if (scales.size() != axes.size()) throw shape_error(message(scales.size(), " scales for ", axes.size(), " axes"));
+  std::map<std::size_t, OnnxResized> result;
+  for (std::size_t k = 0; k < axes.size(); ++k) result[axes[k]] = {scales[k], {}};
+  static_cast<void>(n);
+  return result;
+}
+inline std::vector<std::size_t> all_axes(const OnnxNode& n) {
+  std::vector<std::size_t> axes;
+  for (std::size_t i = 0; i < n.padded(0).rank(); ++i) axes.push_back(i);
+  return axes;
+}
+
+/// Upsample, and Resize of opset 10: coordinates are i / scale.
+inline void read_upsample(const OnnxNode& n) {
+  n.require({"mode", "scales"});
+  const bool attribute = n.proto.op_type() == "Upsample" && n.opset() < 9;
+  n.require_inputs(attribute ? 1 : 2, attribute ? 1 : 2);
+  if (n.opset() > 10) throw unsupported_error("Upsample went with opset 10");
+  ResizeOptions options;
+  options.coordinates = ResizeCoordinates::asymmetric;
+  options.nearest_rounding = NearestRounding::floor_or_ceil;
+  const bool nearest = resize_mode(n, options);
+  if (attribute) {
+    const auto* scales = find_attribute(n.proto, "scales", ::onnx::AttributeProto::FLOATS);
+    if (scales == nullptr) throw parse_error("lacks scales");
+    const std::vector<float> values(scales->floats().begin(), scales->floats().end());
+    return resize_axes(n, axis_scales(n, values, all_axes(n)), nearest, options);
+  }
+  const OnnxFloats scales = n.floats(1);
+  resize_axes(n, axis_scales(n, scales.values, all_axes(n)), nearest, options);
+}
+
+inline void read_resize(const OnnxNode& n) {
+  if (n.opset() == 10) return read_upsample(n);
+  n.require({"antialias", "axes", "coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside", "extrapolation_value",
+             "keep_aspect_ratio_policy", "mode", "nearest_mode"});
+  n.require_inputs(1, 4);
+  ResizeOptions options;
+  const std::string coordinates = n.text("coordinate_transformation_mode", "half_pixel");
+  const std::map<std::string, ResizeCoordinates> known{{"half_pixel", ResizeCoordinates::half_pixel},
+                                                       {"half_pixel_symmetric", ResizeCoordinates::half_pixel_symmetric},
+                                                       {"pytorch_half_pixel", ResizeCoordinates::pytorch_half_pixel},
+                                                       {"align_corners", ResizeCoordinates::align_corners},
+                                                       {"asymmetric", ResizeCoordinates::asymmetric},
+                                                       {"tf_half_pixel_for_nn", ResizeCoordinates::tf_half_pixel_for_nn}};
+  if (known.count(coordinates) == 0) throw unsupported_error(message("coordinate_transformation_mode '", coordinates, "' is not supported"));
+  options.coordinates = known.at(coordinates);
+  const std::string rounding = n.text("nearest_mode", "round_prefer_floor");
+  const std::map<std::string, NearestRounding> roundings{{"round_prefer_floor", NearestRounding::round_prefer_floor},
+                                                         {"round_prefer_ceil", NearestRounding::round_prefer_ceil},
+                                                         {"floor", NearestRounding::floor},
+                                                         {"ceil", NearestRounding::ceil}};
+  if (roundings.count(rounding) == 0) throw unsupported_error(message("nearest_mode '", rounding, "' is not supported"));
+  options.nearest_rounding = roundings.at(rounding);
+  options.cubic_coeff_a = n.real("cubic_coeff_a", -0.75F);
+  if (!std::isfinite(options.cubic_coeff_a)) throw parse_error(message("cubic_coeff_a is ", options.cubic_coeff_a));
+  options.exclude_outside = n.integer("exclude_outside", 0) != 0;
+  const bool nearest = resize_mode(n, options);
+  if (const std::string policy = n.text("keep_aspect_ratio_policy", "stretch"); policy != "stretch")
+    throw unsupported_error(message("keep_aspect_ratio_policy '", policy, "' is not supported"));
+  if (n.integer("antialias", 0) != 0 && !nearest) throw unsupported_error("antialias is not supported");
+  if (options.exclude_outside && !nearest && options.interpolation != Interpolation::cubic)
+    throw unsupported_error("exclude_outside is supported for cubic alone");
+  const std::vector<std::size_t> axes = n.has_attribute("axes") ? axes_of(n.integers("axes"), n.padded(0).rank()) : all_axes(n);
+  const bool by_scales = n.has(2) && !(n.is_known(2) && n.known(2).count() == 0);
+  if (by_scales) {
+    const OnnxFloats scales = n.floats(2);
+    return resize_axes(n, axis_scales(n, scales.values, axes), nearest, options);
+  }
+  if (!n.has(3)) throw parse_error("has neither scales nor sizes");
+  const BatchDims sizes = known_integers<BatchInteger>(n.known(3));
+  if (sizes.size() != axes.size()) throw shape_error(message(sizes.size(), " sizes for ", axes.size(), " axes"));
+  std::map<std::size_t, OnnxResized> wanted;
+  const std::size_t batch = batch_axis(n.padded(0));
+  for (std::size_t k = 0; k < axes.size(); ++k) {
+    // A shape that begins with 1 where the batch is open was written for one element of it.
+    const bool any_batch = axes[k] == batch && n.import.batch == batch_extent && sizes[k] == BatchInteger{1, 0};
+    wanted[axes[k]] = {{}, any_batch ? batch_extent : sizes[k]};
+  }
+  resize_axes(n, wanted, nearest, options);
+}
+
+}  // namespace detail
+
+template <>
+struct OnnxRules<ResizeNearest> {
+  static void read(detail::OnnxReaders& readers) {
+    readers.add("Resize", detail::read_resize);
+    readers.add("Upsample", detail::read_upsample);
+  }
+};
+
+}  // namespace trimtab

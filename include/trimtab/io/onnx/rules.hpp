@@ -1,0 +1,43 @@
+#pragma once
+/// \file
+/// Which function reads which operator of ONNX.
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <trimtab/io/onnx/node.hpp>
+#include <utility>
+
+namespace trimtab {
+
+/// How an operator is read from ONNX and written to it. Specialised in io/onnx/ for an operator L, or for a name that stands for a
+/// family of ONNX's operators, with
+///   static void read(detail::OnnxReaders&)     adds a reader for each of ONNX's operators that may become an L
+/// and listed in io/onnx/operators.hpp.
+template <class L>
+struct OnnxRules;
+
+namespace detail {
+
+/// Makes nodes and values of one of the file's nodes.
+using OnnxReader = void (*)(const OnnxNode&);
+
+class OnnxReaders {
+ public:
+  /// An operator of a domain; none is ONNX's own.
+  void add(std::string_view op, OnnxReader reader, std::string_view domain = "") {
+    readers_.emplace(std::pair{std::string(domain), std::string(op)}, reader);
+  }
+  /// Null where nothing reads it.
+  OnnxReader find(const ::onnx::NodeProto& node) const {
+    const std::string domain = node.domain() == "ai.onnx" ? "" : node.domain();
+    const auto found = readers_.find({domain, node.op_type()});
+    return found == readers_.end() ? nullptr : found->second;
+  }
+
+ private:
+  std::map<std::pair<std::string, std::string>, OnnxReader> readers_;
+};
+
+}  // namespace detail
+}  // namespace trimtab

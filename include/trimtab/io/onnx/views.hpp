@@ -1,0 +1,114 @@
+#pragma once
+/// \file
+/// Operators that only look at a value with other axes or another type, or tell its extents: Reshape, Flatten, Squeeze, Unsqueeze,
+/// Transpose, Identity, Dropout, Cast, Shape, Size.
+
+#include <cstdint>
+#include <trimtab/io/onnx/fold_views.hpp>
+#include <trimtab/io/onnx/rules.hpp>
+#include <vector>
+
+namespace trimtab {
+namespace detail {
+
+/// x seen with other extents; padding stays with it where they are the same.
+inline void read_view(const OnnxNode& n, const BatchDims& wanted) { n.define(seen_as(n.import, n.padded(0), wanted, n.maker())); }
+
+/// A shape that begins with 1 where the batch is open was written for one element of the batch, and means any number.
+inline void read_reshape(const OnnxNode& n) {
+  n.require({"allowzero"});
+  n.require_inputs(2, 2);
+  const BatchDims now = n.import.dims(n.padded(0));
+  BatchDims shape = known_integers<BatchInteger>(n.known(1));
+  const bool allow_zero = n.integer("allowzero", 0) != 0;
+  if (n.opset() < 14 && n.has_attribute("allowzero")) throw unsupported_error("allowzero came with opset 14");
+  if (n.import.batch == batch_extent && !shape.empty() && shape[0] == BatchInteger{1, 0}) {
+    bool has_batch = false;
+    for (const BatchInteger& d : shape) has_batch = has_batch || d.per_picture != 0;
+    if (!has_batch) shape[0] = batch_extent;
+  }
+  read_view(n, reshaped(now, shape, allow_zero));
+}
+inline void read_flatten(const OnnxNode& n) {
+  n.require({"axis"});
+  n.require_inputs(1, 1);
+  read_view(n, flattened(n.import.dims(n.padded(0)), n.integer("axis", 1)));
+}
+inline void read_squeeze(const OnnxNode& n) {
+  n.require({"axes"});
+  n.require_inputs(1, n.opset() < 13 ? 1 : 2);
+  read_view(n, squeezed(n.import.dims(n.padded(0)), n.attribute_or_input("axes", 13, 1)));
+}
+inline void read_unsqueeze(const OnnxNode& n) {
+  n.require({"axes"});
+  n.require_inputs(1, n.opset() < 13 ? 1 : 2);
+  const auto axes = n.attribute_or_input("axes", 13, 1);
+  if (!axes) throw parse_error("lacks axes");
+  read_view(n, unsqueezed(n.import.dims(n.padded(0)), *axes));
+}
+inline void read_transpose(const OnnxNode& n) {
+  n.require({"perm"});
+  n.require_inputs(1, 1);
+  OnnxActivation x = n.padded(0);
+  std::vector<std::size_t> perm;
+  if (n.has_attribute("perm")) {
+    perm = axes_of(n.integers("perm"), x.rank());
+    if (perm.size() != x.rank()) throw shape_error(message("perm has ", perm.size(), " axes, the input ", x.rank()));
+  } else {
+    for (std::size_t i = x.rank(); i-- > 0;) perm.push_back(i);
+  }
+  std::vector<NodeAxes> axes;
+  for (const std::size_t i : perm) axes.push_back(x.axes[i]);
+  if (axes != x.axes) x.maker = n.maker();
+  x.axes = std::move(axes);
+  n.define(std::move(x));
+}
+
+/// Hands its input on.
+inline void read_identity(const OnnxNode& n) {
+  n.require({});
+  n.require_inputs(1, 1);
+  n.define(n.value(0));
+}
+inline void read_dropout(const OnnxNode& n) {
+  n.require({"ratio", "seed", "is_test"});
+  n.require_inputs(1, 3);
+  if (n.has(2) && (!is_boolean(n.known(2).type) || n.number(2) != 0)) throw unsupported_error("in training mode");
+  n.define(n.value(0));
+}
+/// Between types that hold the same numbers: reals stay float32 here, integers are reals without a fraction.
+inline void read_cast(const OnnxNode& n) {
+  n.require({"saturate", "to", "round_mode"});
+  n.require_inputs(1, 1);
+  OnnxActivation x = n.padded(0);
+  const OnnxType to = onnx_type(static_cast<std::int32_t>(n.integer("to", 0)));
+  const bool narrower = !is_real(to) && (type_info(to).lo > type_info(x.type).lo || type_info(to).hi < type_info(x.type).hi);
+  if (!is_real(to) && (is_real(x.type) || is_boolean(to) || narrower))
+    throw unsupported_error(message("from ", type_name(x.type), " to ", type_name(to), " would change the numbers"));
+  x.type = to;
+  n.define(std::move(x));
+}
+inline void read_shape(const OnnxNode& n) { n.define(fold_extents(n.proto, n.import.dims(n.padded(0)), n.import.context)); }
+
+}  // namespace detail
+
+/// Operators that leave no node behind, or a Reshape, Transpose or Flatten.
+struct OnnxViews {};
+
+template <>
+struct OnnxRules<OnnxViews> {
+  static void read(detail::OnnxReaders& readers) {
+    readers.add("Cast", detail::read_cast);
+    readers.add("Dropout", detail::read_dropout);
+    readers.add("Flatten", detail::read_flatten);
+    readers.add("Identity", detail::read_identity);
+    readers.add("Reshape", detail::read_reshape);
+    readers.add("Shape", detail::read_shape);
+    readers.add("Size", detail::read_shape);
+    readers.add("Squeeze", detail::read_squeeze);
+    readers.add("Transpose", detail::read_transpose);
+    readers.add("Unsqueeze", detail::read_unsqueeze);
+  }
+};
+
+}  // namespace trimtab
