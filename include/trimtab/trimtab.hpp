@@ -22,7 +22,7 @@
 #include <trimtab/net/models/efficientnets.hpp>
 #include <trimtab/net/models/mobilenets.hpp>
 #include <trimtab/net/models/resnets.hpp>
-#include <trimtab/net/passes/fold.hpp>
+#include <trimtab/net/passes/simplify.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
 #include <trimtab/net/recipe.hpp>
 #include <trimtab/net/passes/reestimate_batch_norm.hpp>

@@ -4,8 +4,8 @@
 #include <string>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/operators.hpp>
-#include <trimtab/net/passes/fuse_activations.hpp>
-#include <trimtab/net/passes/fuse_norms.hpp>
+#include <trimtab/net/operators/spellings/fuse_activations.hpp>
+#include <trimtab/net/operators/spellings/fuse_norms.hpp>
 #include <vector>
 
 #include "small_network.hpp"

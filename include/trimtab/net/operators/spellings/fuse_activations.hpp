@@ -29,7 +29,7 @@
 #include <trimtab/net/operators/softplus.hpp>
 #include <trimtab/net/operators/sub.hpp>
 #include <trimtab/net/operators/tanh.hpp>
-#include <trimtab/net/passes/node_rewriter.hpp>
+#include <trimtab/net/operators/spellings/node_rewriter.hpp>
 #include <vector>
 
 namespace trimtab {

@@ -23,7 +23,7 @@
 #include <trimtab/net/operators/reduce_sum.hpp>
 #include <trimtab/net/operators/sqrt.hpp>
 #include <trimtab/net/operators/sub.hpp>
-#include <trimtab/net/passes/node_rewriter.hpp>
+#include <trimtab/net/operators/spellings/node_rewriter.hpp>
 #include <vector>
 
 namespace trimtab {
