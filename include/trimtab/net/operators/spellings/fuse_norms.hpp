@@ -4,7 +4,9 @@
 /// many.
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
+#include <span>
 #include <trimtab/net/operators/add.hpp>
 #include <trimtab/net/operators/channel_affine.hpp>
 #include <trimtab/net/operators/clip.hpp>
@@ -140,7 +142,7 @@ class NormFuser : NodeRewriter {
       for (const std::size_t i : {std::size_t{0}, std::size_t{1}})
         if (shifted(id, input(id, i), input(id, 1 - i))) return true;
     }
-    return c && d && c->x == d->x && c->axes == d->axes && become_norm(id, *d, nullptr, nullptr);
+    return c && d && c->x == d->x && c->axes == d->axes && become_norm(id, *d, {}, {});
   }
   /// scaled = x * inverse, shift = beta - mean * inverse.
   bool shifted(NodeId id, NodeId scaled, NodeId shift) {
@@ -153,21 +155,32 @@ class NormFuser : NodeRewriter {
         const NodeId x = input(scaled, i), by = input(scaled, 1 - i);
         const Found m = mean(input(product, k));
         if (!m || m->x != x || input(product, 1 - k) != by) continue;
-        const ChannelAffine* gamma = plain<ChannelAffine>(by);
-        if (gamma != nullptr && std::any_of(gamma->offset.begin(), gamma->offset.end(), [](float o) { return o != 0; })) continue;
-        const Found d = inverse_deviation(gamma != nullptr ? input(by) : by);
-        if (d && d->x == x && d->axes == m->axes &&
-            become_norm(id, *d, gamma != nullptr ? &gamma->scale : nullptr, &beta->offset))
+        const auto [r, gamma] = without_gamma(by);
+        const Found d = inverse_deviation(r);
+        if (d && d->x == x && d->axes == m->axes && become_norm(id, *d, gamma, {beta->offset.data(), beta->offset.size()}))
           return true;
       }
     return false;
   }
+  /// gamma / deviation as 1 / deviation and gamma: a number, one for each channel, or none.
+  std::pair<NodeId, std::span<const float>> without_gamma(NodeId id) const {
+    if (const ChannelAffine* a = plain<ChannelAffine>(id))
+      if (std::all_of(a->offset.begin(), a->offset.end(), [](float o) { return o == 0; }))
+        return {input(id), {a->scale.data(), a->scale.size()}};
+    if (plain<Mul>(id) != nullptr)  // which gives 1 / deviation, of one channel, all of gamma's
+      for (const std::size_t i : {std::size_t{0}, std::size_t{1}})
+        if (const Constant* c = plain<Constant>(input(id, i)))
+          if (const Extents& own = node(input(id, i)).extent;
+              own.size() != 0 && own.back() == c->value.size() && own.back() == node(id).extent.back())
+            return {input(id, 1 - i), {c->value.data(), c->value.size()}};
+    return {id, {}};
+  }
   /// gamma and beta: a number, one for each channel, or none.
-  bool become_norm(NodeId id, const Statistic& s, const xt::xtensor<float, 1>* gamma, const xt::xtensor<float, 1>* beta) {
+  bool become_norm(NodeId id, const Statistic& s, std::span<const float> gamma, std::span<const float> beta) {
     const Extents& x = node(s.x).extent;
     const std::size_t rank = x.size(), count = s.axes.size();
-    const auto fill = [](auto numbers, const xt::xtensor<float, 1>* of, float none) {
-      for (std::size_t i = 0; i < numbers.size(); ++i) numbers.data()[i] = of == nullptr ? none : (*of)(i % of->size());
+    const auto fill = [](auto numbers, std::span<const float> of, float none) {
+      for (std::size_t i = 0; i < numbers.size(); ++i) numbers.data()[i] = of.empty() ? none : of[i % of.size()];
       return numbers;
     };
     const auto epsilon = static_cast<float>(s.epsilon);
