@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <random>
-#include <trimtab/io/onnx_read.hpp>
+#include <trimtab/io/onnx/read.hpp>
 #include <trimtab/io/onnx_self_check.hpp>
 #include <trimtab/io/onnx_write_quantized.hpp>
 #include <trimtab/net/train/fine_tune.hpp>

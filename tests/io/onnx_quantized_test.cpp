@@ -275,12 +275,12 @@ TEST_CASE("read_quantized_onnx: what a small file computes or names many times d
     quantize("p3000", 300);
     refused_as("quantized too many times");
   }
-  SECTION("1000 scales that are handed on 1000 times") {
-    b.floats("scales", {1000}, std::vector<float>(1000, 1.0F));
-    b.tensor("w", {1000, 3, 1, 1}, onnx::TensorProto::INT8).set_raw_data(std::string(3000, '\1'));
+  SECTION("20000 scales that are handed on 5000 times") {
+    b.floats("scales", {20000}, std::vector<float>(20000, 1.0F));
+    b.tensor("w", {20000, 3, 1, 1}, onnx::TensorProto::INT8).set_raw_data(std::string(60000, '\1'));
     set(b.node("DequantizeLinear", {"w", "scales"}, "w0"), "axis", 0);
-    for (int i = 0; i < 1000; ++i) b.node("Identity", {"w" + std::to_string(i)}, "w" + std::to_string(i + 1));
-    b.node("Conv", {"xr", "w1000"}, "c");
+    for (int i = 0; i < 5000; ++i) b.node("Identity", {"w" + std::to_string(i)}, "w" + std::to_string(i + 1));
+    b.node("Conv", {"xr", "w5000"}, "c");
     quantize("c", 1);
     refused_as("shared too many times");
   }

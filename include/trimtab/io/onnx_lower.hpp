@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <trimtab/io/onnx_import_state.hpp>
+#include <trimtab/io/onnx/codes.hpp>
 #include <trimtab/net/quantize/lowered_network.hpp>
 #include <utility>
 #include <variant>

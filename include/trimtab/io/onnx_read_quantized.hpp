@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 #include <trimtab/io/onnx_lower.hpp>
-#include <trimtab/io/onnx_read.hpp>
+#include <trimtab/io/onnx/read.hpp>
 #include <trimtab/io/onnx_self_check.hpp>
 #include <vector>
 
@@ -24,7 +24,7 @@ struct QuantizedOnnxModel {
 inline QuantizedOnnxModel parse_quantized_onnx(std::string_view bytes, const std::string& name = "model") {
   return detail::parse_model(bytes, name, [&](const ::onnx::ModelProto& model) {
     detail::OnnxQuantization quantization;
-    OnnxModel read = detail::import_model(model, bytes.size(), quantization);
+    OnnxModel read = detail::import_model(model, bytes.size(), {}, {}, quantization);
     QuantizedOnnxModel result{detail::OnnxLowering(read.network, quantization, bytes.size()).take(), std::move(read.metadata), std::move(read.notes)};
     self_check(result.network, result.metadata);
     return result;

@@ -111,9 +111,10 @@ inline NodeId constant_node(OnnxImport& import, const std::string& name, const D
 inline bool add_to_bias(const OnnxNode& n, int i, const OnnxActivation& x, const OnnxPaired& p) {
   Node* producer = n.sole_producer(i);
   WeightedLayer* layer = producer == nullptr || producer->clip != no_clip ? nullptr : producer->op->weighted();
-  if (layer == nullptr || n.import.quantization.layers.count(x.node) != 0 || p.x.node != x.node || !p.is_row(producer->extent) ||
-      layer->output_channels() != producer->extent.back())
+  if (layer == nullptr || p.x.node != x.node || !p.is_row(producer->extent) || layer->output_channels() != producer->extent.back())
     return false;
+  const auto codes = n.import.quantization.layers.find(x.node);
+  if (codes != n.import.quantization.layers.end() && !codes->second.bias.empty()) return false;
   std::vector<float> more = p.values;
   more.resize(layer->output_channels(), more[0]);
   if (layer->bias().empty())

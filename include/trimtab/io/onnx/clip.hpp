@@ -14,7 +14,7 @@ namespace detail {
 inline void read_relu(const OnnxNode& n) {
   n.require({});
   n.require_inputs(1, 1);
-  n.apply(n.real(0), relu);
+  n.apply(n.activation(0), relu);
 }
 
 /// min(max(x, lo), hi): where the bounds are crossed, hi is all there is. Bounds at the end of float's range count as infinite.
@@ -38,7 +38,7 @@ inline void read_clip(const OnnxNode& n) {
   if (clip.lo == std::numeric_limits<float>::lowest()) clip.lo = no_clip.lo;
   if (clip.hi == std::numeric_limits<float>::max()) clip.hi = no_clip.hi;
   if (clip.lo > clip.hi) clip.lo = clip.hi;
-  if (!n.is_activation(1) && !n.is_activation(2)) return n.apply(n.real(0), clip);
+  if (!n.is_activation(1) && !n.is_activation(2)) return n.apply(n.activation(0), clip);
   // A bound that is computed: the larger one, then the smaller.
   OnnxActivation y = n.real(0);
   if (n.is_activation(1))

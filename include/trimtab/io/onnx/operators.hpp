@@ -14,6 +14,7 @@
 #include <trimtab/io/onnx/normalize.hpp>
 #include <trimtab/io/onnx/pad.hpp>
 #include <trimtab/io/onnx/pools.hpp>
+#include <trimtab/io/onnx/quantized.hpp>
 #include <trimtab/io/onnx/reduce.hpp>
 #include <trimtab/io/onnx/removed.hpp>
 #include <trimtab/io/onnx/repeat.hpp>
@@ -29,8 +30,8 @@ namespace trimtab {
 using OnnxOperators =
     std::tuple<Abs, Add, ArgMax, AveragePool, BatchNorm, Ceil, Celu, Clip, Concat, Conv2d, ConvTranspose2d, Cos, DepthToSpace, Div, Elu,
                Erf, Exp, Expand, Floor, Gather, Gelu, GlobalAveragePool, GroupNorm, HardSigmoid, HardSwish, InstanceNorm, L2Norm,
-               LayerNorm, LeakyRelu, Linear, LocalResponseNorm, Log, LogSoftmax, Max, MaxPool, Min, Mish, Mul, Neg, OnnxRemoved,
-               OnnxViews, Pad, Pow, PRelu, Reciprocal, ReduceL2, ReduceMax, ReduceMean, ReduceMin, ReduceSum, ResizeNearest, Round, Selu,
+               LayerNorm, LeakyRelu, Linear, LocalResponseNorm, Log, LogSoftmax, Max, MaxPool, Min, Mish, Mul, Neg, OnnxCodeOperators,
+               OnnxRemoved, OnnxViews, Pad, Pow, PRelu, Reciprocal, ReduceL2, ReduceMax, ReduceMean, ReduceMin, ReduceSum, ResizeNearest, Round, Selu,
                Sigmoid, Sign, Sin, Slice, Softmax, Softplus, Softsign, SpaceToDepth, Sqrt, Sub, Tanh, Tile>;
 
 namespace detail {

@@ -84,6 +84,7 @@ inline void read_pad(const OnnxNode& n) {
   for (std::size_t i = 0; i < x.rank(); ++i)
     if (pads.before[i] != 0 || pads.after[i] != 0) changed.push_back(i);
   if (changed.empty()) return n.define(std::move(x));
+  if (mode == PadMode::constant && !is_real(x.type)) throw unsupported_error(message("of ", type_name(x.type), ": what is put there would be a code"));
   if (mode == PadMode::constant && std::isnan(value)) throw parse_error("the pad value is not a number");
   if (mode == PadMode::constant && let_wait(n, x, pads, value)) return n.define(std::move(x));
   x = with_single_axes(n.import, n.activation(0), changed);

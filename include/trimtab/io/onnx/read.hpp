@@ -110,7 +110,8 @@ inline void import_node(OnnxImport& import, const ::onnx::NodeProto& proto) {
     }
     if (proto.domain() == "com.microsoft" && !import.imports_microsoft)
       throw parse_error(message("the model does not import the domain ", proto.domain()));
-    reader(n);
+    const OnnxSpecialReader special = onnx_readers().find_special(proto);
+    if (special == nullptr || !special(n)) reader(n);
   });
 }
 

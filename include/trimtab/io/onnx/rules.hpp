@@ -23,11 +23,20 @@ namespace detail {
 /// Makes nodes and values of one of the file's nodes.
 using OnnxReader = void (*)(const OnnxNode&);
 
+/// Makes something of a node that only looks like a common one, or nothing: false.
+using OnnxSpecialReader = bool (*)(const OnnxNode&);
+
 class OnnxReaders {
  public:
   /// An operator of a domain; none is ONNX's own.
   void add(std::string_view op, OnnxReader reader, std::string_view domain = "") {
     readers_.emplace(std::pair{std::string(domain), std::string(op)}, reader);
+  }
+  /// One of ONNX's own operators, which `reader` may leave to the one that add() names.
+  void add_special(std::string_view op, OnnxSpecialReader reader) { special_.emplace(op, reader); }
+  OnnxSpecialReader find_special(const ::onnx::NodeProto& node) const {
+    const auto found = special_.find(node.op_type());
+    return found == special_.end() || !(node.domain().empty() || node.domain() == "ai.onnx") ? nullptr : found->second;
   }
   /// Null where nothing reads it.
   OnnxReader find(const ::onnx::NodeProto& node) const {
@@ -44,6 +53,7 @@ class OnnxReaders {
 
  private:
   std::map<std::pair<std::string, std::string>, OnnxReader> readers_;
+  std::map<std::string, OnnxSpecialReader> special_;
 };
 
 }  // namespace detail

@@ -64,17 +64,24 @@ inline void read_transpose(const OnnxNode& n) {
   n.define(std::move(x));
 }
 
-/// Hands its input on.
+/// Hands input 0 on.
+inline void hand_on(const OnnxNode& n) {
+  if (n.is_codes(0)) {
+    const OnnxCodes& codes = std::get<OnnxCodes>(n.value(0));
+    n.import.charge(codes.scale.size() + codes.zero_point.size());
+  }
+  n.define(n.value(0));
+}
 inline void read_identity(const OnnxNode& n) {
   n.require({});
   n.require_inputs(1, 1);
-  n.define(n.value(0));
+  hand_on(n);
 }
 inline void read_dropout(const OnnxNode& n) {
   n.require({"ratio", "seed", "is_test"});
   n.require_inputs(1, 3);
   if (n.has(2) && (!is_boolean(n.known(2).type) || n.number(2) != 0)) throw unsupported_error("in training mode");
-  n.define(n.value(0));
+  hand_on(n);
 }
 /// Between types that hold the same numbers: reals stay float32 here, integers are reals without a fraction.
 inline void read_cast(const OnnxNode& n) {
