@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <trimtab/io/onnx_read.hpp>
+#include <trimtab/io/onnx/read.hpp>
 #include <trimtab/net/passes/fold.hpp>
 #include <vector>
 

@@ -14,7 +14,7 @@
 #include <random>
 #include <string>
 #include <trimtab/io/images.hpp>
-#include <trimtab/io/onnx_read.hpp>
+#include <trimtab/io/onnx/read.hpp>
 #include <trimtab/net/report/evaluate.hpp>
 #include <trimtab/net/passes/fold.hpp>
 #include <trimtab/net/recipe.hpp>

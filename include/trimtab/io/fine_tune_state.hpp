@@ -17,7 +17,7 @@
 #include <trimtab/io/atomic_file.hpp>
 #include <trimtab/io/file_bytes.hpp>
 #include <trimtab/io/onnx/schema.hpp>
-#include <trimtab/io/onnx_tensor.hpp>
+#include <trimtab/io/onnx/read_tensor.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
 #include <utility>
 #include <vector>
@@ -225,17 +225,15 @@ inline FineTuneState state_of(const ::onnx::ModelProto& model) {
       if (tensor.name() == name) return tensor;
     throw parse_error(message("no list '", name, "'"));
   };
-  const auto same = [](auto x) { return x; };
+  ExternalData nothing;
   FineTuneState state;
   for_each_list(state, [&](const char* name, auto& list) {
-    const ::onnx::TensorProto& t = find(name);
-    require_numbers_inside(t);
-    if constexpr (std::is_same_v<decltype(list), std::vector<float>&>)
-      list = tensor_numbers<float, float>(t, t.float_data(), same);
-    else
-      list = tensor_numbers<double, double>(t, t.double_data(), same);
+    const KnownTensor t = read_known(find(name), nothing);
+    const auto* numbers = std::get_if<std::decay_t<decltype(list)>>(t.numbers.get());
+    if (numbers == nullptr) throw parse_error(message("'", name, "' holds numbers of ", type_name(t.type)));
+    list = *numbers;
   });
-  const std::vector<std::int64_t> steps = read_integers(find("adam.steps"));
+  const std::vector<std::int64_t> steps = known_integers(read_known(find("adam.steps"), nothing));
   if (steps.size() != 2) throw parse_error(message("'adam.steps' holds ", steps.size(), " numbers"));
   state.adam.steps = steps[0];
   state.pointwise_adam.steps = steps[1];

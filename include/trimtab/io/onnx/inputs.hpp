@@ -82,7 +82,9 @@ inline OnnxActivation import_input(OnnxImport& import, const ::onnx::GraphProto&
   const std::vector<std::size_t> order = input_order(graph, input, dims);
   Extents extent;
   for (std::size_t j = 1; j < order.size(); ++j) extent.push_back(static_cast<std::size_t>(known_as<std::int64_t>(dims[order[j]])));
-  return {import.add(input.name(), Input{extent}, {}), axes_in_order(order), type};
+  const NodeId id = import.add(input.name(), Input{extent}, {});
+  if (is_code_type(type)) import.quantization.code_inputs[id] = type == OnnxType::int8;
+  return {id, axes_in_order(order), type};
 }
 
 }  // namespace trimtab::detail

@@ -1,19 +1,26 @@
 #pragma once
 /// \file
-/// Which function reads which operator of ONNX.
+/// Which function reads which operator of ONNX, and which writes an operator of a network.
 
 #include <map>
 #include <string>
 #include <string_view>
+#include <trimtab/io/onnx/codes_writer.hpp>
 #include <trimtab/io/onnx/node.hpp>
+#include <trimtab/io/onnx/writer.hpp>
 #include <utility>
 
 namespace trimtab {
 
 /// How an operator is read from ONNX and written to it. Specialised in io/onnx/ for an operator L, or for a name that stands for a
 /// family of ONNX's operators, with
-///   static void read(detail::OnnxReaders&)     adds a reader for each of ONNX's operators that may become an L
-/// and listed in io/onnx/operators.hpp.
+///   static void read(detail::OnnxReaders&)                adds a reader for each of ONNX's operators that may become an L
+///   static void write(detail::OnnxWriter&, const L&, const detail::OnnxCall&)
+///                                                         in operators of ONNX on reals, and on codes where L only moves them
+///   static void write_codes(detail::OnnxCodesWriter&, const L&)
+///                                                         in a network of integers, where that is not `write` of its codes or,
+///                                                         for what rounds, of reals between DequantizeLinear and QuantizeLinear
+/// each as far as there is such a form, and listed in io/onnx/operators.hpp.
 template <class L>
 struct OnnxRules;
 

@@ -1,0 +1,343 @@
+#pragma once
+/// \file
+/// ONNX operators on codes. QuantizeLinear and DequantizeLinear become nodes that compute nothing; the QLinear operators are taken
+/// for what they mean, a float operator between those two.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <trimtab/io/onnx/concat.hpp>
+#include <trimtab/io/onnx/conv.hpp>
+#include <trimtab/io/onnx/linear.hpp>
+#include <trimtab/io/onnx/pools.hpp>
+#include <trimtab/io/onnx/rules.hpp>
+#include <utility>
+#include <vector>
+
+namespace trimtab {
+namespace detail {
+
+/// Scales: finite and positive. Those of weights may be 0, where a filter is.
+inline std::vector<float> read_scales(const OnnxNode& n, int i, bool of_constant) {
+  const KnownTensor& tensor = n.known(i);
+  if (tensor.dims.size() > 1 || tensor.count() == 0)
+    throw unsupported_error(message("'", n.proto.input(i), "' is neither one scale nor a row of them"));
+  const OnnxFloats scale = n.floats(i);
+  for (const float s : scale.values)
+    if (!(s > 0 || (of_constant && s == 0)) || !std::isfinite(s)) throw parse_error(message("scale ", s, " is not positive and finite"));
+  return {scale.values.begin(), scale.values.end()};
+}
+
+/// Zero points and their type; 0 of type `fallback` where they are left out.
+inline std::pair<std::vector<std::int32_t>, OnnxType> read_zero_points(const OnnxNode& n, int i, OnnxType fallback) {
+  if (!n.has(i)) return {{0}, fallback};
+  const KnownTensor& tensor = n.known(i);
+  if (is_real(tensor.type)) throw unsupported_error(message("codes of ", type_name(tensor.type)));
+  if (tensor.dims.size() > 1 || tensor.count() == 0)
+    throw unsupported_error(message("'", n.proto.input(i), "' is neither one zero point nor a row of them"));
+  n.import.charge(tensor.count());
+  const std::span<const std::int32_t> codes = tensor.codes();
+  return {{codes.begin(), codes.end()}, tensor.type};
+}
+
+/// What QuantizeLinear and DequantizeLinear have since opset 21, at the values that change nothing.
+inline void require_plain_quantization(const OnnxNode& n) {
+  n.require({"axis", "block_size", "output_dtype", "precision", "saturate"});
+  if (const std::int64_t block = n.integer("block_size", 0); block != 0)
+    throw unsupported_error(message("a scale for each block of ", block, " elements"));
+  if (const std::int64_t precision = n.integer("precision", 0); precision != 0 && precision != 1)
+    throw unsupported_error(message("precision ", precision));
+}
+/// The type of the codes that QuantizeLinear gives.
+inline OnnxType code_type(const OnnxNode& n) {
+  const std::int64_t named = n.integer("output_dtype", 0);
+  const OnnxType fallback = named == 0 ? OnnxType::uint8 : onnx_type(static_cast<std::int32_t>(named));
+  const OnnxType type = n.has(2) ? n.known(2).type : fallback;
+  if (named != 0 && type != fallback) throw parse_error(message("output_dtype is ", type_name(fallback), ", the zero point of ", type_name(type)));
+  return type;
+}
+
+/// The grid in inputs 1 and 2 of an activation.
+inline OnnxGrid read_grid(const OnnxNode& n, OnnxType fallback) {
+  const std::vector<float> scale = read_scales(n, 1, false);
+  const auto [zero_point, type] = read_zero_points(n, 2, fallback);
+  if (scale.size() != 1 || zero_point.size() != 1)
+    throw unsupported_error(message("an activation with ", scale.size(), " scales; only weights may have several"));
+  if (!is_code_type(type)) throw unsupported_error(message("activations of ", type_name(type), ", expected uint8 or int8"));
+  return {scale[0], zero_point[0], type == OnnxType::int8};
+}
+
+/// Scales, zero points and axis of constant codes of the given type.
+inline OnnxCodes read_constant_codes(const OnnxNode& n, const KnownTensor& tensor, OnnxType type) {
+  OnnxCodes codes{tensor, type, read_scales(n, 1, true), {}, n.integer("axis", 1), false};
+  auto [zero_point, zero_type] = read_zero_points(n, 2, type);
+  if (zero_type != type) throw parse_error(message("zero points of ", type_name(zero_type), " for codes of ", type_name(type)));
+  codes.zero_point = std::move(zero_point);
+  if (type == OnnxType::uint8)
+    for (std::int32_t& z : codes.zero_point) z -= 128;
+  const auto rank = static_cast<std::int64_t>(tensor.dims.size());
+  if (codes.axis < 0) codes.axis += rank;
+  const std::size_t several = std::max(codes.scale.size(), codes.zero_point.size());
+  for (const std::size_t count : {codes.scale.size(), codes.zero_point.size()})
+    if (count != 1 && count != several)
+      throw shape_error(message(codes.scale.size(), " scales with ", codes.zero_point.size(), " zero points"));
+  if (several == 1)
+    codes.axis = 0;
+  else if (codes.axis < 0 || codes.axis >= rank || tensor.dims[static_cast<std::size_t>(codes.axis)] != static_cast<std::int64_t>(several))
+    throw shape_error(message(several, " scales along axis ", codes.axis, " do not fit the codes"));
+  return codes;
+}
+
+/// A node that computes nothing, where codes are made of x or read.
+inline NodeId mark_grid(const OnnxNode& n, OnnxActivation x, OnnxType type, std::unordered_map<NodeId, OnnxGrid>& grids, const OnnxGrid& grid) {
+  x.node = n.add(Clip{}, {x.node});
+  x.type = type;
+  grids[x.node] = grid;
+  n.define(x);
+  return x.node;
+}
+
+inline void read_quantize(const OnnxNode& n) {
+  require_plain_quantization(n);
+  n.require_inputs(2, 3);
+  const OnnxType type = code_type(n);
+  if (n.is_known(0)) {
+    if (!is_code_type(type)) throw unsupported_error(message("constant codes of ", type_name(type)));
+    return n.define(read_constant_codes(n, n.known(0), type));
+  }
+  const OnnxGrid grid = read_grid(n, type);
+  mark_grid(n, n.real(0), type, n.import.quantization.quantize, grid);
+}
+
+inline void read_dequantize(const OnnxNode& n) {
+  require_plain_quantization(n);
+  n.require_inputs(2, 3);
+  if (const std::int64_t to = n.integer("output_dtype", 0); to != 0 && !is_real(onnx_type(static_cast<std::int32_t>(to))))
+    throw parse_error(message("output_dtype is ", to));
+  if (n.is_known(0)) {
+    OnnxCodes codes = read_constant_codes(n, n.known(0), n.known(0).type);
+    codes.real = true;
+    // Codes of 4 bits are codes of 8.
+    const auto fits = [&](OnnxType small, OnnxType held, std::int32_t shift) {
+      if (codes.type != small) return;
+      codes.type = codes.tensor.type = held;
+      for (std::int32_t& z : codes.zero_point) z -= shift;
+    };
+    fits(OnnxType::int4, OnnxType::int8, 0);
+    fits(OnnxType::uint4, OnnxType::uint8, 128);
+    return n.define(std::move(codes));
+  }
+  if (n.is_codes(0)) {
+    const OnnxCodes quantized = std::get<OnnxCodes>(n.value(0));
+    OnnxCodes codes = read_constant_codes(n, quantized.tensor, quantized.type);
+    if (quantized.real || codes.scale != quantized.scale || codes.zero_point != quantized.zero_point || codes.axis != quantized.axis)
+      throw unsupported_error("reads constants by other numbers than they were quantized by");
+    codes.real = true;
+    return n.define(std::move(codes));
+  }
+  const OnnxActivation x = n.activation(0);
+  OnnxGrid grid = read_grid(n, x.type);
+  if (!is_code_type(x.type) || grid.is_signed != (x.type == OnnxType::int8))
+    throw unsupported_error(message("reads ", type_name(x.type), ", which are no codes of its type"));
+  mark_grid(n, x, OnnxType::float32, n.import.quantization.dequantize, grid);
+}
+
+/// Nodes that stand for one of the file's; their values are named after its output.
+class OnnxExpansion {
+ public:
+  explicit OnnxExpansion(const OnnxNode& n) : n_(n) {}
+
+  /// scale * (input i - zero_point); inputs are named by their numbers. Scale 1 where `scale` is -1.
+  std::string real(int i, int scale, int zero_point, std::int64_t axis = 0) {
+    auto made = make("DequantizeLinear", message("in", i), {input(i), scale < 0 ? one() : input(scale), optional(zero_point)});
+    OnnxWriter::attribute(made, "axis", axis);
+    read_dequantize({n_.import, made});
+    return made.output(0);
+  }
+  /// Input i as int32 biases on the accumulator's grid; nothing where it is left out.
+  std::string bias(int i) {
+    if (!n_.has(i)) return "";
+    const KnownTensor& tensor = n_.known(i);
+    if (tensor.type != OnnxType::int32) throw unsupported_error(message("the bias is of ", type_name(tensor.type), ", expected int32"));
+    const std::string name = fresh("bias");
+    n_.import.define(name, OnnxCodes{tensor, tensor.type, {}, {0}, 0, true});
+    return name;
+  }
+  /// A float operator and its reader, with the file's attributes but those named.
+  std::string apply(const char* op, OnnxReader reader, const std::vector<std::string>& inputs, std::initializer_list<std::string_view> without = {}) {
+    auto made = make(op, "y", inputs);
+    made.set_name(n_.name());
+    for (const auto& a : n_.proto.attribute())
+      if (std::find(without.begin(), without.end(), a.name()) == without.end()) *made.add_attribute() = a;
+    reader({n_.import, made});
+    return made.output(0);
+  }
+  /// Gives the file's node the value of a float one: its codes, or itself where there is no scale.
+  void finish(const std::string& y, int scale, int zero_point) {
+    if (!n_.has(scale)) return n_.define(*n_.import.find(y));
+    if (!n_.has(zero_point)) throw unsupported_error("leaves out the output's zero point, which tells the codes' type");
+    auto made = make("QuantizeLinear", "quantize", {y, input(scale), input(zero_point)});
+    made.set_output(0, n_.proto.output(0));
+    read_quantize({n_.import, made});
+  }
+  /// The same of sums in int32.
+  void finish_sums(const std::string& y) {
+    OnnxActivation sums = std::get<OnnxActivation>(*n_.import.find(y));
+    sums.type = OnnxType::int32;
+    n_.define(std::move(sums));
+  }
+
+ private:
+  const std::string& input(int i) const {
+    static_cast<void>(n_.value(i));
+    return n_.proto.input(i);
+  }
+  std::string optional(int i) const { return n_.has(i) ? n_.proto.input(i) : ""; }
+  std::string fresh(const std::string& what) const {
+    std::string name = message(n_.proto.output(0), '\n', what);
+    n_.import.charge_name(name);
+    return name;
+  }
+  std::string one() {
+    const std::string name = fresh("one");
+    n_.import.define(name, KnownTensor{OnnxType::float32, {}, std::make_shared<const KnownNumbers>(std::vector<float>{1})});
+    return name;
+  }
+  ::onnx::NodeProto make(const char* op, const std::string& what, const std::vector<std::string>& inputs) const {
+    ::onnx::NodeProto made;
+    made.set_op_type(op);
+    made.set_name(n_.name() + "/" + what);
+    for (const std::string& i : inputs) made.add_input(i);
+    while (made.input_size() > 0 && made.input(made.input_size() - 1).empty()) made.mutable_input()->RemoveLast();
+    made.add_output(fresh(what));
+    return made;
+  }
+
+  const OnnxNode& n_;
+};
+
+inline void read_qlinear_conv(const OnnxNode& n) {
+  n.require_inputs(8, 9);
+  OnnxExpansion e(n);
+  e.finish(e.apply("Conv", read_conv, {e.real(0, 1, 2), e.real(3, 4, 5), e.bias(8)}), 6, 7);
+}
+inline void read_qlinear_matmul(const OnnxNode& n) {
+  n.require_inputs(8, 8);
+  OnnxExpansion e(n);
+  e.finish(e.apply("MatMul", read_matmul, {e.real(0, 1, 2), e.real(3, 4, 5, 1)}), 6, 7);
+}
+inline void read_qgemm(const OnnxNode& n) {
+  n.require_inputs(6, 9);
+  OnnxExpansion e(n);
+  const std::int64_t axis = n.integer("transB", 0) != 0 ? 0 : 1;
+  e.finish(e.apply("Gemm", read_gemm, {e.real(0, 1, 2), e.real(3, 4, 5, axis), e.bias(6)}), 7, 8);
+}
+/// Sums of products in int32 are reals of scale 1.
+inline void read_conv_integer(const OnnxNode& n) {
+  n.require_inputs(2, 4);
+  OnnxExpansion e(n);
+  e.finish_sums(e.apply("Conv", read_conv, {e.real(0, -1, 2), e.real(1, -1, 3)}));
+}
+inline void read_matmul_integer(const OnnxNode& n) {
+  n.require_inputs(2, 4);
+  OnnxExpansion e(n);
+  e.finish_sums(e.apply("MatMul", read_matmul, {e.real(0, -1, 2), e.real(1, -1, 3, 1)}));
+}
+/// a, its scale and zero point, b, its, and the output's.
+template <OnnxReader reader>
+void read_qlinear_binary(const OnnxNode& n) {
+  n.require_inputs(7, 8);
+  OnnxExpansion e(n);
+  e.finish(e.apply(n.proto.op_type().c_str() + std::string_view("QLinear").size(), reader, {e.real(0, 1, 2), e.real(3, 4, 5)}), 6, 7);
+}
+inline void read_qlinear_concat(const OnnxNode& n) {
+  if (n.inputs() < 5 || n.inputs() % 3 != 2) throw parse_error(message("has ", n.inputs(), " inputs"));
+  OnnxExpansion e(n);
+  std::vector<std::string> parts;
+  for (int i = 2; i < n.inputs(); i += 3) parts.push_back(e.real(i, i + 1, i + 2));
+  e.finish(e.apply("Concat", read_concat, parts), 0, 1);
+}
+inline void read_qlinear_global_average_pool(const OnnxNode& n) {
+  n.require_inputs(5, 5);
+  require_integer_attribute(n.proto, "channels_last", 0);
+  OnnxExpansion e(n);
+  e.finish(e.apply("GlobalAveragePool", read_global_average_pool, {e.real(0, 1, 2)}, {"channels_last"}), 3, 4);
+}
+inline void read_qlinear_average_pool(const OnnxNode& n) {
+  n.require_inputs(4, 5);
+  require_integer_attribute(n.proto, "channels_last", 0);
+  OnnxExpansion e(n);
+  e.finish(e.apply("AveragePool", read_average_pool, {e.real(0, 1, 2)}, {"channels_last"}), 3, 4);
+}
+
+inline void subtract_integers(const OnnxNode& n) {
+  n.require({});
+  const auto refuse = [] { return unsupported_error("of integers is supported of two integer layers only, the second one of ones"); };
+  OnnxLayer* sum = sole_sums(n, 0);
+  OnnxLayer* ones = sole_sums(n, 1);
+  if (sum == nullptr || ones == nullptr || sum == ones || !sum->bias.empty() || !ones->bias.empty()) throw refuse();
+  const OnnxActivation x = n.activation(0);
+  const Node &a = n.import.network[x.node], &b = n.import.network[n.activation(1).node];
+  const auto all_ones = [&](const auto& w) {
+    for (const float v : w)
+      for (const std::int32_t z : ones->zero_point)
+        if (v - static_cast<float>(z) != 1) return false;
+    return true;
+  };
+  const auto same_reading = [&](NodeId p, NodeId q) {
+    const auto& reads = n.import.quantization.dequantize;
+    const auto of_p = reads.find(p), of_q = reads.find(q);
+    return p == q || (of_p != reads.end() && of_q != reads.end() && of_p->second == of_q->second && n.import.network[p].inputs == n.import.network[q].inputs);
+  };
+  bool fits = same_reading(a.inputs[0], b.inputs[0]) && sum->scale == std::vector<float>{1} && sum->zero_point.size() == 1 &&
+              ones->zero_point.size() == 1 && a.extent.back() % b.extent.back() == 0;
+  if (const auto *l = a.op.get_if<Conv2d>(), *r = b.op.get_if<Conv2d>(); l != nullptr && r != nullptr)
+    fits = fits && l->window == r->window && l->groups == r->groups && l->weight.shape(1) == r->weight.shape(1) && l->weight.shape(2) == r->weight.shape(2) &&
+           (l->groups == 1 ? b.extent.back() == 1 : b.extent.back() == a.extent.back()) && all_ones(r->weight);
+  else if (const auto *d = a.op.get_if<DepthwiseConv2d>(), *e = b.op.get_if<DepthwiseConv2d>(); d != nullptr && e != nullptr)
+    fits = fits && d->window == e->window && d->weight.shape() == e->weight.shape() && all_ones(e->weight);
+  else
+    fits = false;
+  const std::size_t outputs = a.extent.back();
+  if (!fits || (ones->scale.size() != 1 && ones->scale.size() != outputs)) throw refuse();
+  std::vector<std::int32_t> zero_point;
+  for (std::size_t c = 0; c < outputs; ++c) {
+    const float z = ones->scale[ones->scale.size() == 1 ? 0 : c];
+    if (z != std::nearbyint(z) || std::abs(z) > 255) throw refuse();
+    zero_point.push_back(sum->zero_point[0] + static_cast<std::int32_t>(z));
+    if (zero_point.back() < -128 || zero_point.back() > 127) throw refuse();
+  }
+  sum->zero_point = std::move(zero_point);
+  n.define(x);
+}
+
+}  // namespace detail
+
+/// Operators on codes, of ONNX and of ONNX Runtime.
+struct OnnxQuantized {};
+
+template <>
+struct OnnxRules<OnnxQuantized> {
+  static void read(detail::OnnxReaders& readers) {
+    for (const char* domain : {"", "com.microsoft"}) {
+      readers.add("QuantizeLinear", detail::read_quantize, domain);
+      readers.add("DequantizeLinear", detail::read_dequantize, domain);
+    }
+    readers.add("QLinearConv", detail::read_qlinear_conv);
+    readers.add("QLinearMatMul", detail::read_qlinear_matmul);
+    readers.add("ConvInteger", detail::read_conv_integer);
+    readers.add("MatMulInteger", detail::read_matmul_integer);
+    readers.add("QGemm", detail::read_qgemm, "com.microsoft");
+    readers.add("QLinearAdd", detail::read_qlinear_binary<detail::read_binary<detail::OnnxBinary::add>>, "com.microsoft");
+    readers.add("QLinearMul", detail::read_qlinear_binary<detail::read_binary<detail::OnnxBinary::mul>>, "com.microsoft");
+    readers.add("QLinearConcat", detail::read_qlinear_concat, "com.microsoft");
+    readers.add("QLinearAveragePool", detail::read_qlinear_average_pool, "com.microsoft");
+    readers.add("QLinearGlobalAveragePool", detail::read_qlinear_global_average_pool, "com.microsoft");
+  }
+};
+
+}  // namespace trimtab
