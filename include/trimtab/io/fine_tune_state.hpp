@@ -225,15 +225,16 @@ inline FineTuneState state_of(const ::onnx::ModelProto& model) {
       if (tensor.name() == name) return tensor;
     throw parse_error(message("no list '", name, "'"));
   };
-  ExternalData nothing;
+  ExternalData inside;
   FineTuneState state;
   for_each_list(state, [&](const char* name, auto& list) {
-    const KnownTensor t = read_known(find(name), nothing);
-    const auto* numbers = std::get_if<std::decay_t<decltype(list)>>(t.numbers.get());
-    if (numbers == nullptr) throw parse_error(message("'", name, "' holds numbers of ", type_name(t.type)));
-    list = *numbers;
+    using Numbers = std::decay_t<decltype(list)>;
+    constexpr OnnxType type = std::is_same_v<Numbers, std::vector<float>> ? OnnxType::float32 : OnnxType::float64;
+    const KnownTensor t = read_known(find(name), inside);
+    if (t.type != type) throw unsupported_error(message("list '", name, "' is of ", type_name(t.type), ", expected ", type_name(type)));
+    list = std::get<Numbers>(*t.numbers);
   });
-  const std::vector<std::int64_t> steps = known_integers(read_known(find("adam.steps"), nothing));
+  const std::vector<std::int64_t> steps = known_integers(read_known(find("adam.steps"), inside));
   if (steps.size() != 2) throw parse_error(message("'adam.steps' holds ", steps.size(), " numbers"));
   state.adam.steps = steps[0];
   state.pointwise_adam.steps = steps[1];

@@ -112,9 +112,10 @@ inline NodeId constant_node(OnnxImport& import, const std::string& name, const D
 inline bool add_to_bias(const OnnxNode& n, int i, const OnnxActivation& x, const OnnxPaired& p) {
   Node* producer = n.sole_producer(i);
   WeightedLayer* layer = producer == nullptr || producer->clip != no_clip ? nullptr : producer->op->weighted();
-  if (layer == nullptr || n.import.quantization.layers.count(x.node) != 0 || p.x.node != x.node || !p.is_row(producer->extent) ||
-      layer->output_channels() != producer->extent.back())
+  if (layer == nullptr || p.x.node != x.node || !p.is_row(producer->extent) || layer->output_channels() != producer->extent.back())
     return false;
+  const auto codes = n.import.quantization.layers.find(x.node);
+  if (codes != n.import.quantization.layers.end() && !codes->second.bias.empty()) return false;
   std::vector<float> more = p.values;
   more.resize(layer->output_channels(), more[0]);
   if (layer->bias().empty())
@@ -131,6 +132,31 @@ inline Operator affine(std::vector<float> scale, std::vector<float> offset) {
   return ChannelAffine{to_vector(scale), to_vector(offset)};
 }
 
+/// Whether a node is codes read on a grid, perhaps moved or multiplied.
+inline bool stands_for_codes(const OnnxImport& import, NodeId id) {
+  while (import.quantization.dequantize.count(id) == 0) {
+    const Node& node = import.network[id];
+    if (node.inputs.size() != 1 || import.quantization.quantize.count(id) != 0 ||
+        (!node.op.is<ChannelAffine>() && (node.op->integers() != IntegerRule::moves || node.op.is<Clip>())))
+      return false;
+    id = node.inputs[0];
+  }
+  return true;
+}
+
+/// Constant codes times a number: codes of another scale. False where it is anything else.
+inline bool multiply_codes(const OnnxNode& n) {
+  const int held = n.is_codes(0) ? 0 : 1, other = 1 - held;
+  if (!n.is_codes(held) || !n.is_known(other) || n.known(other).count() != 1) return false;
+  OnnxCodes codes = std::get<OnnxCodes>(n.value(held));
+  const float factor = n.floats(other).values[0];
+  if (!codes.real || !(factor > 0) || !std::isfinite(factor)) return false;
+  n.import.charge(codes.scale.size() + codes.zero_point.size());
+  for (float& s : codes.scale) s *= factor;
+  n.define(std::move(codes));
+  return true;
+}
+
 /// x with a constant. `first`: x is the first operand. `i`: the node's input that is x, or -1 where x was made on the way.
 inline OnnxActivation binary_with_constant(const OnnxNode& n, const std::string& name, OnnxBinary kind, const OnnxActivation& x, int i, bool first,
                                            const OnnxFloats& c, const OnnxCodes* codes = nullptr) {
@@ -140,7 +166,7 @@ inline OnnxActivation binary_with_constant(const OnnxNode& n, const std::string&
       if (!std::isfinite(v)) throw parse_error("a constant that is not finite");
   OnnxActivation y = p.x;
   y.maker = x.maker;
-  if (codes != nullptr && n.import.quantization.dequantize.count(x.node) != 0) {
+  if (codes != nullptr && stands_for_codes(n.import, x.node)) {
     // Codes on both sides: the constant stays on its grid.
     const OnnxGrid grid{codes->scale[0], codes->zero_point[0] + (codes->type == OnnxType::uint8 ? 128 : 0), codes->type == OnnxType::int8};
     const NodeId constant = constant_node(n.import, name + "/constant", p.lengths, p.values);
@@ -232,6 +258,8 @@ void read_binary(const OnnxNode& n) {
     if constexpr (kind == OnnxBinary::mul) return multiply_integers(n);
     if constexpr (kind == OnnxBinary::sub) return subtract_integers(n);
   }
+  if constexpr (kind == OnnxBinary::mul)
+    if (multiply_codes(n)) return;
   n.define(read_chain(n, kind));
 }
 template <OnnxBinary kind>

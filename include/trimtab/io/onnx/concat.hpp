@@ -55,7 +55,7 @@ inline void read_concat(const OnnxNode& n) {
   OnnxActivation y = all.x[0];
   const std::size_t place = y.axes[axis].at(0);
   const bool last = place == n.import.extent(y).size();
-  y.node = nodes.size() == 1 ? nodes[0] : n.add(Concat{last ? -1 : static_cast<std::ptrdiff_t>(place) - 1}, nodes);
+  y.node = n.add(Concat{last ? -1 : static_cast<std::ptrdiff_t>(place) - 1}, nodes);
   if (all.added) y.axes.erase(y.axes.begin());
   n.define(std::move(y));
 }

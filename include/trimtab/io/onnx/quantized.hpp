@@ -113,6 +113,14 @@ inline void read_quantize(const OnnxNode& n) {
   mark_grid(n, n.real(0), type, n.import.quantization.quantize, grid);
 }
 
+/// Constants that QuantizeLinear makes codes of, as those.
+inline KnownTensor as_codes(const OnnxNode& n, const OnnxCodes& quantized) {
+  const OnnxFloats codes = n.codes_as_floats(quantized);
+  std::vector<std::int32_t> held;
+  for (const float code : codes.values) held.push_back(static_cast<std::int32_t>(code) + (quantized.type == OnnxType::uint8 ? 128 : 0));
+  return {quantized.type, codes.dims, std::make_shared<const KnownNumbers>(std::move(held))};
+}
+
 inline void read_dequantize(const OnnxNode& n) {
   require_plain_quantization(n);
   n.require_inputs(2, 3);
@@ -133,9 +141,11 @@ inline void read_dequantize(const OnnxNode& n) {
   }
   if (n.is_codes(0)) {
     const OnnxCodes quantized = std::get<OnnxCodes>(n.value(0));
+    if (quantized.real) throw unsupported_error("reads reals");
     OnnxCodes codes = read_constant_codes(n, quantized.tensor, quantized.type);
-    if (quantized.real || codes.scale != quantized.scale || codes.zero_point != quantized.zero_point || codes.axis != quantized.axis)
-      throw unsupported_error("reads constants by other numbers than they were quantized by");
+    // By other numbers than they were quantized by: they have to be codes first.
+    if (codes.scale != quantized.scale || codes.zero_point != quantized.zero_point || codes.axis != quantized.axis)
+      codes.tensor = as_codes(n, quantized);
     codes.real = true;
     return n.define(std::move(codes));
   }
