@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <random>
 #include <trimtab/io/onnx/read.hpp>
-#include <trimtab/io/onnx_self_check.hpp>
-#include <trimtab/io/onnx_write_quantized.hpp>
+#include <trimtab/io/onnx/self_check.hpp>
+#include <trimtab/io/onnx/write_quantized.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
 #include <trimtab/net/quantize/lower_layer.hpp>
 #include <trimtab/net/passes/simplify.hpp>
