@@ -11,7 +11,7 @@
 #include <trimtab/net/passes/simplify.hpp>
 #include <unordered_map>
 #ifdef TRIMTAB_WITH_TFLITE
-#include <trimtab/io/tflite_write.hpp>
+#include <trimtab/io/tflite/write.hpp>
 #endif
 
 #include "layer_report.hpp"
