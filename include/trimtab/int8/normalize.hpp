@@ -110,7 +110,7 @@ void l2_normalize_steps(const X& x, const Affine<float>& grid_x, std::size_t axi
   if (xv.size() == 0) return;
   const std::vector<std::int64_t> squares =
       detail::code_sums<reduction::SumSquare, std::int64_t>(shape.sums(), xv.data, grid_x.zero_point);
-  const double e = epsilon, s_x = grid_x.scale;
+  const double e = double(epsilon), s_x = double(grid_x.scale);
   std::vector<float> factor(squares.size());
   for (std::size_t s = 0; s < squares.size(); ++s) {
     const auto q = static_cast<double>(squares[s]);

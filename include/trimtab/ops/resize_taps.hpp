@@ -172,7 +172,7 @@ inline void add_linear_taps(float x, const ResizeAxis& axis, ResizeTaps& t) {
 ///   |d| <= 1  (a + 2) |d|^3 - (a + 3) |d|^2 + 1,     |d| < 2  a |d|^3 - 5 a |d|^2 + 8 a |d| - 4 a
 /// in double by FMAs that are written out, so that every compiler gives the same weights; each is rounded to float32 once.
 inline void add_cubic_taps(float x, const ResizeAxis& axis, const ResizeOptions& options, ResizeTaps& t) {
-  const double a = options.cubic_coeff_a, below = std::floor(double(x)), r = double(x - static_cast<float>(below));
+  const double a = double(options.cubic_coeff_a), below = std::floor(double(x)), r = double(x - static_cast<float>(below));
   const auto near = [a](double d) { return std::fma(std::fma(a + 2, d, -(a + 3)) * d, d, 1.0); };
   const auto far = [a](double d) { return std::fma(std::fma(std::fma(a, d, -5 * a), d, 8 * a), d, -4 * a); };
   std::array<double, 4> weight{far(r + 1), near(r), near(1 - r), far(2 - r)};
