@@ -51,14 +51,14 @@ inline bool has_sound_huffman_tables(std::span<const unsigned char> bytes) {
 }
 
 /// Which inputs make one output of a resized axis, and how much each: a triangle as wide as two outputs where the axis shrinks.
-struct ResizeAxis {
+struct ResampledAxis {
   struct Tap {
     std::size_t first;
     std::vector<std::int32_t> weight;  // in units of 2^-22
   };
   std::vector<Tap> taps;
 
-  ResizeAxis(std::size_t in, std::size_t out) {
+  ResampledAxis(std::size_t in, std::size_t out) {
     const double scale = static_cast<double>(in) / static_cast<double>(out), radius = std::max(1.0, scale);
     for (std::size_t i = 0; i < out; ++i) {
       const double centre = (static_cast<double>(i) + 0.5) * scale;
@@ -79,10 +79,10 @@ struct ResizeAxis {
 
 /// One pass of a resize: out(o, i, k) = sum of in(o, j, k) over the taps j of i, rounded to a byte.
 inline void resize_axis(const std::uint8_t* in, std::size_t outer, std::size_t in_length, std::size_t inner,
-                        const ResizeAxis& axis, std::uint8_t* out) {
+                        const ResampledAxis& axis, std::uint8_t* out) {
   std::vector<std::int32_t> sum(inner);
   for (std::size_t o = 0; o < outer; ++o)
-    for (const ResizeAxis::Tap& tap : axis.taps) {
+    for (const ResampledAxis::Tap& tap : axis.taps) {
       std::fill(sum.begin(), sum.end(), 1 << 21);
       for (std::size_t t = 0; t < tap.weight.size(); ++t) {
         const std::uint8_t* row = in + (o * in_length + tap.first + t) * inner;
@@ -133,9 +133,9 @@ inline Picture resize_bilinear(const Picture& x, std::size_t h, std::size_t w) {
     throw value_error(detail::message("resize_bilinear: cannot make ", h, " x ", w, " pixels of ", view(x).extent));
   const std::size_t in_h = x.shape(0), in_w = x.shape(1);
   Picture wide = Picture::from_shape({in_h, w, 3});
-  detail::resize_axis(x.data(), in_h, in_w, 3, detail::ResizeAxis(in_w, w), wide.data());
+  detail::resize_axis(x.data(), in_h, in_w, 3, detail::ResampledAxis(in_w, w), wide.data());
   Picture y = Picture::from_shape({h, w, 3});
-  detail::resize_axis(wide.data(), 1, in_h, w * 3, detail::ResizeAxis(in_h, h), y.data());
+  detail::resize_axis(wide.data(), 1, in_h, w * 3, detail::ResampledAxis(in_h, h), y.data());
   return y;
 }
 
