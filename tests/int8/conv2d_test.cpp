@@ -242,7 +242,7 @@ TEST_CASE("A bias past bias_limit counts as the limit, so that no sum leaves int
   CHECK(y[0] == std::numeric_limits<std::int32_t>::max());
 }
 
-TEST_CASE("Multipliers that leave int32, zero, negative ones and NaN requantize alike on every ISA", "[int8]") {
+TEST_CASE("Multipliers that leave int32 or vanish requantize alike on every ISA; zero, negative ones and NaN are refused", "[int8]") {
   const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
   CAPTURE(int8::name(isa));
   const auto groups = GENERATE(std::size_t{1}, std::size_t{40});  // a pointwise layer and a depthwise one
@@ -251,13 +251,17 @@ TEST_CASE("Multipliers that leave int32, zero, negative ones and NaN requantize 
   const std::vector<std::int32_t> acc = naive::conv2d(c, d);
   std::vector<float> m;
   for (std::size_t o = 0; o < 40; ++o) {
-    const float odd[] = {1e30F, -1e30F, 0.0F, -0.001F, std::numeric_limits<float>::quiet_NaN(), 3e5F, 0.001F, 1e-30F};
-    m.push_back(odd[o % 8]);
+    const float odd[] = {1e30F, std::numeric_limits<float>::max(), 0x1p-149F, 3e5F, 0.001F, 1e-30F};
+    m.push_back(odd[o % 6]);
   }
   const Requantize requantize{m, 100, 3, 250};
   std::vector<std::uint8_t> expected;
   for (std::size_t i = 0; i < acc.size(); ++i) expected.push_back(static_cast<std::uint8_t>(requantize(acc[i], i % 40)));
   CHECK((run<std::uint8_t>(c, d, isa, 1, requantize) == expected));
+  for (const float wrong : {0.0F, -0.001F, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    m[39] = wrong;
+    CHECK_THROWS_AS(run<std::uint8_t>(c, d, isa, 1, requantize), quantization_range_error);
+  }
 }
 
 TEST_CASE("Weights hold what the instruction sets in use have prepared of them, and nothing before", "[int8]") {
