@@ -9,6 +9,7 @@
 #include <trimtab/io/onnx/node.hpp>
 #include <trimtab/io/onnx/writer.hpp>
 #include <utility>
+#include <vector>
 
 namespace trimtab {
 
@@ -40,6 +41,12 @@ class OnnxReaders {
     const std::string domain = node.domain() == "ai.onnx" ? "" : node.domain();
     const auto found = readers_.find({domain, node.op_type()});
     return found == readers_.end() ? nullptr : found->second;
+  }
+  /// The operators, each behind its domain and a colon where that is not ONNX's own; sorted.
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for (const auto& [key, reader] : readers_) all.push_back(key.first.empty() ? key.second : key.first + ":" + key.second);
+    return all;
   }
 
  private:

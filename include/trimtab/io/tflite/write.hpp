@@ -10,7 +10,7 @@
 #include <tuple>
 #include <trimtab/core/config.hpp>
 #include <trimtab/io/atomic_file.hpp>
-#include <trimtab/io/tflite_schema.hpp>
+#include <trimtab/io/tflite/schema.hpp>
 #include <trimtab/net/operators.hpp>
 #include <trimtab/net/quantize/lowered_network.hpp>
 #include <utility>
