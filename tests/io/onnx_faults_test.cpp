@@ -25,7 +25,8 @@ Result result_of(const std::filesystem::path& model, const Array& x) {
     const QuantizedOnnxModel q = read_quantized_onnx(model);
     const Int8Network network(q.network);
     const float step = q.network.nodes[q.network.outputs[0]].holds_codes ? q.network.output_grids[0].scale : 0;
-    return {to_file_layout(network.run_outputs({from_file_layout(x, q.inputs[0].order)}, workspace)[0], q.outputs[0].order), step};
+    return {to_file_layout(network.run_outputs({from_file_layout(x, q.inputs[0].order)}, workspace)[0], q.outputs[0].order),
+            step};
   } catch (const unsupported_error& e) {
     if (std::string(e.what()).find("read_onnx reads it") == std::string::npos) throw;
     const OnnxModel m = read_onnx(model);

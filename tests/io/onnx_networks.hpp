@@ -3,8 +3,8 @@
 
 #include <array>
 #include <random>
-#include <trimtab/net/operators.hpp>
 #include <trimtab/net/graph/network.hpp>
+#include <trimtab/net/operators.hpp>
 #include <utility>
 #include <vector>
 
@@ -109,12 +109,14 @@ inline trimtab::Network further_operators_network() {
   // sequences
   const NodeId tokens = n.add(Reshape{{24, 8}}, {y}, "tokens");
   const NodeId mixed = give(Linear{fill(xt::xtensor<float, 2>::from_shape({12, 8})), row(12)}, {tokens}, "mixed");
-  give(LayerNorm{fill(xt::xarray<float>::from_shape({12})), fill(xt::xarray<float>::from_shape({12})), 1e-3F}, {mixed}, "layer_norm");
+  give(LayerNorm{fill(xt::xarray<float>::from_shape({12})), fill(xt::xarray<float>::from_shape({12})), 1e-3F}, {mixed},
+       "layer_norm");
   const NodeId heads = n.add(Transpose{{1, 0, 2}}, {n.add(Reshape{{24, 3, 4}}, {mixed}, "split")}, "heads");
   const NodeId scores = give(MatMul{false, true}, {heads, heads}, "scores");
   give(MatMul{}, {n.add(Softmax{2}, {scores}, "attention"), heads}, "attended");
   // a layer that grows
-  give(ConvTranspose2d{fill(xt::xtensor<float, 4>::from_shape({6, 3, 3, 8})), row(6), {2, 2, {1, 1, 1, 1}}, 1, 1, 1}, {y}, "grown");
+  give(ConvTranspose2d{fill(xt::xtensor<float, 4>::from_shape({6, 3, 3, 8})), row(6), {2, 2, {1, 1, 1, 1}}, 1, 1, 1}, {y},
+       "grown");
   n.set_outputs(outputs);
   return n;
 }

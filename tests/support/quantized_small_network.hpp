@@ -11,7 +11,7 @@ namespace trimtab::test {
 inline QuantizedNetwork quantized(const Network& n, const QuantizationOptions& options) {
   const Array x = random_pictures(n, 16, 3);
   std::vector<Range<float>> ranges(n.size());
-  run(n, x, [&](NodeId id, const Array& y) {
+  run_outputs(n, x, [&](NodeId id, const Array& y) {
     for (std::size_t i = 0; i < y.size(); ++i)
       ranges[id] = {std::min(ranges[id].left, y.data()[i]), std::max(ranges[id].right, y.data()[i])};
   });

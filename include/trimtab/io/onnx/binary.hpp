@@ -158,8 +158,8 @@ inline bool multiply_codes(const OnnxNode& n) {
 }
 
 /// x with a constant. `first`: x is the first operand. `i`: the node's input that is x, or -1 where x was made on the way.
-inline OnnxActivation binary_with_constant(const OnnxNode& n, const std::string& name, OnnxBinary kind, const OnnxActivation& x, int i, bool first,
-                                           const OnnxFloats& c, const OnnxCodes* codes = nullptr) {
+inline OnnxActivation binary_with_constant(const OnnxNode& n, const std::string& name, OnnxBinary kind, const OnnxActivation& x,
+                                           int i, bool first, const OnnxFloats& c, const OnnxCodes* codes = nullptr) {
   OnnxPaired p = paired(n.import, x, c);
   if (kind != OnnxBinary::max && kind != OnnxBinary::min)
     for (const float v : p.values)
@@ -168,12 +168,14 @@ inline OnnxActivation binary_with_constant(const OnnxNode& n, const std::string&
   y.maker = x.maker;
   if (codes != nullptr && stands_for_codes(n.import, x.node)) {
     // Codes on both sides: the constant stays on its grid.
-    const OnnxGrid grid{codes->scale[0], codes->zero_point[0] + (codes->type == OnnxType::uint8 ? 128 : 0), codes->type == OnnxType::int8};
+    const OnnxGrid grid{codes->scale[0], codes->zero_point[0] + (codes->type == OnnxType::uint8 ? 128 : 0),
+                        codes->type == OnnxType::int8};
     const NodeId constant = constant_node(n.import, name + "/constant", p.lengths, p.values);
     const NodeId quantized = n.import.add(name + "/constant/codes", Clip{}, {constant});
     const NodeId real = n.import.add(name + "/constant/real", Clip{}, {quantized});
     n.import.quantization.quantize[quantized] = n.import.quantization.dequantize[real] = grid;
-    y.node = n.import.add(name, binary_operator(kind), first ? std::vector<NodeId>{y.node, real} : std::vector<NodeId>{real, y.node});
+    y.node =
+        n.import.add(name, binary_operator(kind), first ? std::vector<NodeId>{y.node, real} : std::vector<NodeId>{real, y.node});
     if (p.added && y.axes.size() > x.rank()) y.axes.erase(y.axes.begin());
     return y;
   }
@@ -312,13 +314,17 @@ template <>
 struct OnnxRules<Mul> {
   static void read(detail::OnnxReaders& readers) { readers.add("Mul", detail::read_binary<detail::OnnxBinary::mul>); }
   static void write(detail::OnnxWriter& w, const Mul&, const detail::OnnxCall& n) { detail::write_binary(w, "Mul", n); }
-  static void write_codes(detail::OnnxCodesWriter& w, const Mul&) { detail::write_binary_of_codes(w, "Mul", w.in(0).scale * w.in(1).scale / w.node().grid.scale); }
+  static void write_codes(detail::OnnxCodesWriter& w, const Mul&) {
+    detail::write_binary_of_codes(w, "Mul", w.in(0).scale * w.in(1).scale / w.node().grid.scale);
+  }
 };
 template <>
 struct OnnxRules<Div> {
   static void read(detail::OnnxReaders& readers) { readers.add("Div", detail::read_binary<detail::OnnxBinary::div>); }
   static void write(detail::OnnxWriter& w, const Div&, const detail::OnnxCall& n) { detail::write_binary(w, "Div", n); }
-  static void write_codes(detail::OnnxCodesWriter& w, const Div&) { detail::write_binary_of_codes(w, "Div", w.in(0).scale / w.in(1).scale / w.node().grid.scale); }
+  static void write_codes(detail::OnnxCodesWriter& w, const Div&) {
+    detail::write_binary_of_codes(w, "Div", w.in(0).scale / w.in(1).scale / w.node().grid.scale);
+  }
 };
 template <>
 struct OnnxRules<Max> {
@@ -344,7 +350,8 @@ struct OnnxRules<ChannelAffine> {
     const bool adds = !all(offset, 0), multiplies = !adds || !all(scale, 1);
     const std::string product = multiplies && adds ? w.value(n, "scaled") : n.output;
     if (multiplies) w.add("Mul", adds ? product : n.name, {n.inputs[0], w.channels(n.name + ".scale", scale, n.extent)}, product);
-    if (adds) w.add("Add", n.name, {multiplies ? product : n.inputs[0], w.channels(n.name + ".offset", offset, n.extent)}, n.output);
+    if (adds)
+      w.add("Add", n.name, {multiplies ? product : n.inputs[0], w.channels(n.name + ".offset", offset, n.extent)}, n.output);
   }
 };
 

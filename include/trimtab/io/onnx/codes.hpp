@@ -45,7 +45,8 @@ struct OnnxQuantization {
   std::unordered_map<NodeId, OnnxGrid> quantize, dequantize;
   std::unordered_map<NodeId, OnnxLayer> layers;
   std::unordered_map<NodeId, bool> code_inputs;  ///< Inputs that are codes, and whether of int8
-  std::unordered_map<NodeId, std::vector<std::int32_t>> offsets;  ///< added to codes by a Clip without bounds, one a channel or one
+  std::unordered_map<NodeId, std::vector<std::int32_t>>
+      offsets;  ///< added to codes by a Clip without bounds, one a channel or one
 
   bool empty() const { return quantize.empty() && dequantize.empty() && layers.empty(); }
 };

@@ -198,7 +198,10 @@ class OnnxCodesWriter : public OnnxWriter {
       add("DequantizeLinear", y, {codes, scale(1), zero_point(zeros[0])}, y);
     } else {
       const std::vector<float> ones(zeros.size(), 1.0F);
-      attribute(add("DequantizeLinear", y, {codes, tensor(name() + ".weight_scale", {ones.size()}, ones), tensor(name() + ".weight_zero_point", {zeros.size()}, zeros)}, y),
+      attribute(add("DequantizeLinear", y,
+                    {codes, tensor(name() + ".weight_scale", {ones.size()}, ones),
+                     tensor(name() + ".weight_zero_point", {zeros.size()}, zeros)},
+                    y),
                 "axis", axis);
     }
     return y;
@@ -220,9 +223,9 @@ class OnnxCodesWriter : public OnnxWriter {
 
   const LoweredNetwork& network_;
   OnnxForm form_;
-  NodeId id_ = 0;                     ///< the node that is written
-  std::vector<Extents> extents_;      ///< by node: as the file holds it
-  std::vector<std::string> values_;   ///< by node: its bytes, or its reals
+  NodeId id_ = 0;                    ///< the node that is written
+  std::vector<Extents> extents_;     ///< by node: as the file holds it
+  std::vector<std::string> values_;  ///< by node: its bytes, or its reals
   std::map<float, std::string> scales_;
   std::map<std::int32_t, std::string> zero_points_;
   std::map<Reading, std::string> reals_;

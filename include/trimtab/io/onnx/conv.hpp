@@ -112,13 +112,16 @@ inline void write_conv_codes(OnnxCodesWriter& w, const Extents& weight, const On
   }
   // ONNX Runtime takes one zero point a layer only, so with several:
   // sum (x - z_x) (w - z_w[o]) = sum (x - z_x) (w - 128) - (z_w[o] - 128) sum (x - z_x).
-  const std::string sum = w.value("sum"), inputs_sum = w.value("inputs_sum"), product = w.value("zero_point_sum"), difference = w.value("difference");
+  const std::string sum = w.value("sum"), inputs_sum = w.value("inputs_sum"), product = w.value("zero_point_sum"),
+                    difference = w.value("difference");
   conv("ConvInteger", {w.codes(), codes, w.zero_point(w.in().zero_point), w.zero_point(128)}, sum);
   Extents one = weight;
   if (window.groups == 1) one[0] = 1;
   const std::string ones = w.tensor(w.name() + ".ones", one, std::vector<std::uint8_t>(element_count(one), 1));
   conv("ConvInteger", {w.codes(), ones, w.zero_point(w.in().zero_point), w.zero_point(0)}, inputs_sum);
-  const auto channels = [&](const char* what, const auto& values) { return w.tensor(w.name() + what, {values.size(), 1, 1}, values); };
+  const auto channels = [&](const char* what, const auto& values) {
+    return w.tensor(w.name() + what, {values.size(), 1, 1}, values);
+  };
   w.add("Mul", product, {inputs_sum, channels(".weight_zero_point", l.numbers->zero_point)}, product);
   w.add("Sub", difference, {sum, product}, difference);
   w.requantize(difference, channels(".bias", l.bias), channels(".multiplier", l.numbers->multiplier));
@@ -151,7 +154,8 @@ struct OnnxRules<Conv2d> {
   static void read(detail::OnnxReaders& readers) { readers.add("Conv", detail::read_conv); }
   static void write(detail::OnnxWriter& w, const Conv2d& l, const detail::OnnxCall& n) {
     const std::size_t o = l.weight.shape(0), kh = l.weight.shape(1), kw = l.weight.shape(2), i = l.weight.shape(3);
-    detail::write_float_conv(w, n, {o, i, kh, kw}, detail::filters_to_nchw(l.weight.data(), o, kh * kw, i), l.bias, {kh, kw, l.window, l.groups});
+    detail::write_float_conv(w, n, {o, i, kh, kw}, detail::filters_to_nchw(l.weight.data(), o, kh * kw, i), l.bias,
+                             {kh, kw, l.window, l.groups});
   }
   static void write_codes(detail::OnnxCodesWriter& w, const Conv2d& l) {
     const Extents& e = w.node().weight_extent;

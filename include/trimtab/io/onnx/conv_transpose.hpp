@@ -47,7 +47,8 @@ std::vector<T> transposed_filters_to_nchw(const T* w, const Extents& e, std::siz
   for (std::size_t o = 0; o < e[0]; ++o)
     for (std::size_t p = 0; p < pixels; ++p)
       for (std::size_t i = 0; i < group_inputs; ++i)
-        result[((o / group_outputs * group_inputs + i) * group_outputs + o % group_outputs) * pixels + p] = w[(o * pixels + p) * group_inputs + i];
+        result[((o / group_outputs * group_inputs + i) * group_outputs + o % group_outputs) * pixels + p] =
+            w[(o * pixels + p) * group_inputs + i];
   return result;
 }
 inline void describe_conv_transpose(::onnx::NodeProto& node, const ConvTranspose2d& l, const Extents& weight) {
@@ -116,10 +117,12 @@ struct OnnxRules<ConvTranspose2d> {
     // DequantizeLinear has one row of scales along an axis, and of the weight's axes none counts the outputs of several groups.
     const bool exact = !qdq || (l.groups > 1 && !codes.one_grid());
     if (exact && l.groups > 1 && !codes.one_zero_point())
-      throw unsupported_error(detail::message("write_onnx: node ", w.name(), ": a ConvTranspose of ", l.groups, " groups with several zero points"));
+      throw unsupported_error(
+          detail::message("write_onnx: node ", w.name(), ": a ConvTranspose of ", l.groups, " groups with several zero points"));
     const std::string y = w.value(exact ? "sum" : "real");
-    const std::vector<std::string> inputs = exact ? std::vector<std::string>{w.real(0, 1), w.weight_steps(codes, weight, 1), w.bias_steps(codes)}
-                                                  : std::vector<std::string>{w.real(), w.real_weight(codes, weight, 1), w.real_bias(codes)};
+    const std::vector<std::string> inputs =
+        exact ? std::vector<std::string>{w.real(0, 1), w.weight_steps(codes, weight, 1), w.bias_steps(codes)}
+              : std::vector<std::string>{w.real(), w.real_weight(codes, weight, 1), w.real_bias(codes)};
     detail::describe_conv_transpose(w.add("ConvTranspose", y, inputs, y), l, e);
     if (!exact) return w.quantize(y);
     const std::vector<float>& m = codes.numbers->multiplier;

@@ -13,7 +13,8 @@ namespace trimtab::detail {
 /// Codes of biases less their zero points, which are all 0 where the codes are of 32 bits.
 inline std::vector<std::int32_t> bias_codes(const OnnxNode& n, const OnnxCodes& bias) {
   const std::vector<std::int32_t>& zero = bias.zero_point;
-  if (!is_code_type(bias.type) && (bias.type != OnnxType::int32 || std::any_of(zero.begin(), zero.end(), [](std::int32_t z) { return z != 0; })))
+  if (!is_code_type(bias.type) &&
+      (bias.type != OnnxType::int32 || std::any_of(zero.begin(), zero.end(), [](std::int32_t z) { return z != 0; })))
     throw unsupported_error(message("a bias of ", type_name(bias.type), " codes, or of int32 codes with a zero point"));
   std::vector<std::int32_t> result;
   if (is_code_type(bias.type)) {
@@ -67,12 +68,14 @@ inline std::vector<std::int32_t> channel_integers(const OnnxNode& n, int i, cons
   const KnownTensor& tensor = n.known(i);
   const std::size_t rank = x.rank(), own = tensor.dims.size();
   bool fits = own <= rank && tensor.count() > 0 && tensor.type == OnnxType::int32;
-  for (std::size_t k = 0; k < own && fits; ++k) fits = tensor.dims[k] == 1 || x.axes[rank - own + k] == NodeAxes{n.import.extent(x).size()};
+  for (std::size_t k = 0; k < own && fits; ++k)
+    fits = tensor.dims[k] == 1 || x.axes[rank - own + k] == NodeAxes{n.import.extent(x).size()};
   if (!fits) throw unsupported_error(message("'", n.proto.input(i), "' is not one int32 number a channel"));
   n.import.charge(tensor.count());
   const std::span<const std::int32_t> codes = tensor.codes();
-  if (codes.size() != 1 && codes.size() != n.import.extent(x).back())
-    throw shape_error(message(codes.size(), " numbers for ", n.import.extent(x).back(), " channels"));
+  const std::size_t channels = n.import.extent(x).back();
+  if (codes.size() != 1 && channels != 1 && codes.size() != channels)
+    throw shape_error(message(codes.size(), " numbers for ", channels, " channels"));
   return {codes.begin(), codes.end()};
 }
 
@@ -90,6 +93,8 @@ inline void add_integers(const OnnxNode& n) {
   if (OnnxLayer* layer = sole_sums(n, variable)) {
     if (!layer->bias.empty() || layer->scale != std::vector<float>{1})
       throw unsupported_error("of integers is supported once, right after ConvInteger or MatMulInteger");
+    if (row.size() != 1 && row.size() != n.import.extent(x).back())
+      throw shape_error(message(row.size(), " numbers for one channel"));
     row.resize(n.import.extent(x).back(), row[0]);
     layer->bias = std::move(row);
     return n.define(x);

@@ -126,7 +126,8 @@ struct OnnxRules<Linear> {
   static void write(detail::OnnxWriter& w, const Linear& l, const detail::OnnxCall& n) {
     const std::size_t outputs = l.weight.shape(0), inputs = l.weight.shape(1);
     if (n.in[0].size() == 1) {
-      std::vector<std::string> all{n.inputs[0], w.tensor<float>(n.name + ".weight", {outputs, inputs}, {l.weight.data(), l.weight.data() + l.weight.size()})};
+      std::vector<std::string> all{n.inputs[0], w.tensor<float>(n.name + ".weight", {outputs, inputs},
+                                                                {l.weight.data(), l.weight.data() + l.weight.size()})};
       if (l.bias.size() != 0) all.push_back(w.row(n.name + ".bias", l.bias));
       w.attribute(w.add("Gemm", n.name, all, n.output), "transB", std::int64_t{1});
       return;
@@ -148,10 +149,13 @@ struct OnnxRules<Linear> {
     const std::size_t outputs = w.node().weight_extent[0], inputs = w.node().weight_extent[1];
     const detail::OnnxLayerCodes layer = w.layer_codes();
     const bool row = w.node().extent.size() == 1;
-    const auto columns = [&] { return w.tensor(w.name() + ".weight", {inputs, outputs}, detail::columns(layer.codes.data(), outputs, inputs)); };
+    const auto columns = [&] {
+      return w.tensor(w.name() + ".weight", {inputs, outputs}, detail::columns(layer.codes.data(), outputs, inputs));
+    };
     if (w.form() == OnnxForm::qdq && row) {
       const std::string y = w.value("real"), weight = w.tensor(w.name() + ".weight", {outputs, inputs}, layer.codes);
-      w.attribute(w.add("Gemm", y, {w.real(), w.real_weight(layer, weight, 0), w.real_bias(layer)}, y), "transB", std::int64_t{1});
+      w.attribute(w.add("Gemm", y, {w.real(), w.real_weight(layer, weight, 0), w.real_bias(layer)}, y), "transB",
+                  std::int64_t{1});
       return w.quantize(y);
     }
     if (w.form() == OnnxForm::qdq) {
@@ -169,7 +173,8 @@ struct OnnxRules<Linear> {
     const detail::OnnxCall n = w.call(sum, {w.codes()}, sum);
     const std::string x = w.in_node_order(n);
     w.from_node_order(n, [&](const std::string& to) {
-      w.add("MatMulInteger", sum, {x, weight, w.zero_point(w.in().zero_point), w.numbers(".weight_zero_point", layer.zero_point())}, to);
+      w.add("MatMulInteger", sum,
+            {x, weight, w.zero_point(w.in().zero_point), w.numbers(".weight_zero_point", layer.zero_point())}, to);
     });
     w.requantize(sum, w.channels(w.name() + ".bias", layer.bias, w.node().extent),
                  w.channels(w.name() + ".multiplier", layer.numbers->multiplier, w.node().extent));

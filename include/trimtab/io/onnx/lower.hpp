@@ -42,11 +42,11 @@ class OnnxLowering {
   enum class Kind { codes, reading, real };
   struct Value {
     Kind kind = Kind::real;
-    bool is_signed = false;           ///< codes: the file holds them as int8
-    NodeId of = 0;                    ///< reading: the node whose bytes are read
-    float scale = 1;                  ///< reading
-    std::int32_t zero_point = 0;      ///< reading, of bytes
-    bool wanted = false;              ///< by what is made: as codes, or a real as reals
+    bool is_signed = false;                 ///< codes: the file holds them as int8
+    NodeId of = 0;                          ///< reading: the node whose bytes are read
+    float scale = 1;                        ///< reading
+    std::int32_t zero_point = 0;            ///< reading, of bytes
+    bool wanted = false;                    ///< by what is made: as codes, or a real as reals
     std::vector<Affine<float>> grids = {};  ///< of an input: those it is quantized to
   };
 
@@ -72,7 +72,8 @@ class OnnxLowering {
     return std::nullopt;
   }
   bool reads_codes(NodeId id) const {
-    return std::all_of(network_[id].inputs.begin(), network_[id].inputs.end(), [&](NodeId in) { return values_[in].kind != Kind::real; });
+    return std::all_of(network_[id].inputs.begin(), network_[id].inputs.end(),
+                       [&](NodeId in) { return values_[in].kind != Kind::real; });
   }
   LoweredInput lowered_input(const Value& reading) const { return {lowered_[reading.of], reading.scale, reading.zero_point}; }
 
@@ -86,22 +87,26 @@ class OnnxLowering {
     if (const OnnxGrid* grid = quantizes(id)) return {Kind::codes, grid->is_signed};
     if (const auto found = quantization_.dequantize.find(id); found != quantization_.dequantize.end()) {
       const OnnxGrid& grid = found->second;
-      if (input(id).kind != Kind::codes) throw unsupported_error(message(describe(node), ": DequantizeLinear of what are no codes"));
+      if (input(id).kind != Kind::codes)
+        throw unsupported_error(message(describe(node), ": DequantizeLinear of what are no codes"));
       return {Kind::reading, grid.is_signed, node.inputs[0], grid.scale, grid.byte_zero_point()};
     }
     if (node.inputs.empty()) return {};
     if (const auto* table = node.op.get_if<LookupTable>()) {
       static_cast<void>(table);
-      if (input(id).kind != Kind::codes || input(id).is_signed) throw unsupported_error(message(describe(node), ": a table of what are no uint8 codes"));
+      if (input(id).kind != Kind::codes || input(id).is_signed)
+        throw unsupported_error(message(describe(node), ": a table of what are no uint8 codes"));
       return {Kind::codes, false};
     }
     if (is_movement_of_codes(id)) {
       for (const NodeId in : node.inputs)
-        if (values_[in].is_signed != input(id).is_signed) throw unsupported_error(message(describe(node), " of codes of both signs"));
+        if (values_[in].is_signed != input(id).is_signed)
+          throw unsupported_error(message(describe(node), " of codes of both signs"));
       return {Kind::codes, input(id).is_signed};
     }
     if (const auto* affine = node.op.get_if<ChannelAffine>())
-      if (const auto x = reading(node.inputs[0]); x && affine->scale.size() == 1 && affine->offset.size() == 1 && affine->offset(0) == 0 && affine->scale(0) > 0 &&
+      if (const auto x = reading(node.inputs[0]); x && affine->scale.size() == 1 && affine->offset.size() == 1 &&
+                                                  affine->offset(0) == 0 && affine->scale(0) > 0 &&
                                                   std::isnormal(affine->scale(0) * x->scale)) {
         Value y = *x;
         y.scale *= affine->scale(0);
@@ -117,8 +122,9 @@ class OnnxLowering {
   /// An operator on codes that are read as nothing but codes.
   bool is_movement_of_codes(NodeId id) const {
     const Node& node = network_[id];
-    const bool movement = node.op->integers() == IntegerRule::moves || node.op.is<Pad>();
-    return movement && std::all_of(node.inputs.begin(), node.inputs.end(), [&](NodeId in) { return values_[in].kind == Kind::codes; });
+    const bool movement = node.op->integers() == IntegerRule::moves || node.op.is<Pad>() || node.op.is<Concat>();
+    return movement &&
+           std::all_of(node.inputs.begin(), node.inputs.end(), [&](NodeId in) { return values_[in].kind == Kind::codes; });
   }
 
   // ---- what is wanted
@@ -146,13 +152,13 @@ class OnnxLowering {
 
   /// How a QuantizeLinear comes to its codes: from a base onto its grid, then by movements and clips of codes, in order.
   struct Plan {
-    NodeId base = 0;            ///< a reading, or a real that is computed
-    bool reads = false;         ///< the base is a reading
-    bool fed = false;           ///< the base is an input
-    bool integer = false;       ///< the base is computed from codes
-    Clip clip = no_clip;        ///< right behind the base
+    NodeId base = 0;                    ///< a reading, or a real that is computed
+    bool reads = false;                 ///< the base is a reading
+    bool fed = false;                   ///< the base is an input
+    bool integer = false;               ///< the base is computed from codes
+    Clip clip = no_clip;                ///< right behind the base
     std::vector<double> scale, offset;  ///< in between: one of each, or one a channel
-    std::vector<NodeId> after;  ///< the rest
+    std::vector<NodeId> after;          ///< the rest
     bool base_is_input() const { return fed; }
   };
   Plan plan(NodeId quantizer) const {
@@ -184,13 +190,20 @@ class OnnxLowering {
     if (!reads_codes(id)) return false;
     if (node.op->weighted() != nullptr) return quantization_.layers.count(id) != 0;
     const IntegerRule rule = node.op->integers();
-    return rule == IntegerRule::moves || rule == IntegerRule::rounds || rule == IntegerRule::folded || rule == IntegerRule::source;
+    return rule == IntegerRule::moves || rule == IntegerRule::rounds || rule == IntegerRule::folded ||
+           rule == IntegerRule::source;
+  }
+  /// A ChannelAffine, or a batch norm as one.
+  static std::optional<ChannelAffine> affine_of(const Operator& op) {
+    if (const auto* affine = op.get_if<ChannelAffine>()) return *affine;
+    if (op.is<BatchNorm>()) return op->simplified().get<ChannelAffine>();
+    return std::nullopt;
   }
   /// Affine functions of channels become part of what computes before them, as far as it can take them.
   void take_factors(Plan& p) const {
     NodeId at = p.base;
     std::vector<double> scale{1}, offset{0};
-    while (const auto* affine = network_[at].op.get_if<ChannelAffine>()) {
+    while (const std::optional<ChannelAffine> affine = affine_of(network_[at].op)) {
       if (values_[network_[at].inputs[0]].kind != Kind::real || network_[network_[at].inputs[0]].op->is_fed()) return;
       const std::size_t count = std::max({scale.size(), affine->scale.size(), affine->offset.size()});
       const auto of = [](const auto& row, std::size_t c) { return double(row[row.size() == 1 ? 0 : c]); };
@@ -210,8 +223,8 @@ class OnnxLowering {
       for (const double s : scale)
         if (s == 0 || !std::isfinite(s)) return;
     } else {
-      const bool linear = node.op.is<Mul>() || node.op.is<Div>() || node.op.is<MatMul>() || node.op.is<ReduceSum>() || node.op.is<ReduceMean>() ||
-                          node.op.is<ReduceL2>() || node.op.is<GlobalAveragePool>();
+      const bool linear = node.op.is<Mul>() || node.op.is<Div>() || node.op.is<MatMul>() || node.op.is<ReduceSum>() ||
+                          node.op.is<ReduceMean>() || node.op.is<ReduceL2>() || node.op.is<GlobalAveragePool>();
       if (!linear || scale.size() != 1 || !(scale[0] > 0) || offset[0] != 0) return;
     }
     p.base = at;
@@ -287,9 +300,12 @@ class OnnxLowering {
     const Affine<float> grid = result_.nodes[first].grid;
     const std::int32_t zero = shift(values_[id].is_signed);
     if (node.op.is<LookupTable>())
-      return append({node.name, node.op, std::nullopt, {}, {{first, grid.scale, grid.zero_point}}, node.extent, {1, 0, unsigned_codes()}});
+      return append(
+          {node.name, node.op, std::nullopt, {}, {{first, grid.scale, grid.zero_point}}, node.extent, {1, 0, unsigned_codes()}});
     if (const auto* clip = node.op.get_if<Clip>()) {
-      const auto bound = [&](float code) { return static_cast<std::int32_t>(std::clamp(std::nearbyint(code) + static_cast<float>(zero), 0.0F, 255.0F)); };
+      const auto bound = [&](float code) {
+        return static_cast<std::int32_t>(std::clamp(std::nearbyint(code) + static_cast<float>(zero), 0.0F, 255.0F));
+      };
       return clipped(id, first, grid, {bound(clip->lo), bound(clip->hi)});
     }
     // Bytes as numbers: what is put between them is a code, too.
@@ -341,7 +357,13 @@ class OnnxLowering {
   NodeId make_codes_of_input(const Plan& p, const Affine<float>& grid) {
     const NodeId input = lowered_[p.base];
     if (result_.nodes[input].holds_codes) return input;
-    LoweredNode lowered{network_[p.base].name + "/codes", Clip{}, std::nullopt, {}, {{input, 1, 0}}, network_[p.base].extent, narrowed(grid, p.clip)};
+    LoweredNode lowered{network_[p.base].name + "/codes",
+                        Clip{},
+                        std::nullopt,
+                        {},
+                        {{input, 1, 0}},
+                        network_[p.base].extent,
+                        narrowed(grid, p.clip)};
     lowered.in_float = true;
     return append(std::move(lowered));
   }
@@ -353,7 +375,8 @@ class OnnxLowering {
     std::vector<Affine<float>> grids;
     for (const NodeId in : node.inputs) {
       lowered.inputs.push_back(lowered_input(*reading(in)));
-      if (lowered.inputs.size() == 1 && node.op->weighted() == nullptr && !p.scale.empty()) lowered.inputs[0].scale *= static_cast<float>(p.scale[0]);
+      if (lowered.inputs.size() == 1 && node.op->weighted() == nullptr && !p.scale.empty())
+        lowered.inputs[0].scale *= static_cast<float>(p.scale[0]);
       grids.push_back(lowered.inputs.back().grid());
     }
     if (const WeightedLayer* layer = node.op->weighted()) {
@@ -386,14 +409,17 @@ class OnnxLowering {
     }
     for (std::size_t i = 0; i < weight.size(); ++i) {
       const std::size_t c = i / inner % outputs;
-      codes.codes.push_back(of(numbers.scale, c) == 0 ? static_cast<std::int8_t>(codes.zero_point[c]) : static_cast<std::int8_t>(weight.data[i]));
+      codes.codes.push_back(of(numbers.scale, c) == 0 ? static_cast<std::int8_t>(codes.zero_point[c])
+                                                      : static_cast<std::int8_t>(weight.data[i]));
     }
     try {
       return lower_codes(std::move(codes), scale_x, scale_y, [&](std::size_t c, double s_x, double s_w) {
         const double own = double(of(numbers.scale, c));
         if (own != 0 && !numbers.bias.empty()) {
-          const std::int64_t sum = std::int64_t{bias_code(numbers, c, s_x, own)} + (added(c) == 0 ? 0 : quantize_bias(added(c), s_x, s_w));
-          return static_cast<std::int32_t>(std::clamp<std::int64_t>(sum, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()));
+          const std::int64_t sum =
+              std::int64_t{bias_code(numbers, c, s_x, own)} + (added(c) == 0 ? 0 : quantize_bias(added(c), s_x, s_w));
+          return static_cast<std::int32_t>(
+              std::clamp<std::int64_t>(sum, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()));
         }
         const double real = factor(c) * real_bias(numbers, l.bias(), c, s_x * own) + added(c);
         return real == 0 ? 0 : quantize_bias(real, s_x, s_w);
@@ -419,7 +445,8 @@ class OnnxLowering {
   /// A node in float. Throws unsupported_error where an operator has codes alone.
   LoweredNode float_node(NodeId id, const std::optional<Affine<float>>& grid) {
     const Node& node = network_[id];
-    LoweredNode lowered{node.name, node.op, std::nullopt, {}, {}, node.extent, grid.value_or(Affine<float>{}), no_clip, true, grid.has_value()};
+    LoweredNode lowered{node.name, node.op, std::nullopt,    {}, {}, node.extent, grid.value_or(Affine<float>{}),
+                        no_clip,   true,    grid.has_value()};
     for (const NodeId in : node.inputs) {
       if (const auto x = reading(in))
         lowered.inputs.push_back(lowered_input(*x));
@@ -442,7 +469,8 @@ class OnnxLowering {
     if (numbers.bias.empty()) return lowered;
     std::vector<float> bias;
     for (std::size_t c = 0; c < outputs; ++c)
-      bias.push_back(static_cast<float>(real_bias(numbers, {}, c, double(lowered.inputs[0].scale) * double(of(numbers.scale, c)))));
+      bias.push_back(
+          static_cast<float>(real_bias(numbers, {}, c, double(lowered.inputs[0].scale) * double(of(numbers.scale, c)))));
     l.set_bias(bias);
     return lowered;
   }
@@ -462,8 +490,8 @@ class OnnxLowering {
 
   const Network& network_;
   const OnnxQuantization& quantization_;
-  std::vector<Value> values_;     ///< by node of the network
-  std::vector<NodeId> lowered_;   ///< by node of the network: its bytes or reals, where it is made
+  std::vector<Value> values_;    ///< by node of the network
+  std::vector<NodeId> lowered_;  ///< by node of the network: its bytes or reals, where it is made
   LoweredNetwork result_;
   std::size_t left_;  ///< weights, inputs and letters of names that may still go into the result
 };

@@ -83,15 +83,18 @@ void write_product(OnnxWriter& w, const MatMul& l, const OnnxCall& n, const Mult
 template <>
 struct OnnxRules<MatMul> {
   static void write(detail::OnnxWriter& w, const MatMul& l, const detail::OnnxCall& n) {
-    detail::write_product(w, l, n, [&](const std::string& a, const std::string& b, const std::string& y) { w.add("MatMul", n.name, {a, b}, y); });
+    detail::write_product(w, l, n, [&](const std::string& a, const std::string& b, const std::string& y) {
+      w.add("MatMul", n.name, {a, b}, y);
+    });
   }
   /// Exact sums, then one product.
   static void write_codes(detail::OnnxCodesWriter& w, const MatMul& l) {
     if (w.form() == OnnxForm::qdq) return w.write_in_float(write, l);
     const std::string sum = w.value("sum"), floats = w.value("float");
-    detail::write_product(w, l, w.call(sum, {w.codes(0), w.codes(1)}, sum), [&](const std::string& a, const std::string& b, const std::string& y) {
-      w.add("MatMulInteger", sum, {a, b, w.zero_point(w.in(0).zero_point), w.zero_point(w.in(1).zero_point)}, y);
-    });
+    detail::write_product(
+        w, l, w.call(sum, {w.codes(0), w.codes(1)}, sum), [&](const std::string& a, const std::string& b, const std::string& y) {
+          w.add("MatMulInteger", sum, {a, b, w.zero_point(w.in(0).zero_point), w.zero_point(w.in(1).zero_point)}, y);
+        });
     w.attribute(w.add("Cast", floats, {sum}, floats), "to", std::int64_t{::onnx::TensorProto::FLOAT});
     w.quantize_steps(floats, w.in(0).scale * w.in(1).scale / w.node().grid.scale);
   }

@@ -118,7 +118,9 @@ struct OnnxRules<InstanceNorm> {
   static void read(detail::OnnxReaders& readers) { readers.add("InstanceNormalization", detail::read_instance_norm); }
   static void write(detail::OnnxWriter& w, const InstanceNorm& l, const detail::OnnxCall& n) {
     w.over_channels(n, [&](const std::string& x, const std::string& y) {
-      w.attribute(w.add("InstanceNormalization", n.name, {x, w.row(n.name + ".gamma", l.gamma), w.row(n.name + ".beta", l.beta)}, y), "epsilon", l.epsilon);
+      w.attribute(
+          w.add("InstanceNormalization", n.name, {x, w.row(n.name + ".gamma", l.gamma), w.row(n.name + ".beta", l.beta)}, y),
+          "epsilon", l.epsilon);
     });
   }
 };
@@ -137,8 +139,9 @@ struct OnnxRules<GroupNorm> {
       const std::string groups = w.reshaped(n, "groups", x, {l.groups, element_count(n.extent) / l.groups});
       const std::vector<float> ones(l.groups, 1.0F), zeros(l.groups, 0.0F);
       const std::string normal = w.value(n, "normal");
-      w.attribute(w.add("InstanceNormalization", normal, {groups, w.row(n.name + ".ones", ones), w.row(n.name + ".zeros", zeros)}, normal), "epsilon",
-                  l.epsilon);
+      w.attribute(w.add("InstanceNormalization", normal, {groups, w.row(n.name + ".ones", ones), w.row(n.name + ".zeros", zeros)},
+                        normal),
+                  "epsilon", l.epsilon);
       const std::string back = w.reshaped(n, "channels", normal, extent);
       const auto row = [&](const char* what, const xt::xtensor<float, 1>& values) {
         return w.tensor<float>(n.name + what, axis, {values.begin(), values.end()});
@@ -154,7 +157,8 @@ struct OnnxRules<LayerNorm> {
     w.require_opset(17);
     const std::string x = w.in_node_order(n);
     const auto tensor = [&](const char* what, const xt::xarray<float>& values) {
-      return w.tensor<float>(n.name + what, Extents(values.shape().begin(), values.shape().end()), {values.data(), values.data() + values.size()});
+      return w.tensor<float>(n.name + what, Extents(values.shape().begin(), values.shape().end()),
+                             {values.data(), values.data() + values.size()});
     };
     w.from_node_order(n, [&](const std::string& y) {
       auto& node = w.add("LayerNormalization", n.name, {x, tensor(".gamma", l.gamma), tensor(".beta", l.beta)}, y);
@@ -180,7 +184,8 @@ struct OnnxRules<L2Norm> {
     auto& reduced = w.add(at_least ? "ReduceL2" : "ReduceSumSquare", sum, n.inputs, sum);
     w.attribute(reduced, "axes", Extents{static_cast<std::size_t>(axis)});
     w.attribute(reduced, "keepdims", std::int64_t{1});
-    const std::string length = at_least ? w.part("Max", n, "length", {sum, epsilon}) : w.part("Sqrt", n, "length", {w.part("Add", n, "added", {sum, epsilon})});
+    const std::string length = at_least ? w.part("Max", n, "length", {sum, epsilon})
+                                        : w.part("Sqrt", n, "length", {w.part("Add", n, "added", {sum, epsilon})});
     w.add("Div", n.name, {n.inputs[0], length}, n.output);
   }
 };

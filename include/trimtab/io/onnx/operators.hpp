@@ -2,9 +2,6 @@
 /// \file
 /// Every operator that has rules for ONNX, a line each.
 
-#include <tuple>
-#include <typeindex>
-#include <unordered_map>
 #include <trimtab/io/onnx/batch_norm.hpp>
 #include <trimtab/io/onnx/binary.hpp>
 #include <trimtab/io/onnx/clip.hpp>
@@ -13,6 +10,8 @@
 #include <trimtab/io/onnx/conv_transpose.hpp>
 #include <trimtab/io/onnx/depth.hpp>
 #include <trimtab/io/onnx/linear.hpp>
+#include <trimtab/io/onnx/lookup_table.hpp>
+#include <trimtab/io/onnx/mat_mul.hpp>
 #include <trimtab/io/onnx/normalize.hpp>
 #include <trimtab/io/onnx/pad.hpp>
 #include <trimtab/io/onnx/pools.hpp>
@@ -25,6 +24,9 @@
 #include <trimtab/io/onnx/softmax.hpp>
 #include <trimtab/io/onnx/unary.hpp>
 #include <trimtab/io/onnx/views.hpp>
+#include <tuple>
+#include <typeindex>
+#include <unordered_map>
 
 namespace trimtab {
 
@@ -33,10 +35,10 @@ using OnnxOperators =
     std::tuple<Abs, Add, ArgMax, AveragePool, BatchNorm, Ceil, Celu, ChannelAffine, Clip, Concat, Conv2d, ConvTranspose2d, Cos,
                DepthToSpace, DepthwiseConv2d, Div, Elu, Erf, Exp, Expand, Flatten, Floor, Gather, Gelu, GlobalAveragePool,
                GroupNorm, HardSigmoid, HardSwish, InstanceNorm, L2Norm, LayerNorm, LeakyRelu, Linear, LocalResponseNorm, Log,
-               LogSoftmax, LookupTable, MatMul, Max, MaxPool, Min, Mish, Mul, Neg, OnnxQuantized, OnnxRemoved, OnnxViews, Pad, Pow, PRelu,
-               Reciprocal, ReduceL2, ReduceMax, ReduceMean, ReduceMin, ReduceSum, Reshape, ResizeLinear, ResizeNearest, Round,
-               Selu, Sigmoid, Sign, Silu, Sin, Slice, Softmax, SoftmaxTable, Softplus, Softsign, SpaceToDepth, Sqrt, Sub, Tanh,
-               Tile, Transpose>;
+               LogSoftmax, LookupTable, MatMul, Max, MaxPool, Min, Mish, Mul, Neg, OnnxQuantized, OnnxRemoved, OnnxViews, Pad,
+               Pow, PRelu, Reciprocal, ReduceL2, ReduceMax, ReduceMean, ReduceMin, ReduceSum, Reshape, ResizeLinear,
+               ResizeNearest, Round, Selu, Sigmoid, Sign, Silu, Sin, Slice, Softmax, SoftmaxTable, Softplus, Softsign,
+               SpaceToDepth, Sqrt, Sub, Tanh, Tile, Transpose>;
 
 namespace detail {
 
@@ -61,10 +63,11 @@ struct OnnxWriting {
 
 template <class L>
 OnnxWriting onnx_writing_of() {
+  static_assert(sizeof(OnnxRules<L>) > 0, "trimtab: an operator of OnnxOperators needs a specialisation of trimtab::OnnxRules");
   OnnxWriting result;
-  if constexpr (requires(OnnxWriter& w, const L& l, const OnnxCall& n) { OnnxRules<L>::write(w, l, n); })
+  if constexpr (requires(OnnxWriter & w, const L& l, const OnnxCall& n) { OnnxRules<L>::write(w, l, n); })
     result.write = [](OnnxWriter& w, const Operator& op, const OnnxCall& n) { OnnxRules<L>::write(w, op.get<L>(), n); };
-  if constexpr (requires(OnnxCodesWriter& w, const L& l) { OnnxRules<L>::write_codes(w, l); })
+  if constexpr (requires(OnnxCodesWriter & w, const L& l) { OnnxRules<L>::write_codes(w, l); })
     result.write_codes = [](OnnxCodesWriter& w, const Operator& op) { OnnxRules<L>::write_codes(w, op.get<L>()); };
   return result;
 }

@@ -87,7 +87,8 @@ inline void write_wrap(OnnxWriter& w, const Pad& l, const OnnxCall& n) {
     std::vector<std::ptrdiff_t> indices;
     for (std::ptrdiff_t i = -l.before[a]; i < length + l.after[a]; ++i) indices.push_back(((i % length) + length) % length);
     const std::string y = w.value(n, message("axis_", a));
-    w.attribute(w.add("Gather", y, {x, w.integers(y + ".indices", indices)}, y), "axis", static_cast<std::int64_t>(file_layout::axis(rank, a + 1)));
+    w.attribute(w.add("Gather", y, {x, w.integers(y + ".indices", indices)}, y), "axis",
+                static_cast<std::int64_t>(file_layout::axis(rank, a + 1)));
     x = y;
   }
   w.add("Identity", n.name, {x}, n.output);

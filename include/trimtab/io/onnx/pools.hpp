@@ -153,7 +153,8 @@ struct OnnxRules<GlobalAveragePool> {
     const std::string codes = w.codes();
     w.give(w.unique(w.name()));
     auto& node = w.add("QLinearGlobalAveragePool", w.name(),
-                       {codes, w.scale(w.in().scale), w.zero_point(w.in().zero_point), w.scale(w.node().grid.scale), w.zero_point(w.node().grid.zero_point)},
+                       {codes, w.scale(w.in().scale), w.zero_point(w.in().zero_point), w.scale(w.node().grid.scale),
+                        w.zero_point(w.node().grid.zero_point)},
                        w.given());
     node.set_domain("com.microsoft");
     w.attribute(node, "channels_last", std::int64_t{0});

@@ -28,7 +28,8 @@ inline std::vector<float> read_scales(const OnnxNode& n, int i, bool of_constant
     throw unsupported_error(message("'", n.proto.input(i), "' is neither one scale nor a row of them"));
   const OnnxFloats scale = n.floats(i);
   for (const float s : scale.values)
-    if (!(s > 0 || (of_constant && s == 0)) || !std::isfinite(s)) throw parse_error(message("scale ", s, " is not positive and finite"));
+    if (!(s > 0 || (of_constant && s == 0)) || !std::isfinite(s))
+      throw parse_error(message("scale ", s, " is not positive and finite"));
   return {scale.values.begin(), scale.values.end()};
 }
 
@@ -57,7 +58,8 @@ inline OnnxType code_type(const OnnxNode& n) {
   const std::int64_t named = n.integer("output_dtype", 0);
   const OnnxType fallback = named == 0 ? OnnxType::uint8 : onnx_type(static_cast<std::int32_t>(named));
   const OnnxType type = n.has(2) ? n.known(2).type : fallback;
-  if (named != 0 && type != fallback) throw parse_error(message("output_dtype is ", type_name(fallback), ", the zero point of ", type_name(type)));
+  if (named != 0 && type != fallback)
+    throw parse_error(message("output_dtype is ", type_name(fallback), ", the zero point of ", type_name(type)));
   return type;
 }
 
@@ -87,13 +89,15 @@ inline OnnxCodes read_constant_codes(const OnnxNode& n, const KnownTensor& tenso
       throw shape_error(message(codes.scale.size(), " scales with ", codes.zero_point.size(), " zero points"));
   if (several == 1)
     codes.axis = 0;
-  else if (codes.axis < 0 || codes.axis >= rank || tensor.dims[static_cast<std::size_t>(codes.axis)] != static_cast<std::int64_t>(several))
+  else if (codes.axis < 0 || codes.axis >= rank ||
+           tensor.dims[static_cast<std::size_t>(codes.axis)] != static_cast<std::int64_t>(several))
     throw shape_error(message(several, " scales along axis ", codes.axis, " do not fit the codes"));
   return codes;
 }
 
 /// A node that computes nothing, where codes are made of x or read.
-inline NodeId mark_grid(const OnnxNode& n, OnnxActivation x, OnnxType type, std::unordered_map<NodeId, OnnxGrid>& grids, const OnnxGrid& grid) {
+inline NodeId mark_grid(const OnnxNode& n, OnnxActivation x, OnnxType type, std::unordered_map<NodeId, OnnxGrid>& grids,
+                        const OnnxGrid& grid) {
   x.node = n.add(Clip{}, {x.node});
   x.type = type;
   grids[x.node] = grid;
@@ -117,7 +121,8 @@ inline void read_quantize(const OnnxNode& n) {
 inline KnownTensor as_codes(const OnnxNode& n, const OnnxCodes& quantized) {
   const OnnxFloats codes = n.codes_as_floats(quantized);
   std::vector<std::int32_t> held;
-  for (const float code : codes.values) held.push_back(static_cast<std::int32_t>(code) + (quantized.type == OnnxType::uint8 ? 128 : 0));
+  for (const float code : codes.values)
+    held.push_back(static_cast<std::int32_t>(code) + (quantized.type == OnnxType::uint8 ? 128 : 0));
   return {quantized.type, codes.dims, std::make_shared<const KnownNumbers>(std::move(held))};
 }
 
@@ -172,13 +177,15 @@ class OnnxExpansion {
   std::string bias(int i) {
     if (!n_.has(i)) return "";
     const KnownTensor& tensor = n_.known(i);
-    if (tensor.type != OnnxType::int32) throw unsupported_error(message("the bias is of ", type_name(tensor.type), ", expected int32"));
+    if (tensor.type != OnnxType::int32)
+      throw unsupported_error(message("the bias is of ", type_name(tensor.type), ", expected int32"));
     const std::string name = fresh("bias");
     n_.import.define(name, OnnxCodes{tensor, tensor.type, {}, {0}, 0, true});
     return name;
   }
   /// A float operator and its reader, with the file's attributes but those named.
-  std::string apply(const char* op, OnnxReader reader, const std::vector<std::string>& inputs, std::initializer_list<std::string_view> without = {}) {
+  std::string apply(const char* op, OnnxReader reader, const std::vector<std::string>& inputs,
+                    std::initializer_list<std::string_view> without = {}) {
     auto made = make(op, "y", inputs);
     made.set_name(n_.name());
     for (const auto& a : n_.proto.attribute())
@@ -262,7 +269,8 @@ template <OnnxReader reader>
 void read_qlinear_binary(const OnnxNode& n) {
   n.require_inputs(7, 8);
   OnnxExpansion e(n);
-  e.finish(e.apply(n.proto.op_type().c_str() + std::string_view("QLinear").size(), reader, {e.real(0, 1, 2), e.real(3, 4, 5)}), 6, 7);
+  e.finish(e.apply(n.proto.op_type().c_str() + std::string_view("QLinear").size(), reader, {e.real(0, 1, 2), e.real(3, 4, 5)}), 6,
+           7);
 }
 inline void read_qlinear_concat(const OnnxNode& n) {
   if (n.inputs() < 5 || n.inputs() % 3 != 2) throw parse_error(message("has ", n.inputs(), " inputs"));
@@ -286,7 +294,9 @@ inline void read_qlinear_average_pool(const OnnxNode& n) {
 
 inline void subtract_integers(const OnnxNode& n) {
   n.require({});
-  const auto refuse = [] { return unsupported_error("of integers is supported of two integer layers only, the second one of ones"); };
+  const auto refuse = [] {
+    return unsupported_error("of integers is supported of two integer layers only, the second one of ones");
+  };
   OnnxLayer* sum = sole_sums(n, 0);
   OnnxLayer* ones = sole_sums(n, 1);
   if (sum == nullptr || ones == nullptr || sum == ones || !sum->bias.empty() || !ones->bias.empty()) throw refuse();
@@ -301,14 +311,16 @@ inline void subtract_integers(const OnnxNode& n) {
   const auto same_reading = [&](NodeId p, NodeId q) {
     const auto& reads = n.import.quantization.dequantize;
     const auto of_p = reads.find(p), of_q = reads.find(q);
-    return p == q || (of_p != reads.end() && of_q != reads.end() && of_p->second == of_q->second && n.import.network[p].inputs == n.import.network[q].inputs);
+    return p == q || (of_p != reads.end() && of_q != reads.end() && of_p->second == of_q->second &&
+                      n.import.network[p].inputs == n.import.network[q].inputs);
   };
   bool fits = same_reading(a.inputs[0], b.inputs[0]) && sum->scale == std::vector<float>{1} && sum->zero_point.size() == 1 &&
               ones->zero_point.size() == 1 && a.extent.back() % b.extent.back() == 0;
-  if (const auto *l = a.op.get_if<Conv2d>(), *r = b.op.get_if<Conv2d>(); l != nullptr && r != nullptr)
-    fits = fits && l->window == r->window && l->groups == r->groups && l->weight.shape(1) == r->weight.shape(1) && l->weight.shape(2) == r->weight.shape(2) &&
+  if (const auto* l = a.op.get_if<Conv2d>(), *r = b.op.get_if<Conv2d>(); l != nullptr && r != nullptr)
+    fits = fits && l->window == r->window && l->groups == r->groups && l->weight.shape(1) == r->weight.shape(1) &&
+           l->weight.shape(2) == r->weight.shape(2) &&
            (l->groups == 1 ? b.extent.back() == 1 : b.extent.back() == a.extent.back()) && all_ones(r->weight);
-  else if (const auto *d = a.op.get_if<DepthwiseConv2d>(), *e = b.op.get_if<DepthwiseConv2d>(); d != nullptr && e != nullptr)
+  else if (const auto* d = a.op.get_if<DepthwiseConv2d>(), *e = b.op.get_if<DepthwiseConv2d>(); d != nullptr && e != nullptr)
     fits = fits && d->window == e->window && d->weight.shape() == e->weight.shape() && all_ones(e->weight);
   else
     fits = false;
@@ -325,9 +337,63 @@ inline void subtract_integers(const OnnxNode& n) {
   n.define(x);
 }
 
+/// Quant of Brevitas and QONNX: scale * (clamp(round(x / scale) + zero_point, lowest, highest) - zero_point) with 2 to 8 bits, or of constants
+/// up to 32.
+inline void read_brevitas_quant(const OnnxNode& n) {
+  n.require({"narrow", "rounding_mode", "signed"});
+  n.require_inputs(4, 4);
+  if (const std::string mode = n.text("rounding_mode", "ROUND"); mode != "ROUND")
+    throw unsupported_error(message("rounding_mode '", mode, "'"));
+  const bool is_signed = n.integer("signed", 1) != 0, narrow = n.integer("narrow", 0) != 0;
+  const double bits = n.number(3), zero = n.number(2);
+  if (bits != std::nearbyint(bits) || bits < 2 || bits > (n.is_known(0) ? 32 : 8))
+    throw unsupported_error(message(bits, " bits"));
+  if (zero != std::nearbyint(zero) || std::abs(zero) > 255) throw unsupported_error(message("zero point ", zero));
+  const double span = std::exp2(bits), lo = is_signed ? -span / 2 + (narrow ? 1 : 0) : 0,
+               hi = is_signed ? span / 2 - 1 : span - 1 - (narrow ? 1 : 0);
+  const OnnxFloats scale = n.floats(1);
+  for (const float s : scale.values)
+    if (!(s > 0) || !std::isfinite(s)) throw parse_error(message("scale ", s, " is not positive and finite"));
+  const OnnxType type = bits > 8 ? OnnxType::int32 : is_signed ? OnnxType::int8 : OnnxType::uint8;
+  if (n.is_known(0)) {
+    if (bits > 8 && (!is_signed || zero != 0)) throw unsupported_error(message(bits, " bits with a zero point, or unsigned"));
+    const OnnxFloats x = n.floats(0);
+    std::int64_t axis = 0;  // the one along which there are several scales, of a tensor of the same rank
+    for (std::size_t i = 0; i < scale.dims.size(); ++i)
+      if (scale.dims[i] != 1) axis = static_cast<std::int64_t>(i);
+    const auto at = static_cast<std::size_t>(axis);
+    if (scale.values.size() != 1 &&
+        (scale.dims.size() != x.dims.size() || scale.dims[at] != static_cast<std::int64_t>(scale.values.size()) ||
+         x.dims[at] != scale.dims[at]))
+      throw unsupported_error(message(scale.values.size(), " scales along several axes"));
+    std::size_t inner = 1;
+    for (std::size_t i = at + 1; i < x.dims.size(); ++i) inner *= static_cast<std::size_t>(x.dims[i]);
+    std::vector<std::int32_t> codes;
+    for (std::size_t i = 0; i < x.values.size(); ++i) {
+      const float s = scale.values[scale.values.size() == 1 ? 0 : i / inner % scale.values.size()];
+      codes.push_back(static_cast<std::int32_t>(std::clamp(std::nearbyint(double(x.values[i] / s)) + zero, lo, hi)));
+    }
+    const auto zero_code = static_cast<std::int32_t>(zero) - (type == OnnxType::uint8 ? 128 : 0);
+    return n.define(OnnxCodes{{type, x.dims, std::make_shared<const KnownNumbers>(std::move(codes))},
+                              type,
+                              {scale.values.begin(), scale.values.end()},
+                              {zero_code},
+                              axis,
+                              true});
+  }
+  if (scale.values.size() != 1)
+    throw unsupported_error(message("an activation with ", scale.values.size(), " scales; only weights may have several"));
+  const OnnxGrid grid{scale.values[0], static_cast<std::int32_t>(zero), is_signed};
+  OnnxActivation x = n.real(0);
+  x.node = n.add("codes", Clip{}, {x.node});
+  n.import.quantization.quantize[x.node] = grid;
+  if (hi - lo < 255) x.node = n.add("clamped", Clip{static_cast<float>(lo), static_cast<float>(hi)}, {x.node});
+  mark_grid(n, x, OnnxType::float32, n.import.quantization.dequantize, grid);
+}
+
 }  // namespace detail
 
-/// Operators on codes, of ONNX and of ONNX Runtime.
+/// Operators on codes, of ONNX, of ONNX Runtime and of Brevitas.
 struct OnnxQuantized {};
 
 template <>
@@ -337,6 +403,8 @@ struct OnnxRules<OnnxQuantized> {
       readers.add("QuantizeLinear", detail::read_quantize, domain);
       readers.add("DequantizeLinear", detail::read_dequantize, domain);
     }
+    for (const char* domain : {"onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general"})
+      readers.add("Quant", detail::read_brevitas_quant, domain);
     readers.add("QLinearConv", detail::read_qlinear_conv);
     readers.add("QLinearMatMul", detail::read_qlinear_matmul);
     readers.add("ConvInteger", detail::read_conv_integer);

@@ -24,12 +24,13 @@ struct QuantizedOnnxModel {
 
 namespace detail {
 
-inline QuantizedOnnxModel parse_quantized_model(std::string_view bytes, const std::string& name, const OnnxReadOptions& options, ExternalData external) {
+inline QuantizedOnnxModel parse_quantized_model(std::string_view bytes, const std::string& name, const OnnxReadOptions& options,
+                                                ExternalData external) {
   return parse_model(bytes, name, [&](const ::onnx::ModelProto& model) {
     OnnxQuantization quantization;
     OnnxModel read = import_model(model, bytes.size(), options, std::move(external), quantization);
-    QuantizedOnnxModel result{OnnxLowering(read.network, quantization, bytes.size()).take(), std::move(read.inputs), std::move(read.outputs),
-                              std::move(read.metadata), std::move(read.notes)};
+    QuantizedOnnxModel result{OnnxLowering(read.network, quantization, bytes.size()).take(), std::move(read.inputs),
+                              std::move(read.outputs), std::move(read.metadata), std::move(read.notes)};
     self_check(result.network, result.metadata);
     return result;
   });
@@ -38,7 +39,8 @@ inline QuantizedOnnxModel parse_quantized_model(std::string_view bytes, const st
 }  // namespace detail
 
 /// The network in the bytes of an ONNX file; `name` is what messages call it. See read_quantized_onnx.
-inline QuantizedOnnxModel parse_quantized_onnx(std::string_view bytes, const std::string& name = "model", const OnnxReadOptions& options = {}) {
+inline QuantizedOnnxModel parse_quantized_onnx(std::string_view bytes, const std::string& name = "model",
+                                               const OnnxReadOptions& options = {}) {
   return detail::parse_quantized_model(bytes, name, options, {});
 }
 

@@ -158,11 +158,14 @@ void write_reduction_of_codes(OnnxCodesWriter& w, const std::string& op, const L
 template <>
 struct OnnxRules<ReduceMean> {
   static void read(detail::OnnxReaders& readers) { readers.add("ReduceMean", detail::read_reduce_mean); }
-  static void write(detail::OnnxWriter& w, const ReduceMean& l, const detail::OnnxCall& n) { detail::write_reduction(w, "ReduceMean", l, n); }
+  static void write(detail::OnnxWriter& w, const ReduceMean& l, const detail::OnnxCall& n) {
+    detail::write_reduction(w, "ReduceMean", l, n);
+  }
   /// The sum of codes is exact below 2^24, then one product.
   static void write_codes(detail::OnnxCodesWriter& w, const ReduceMean& l) {
     if (w.form() == OnnxForm::qdq) return w.write_in_float(write, l);
-    detail::write_reduction_of_codes(w, "ReduceSum", l, w.in().scale / (w.node().grid.scale * static_cast<float>(detail::reduced_count(w, l))));
+    detail::write_reduction_of_codes(w, "ReduceSum", l,
+                                     w.in().scale / (w.node().grid.scale * static_cast<float>(detail::reduced_count(w, l))));
   }
 };
 template <>
@@ -173,7 +176,9 @@ struct OnnxRules<ReduceSum> {
     readers.add("ReduceSum", detail::read_reduce_sum);
     readers.add("ReduceSumSquare", detail::read_reduce_sum_square);
   }
-  static void write(detail::OnnxWriter& w, const ReduceSum& l, const detail::OnnxCall& n) { detail::write_reduction(w, "ReduceSum", l, n); }
+  static void write(detail::OnnxWriter& w, const ReduceSum& l, const detail::OnnxCall& n) {
+    detail::write_reduction(w, "ReduceSum", l, n);
+  }
   /// The sum of codes is exact below 2^24, then one product.
   static void write_codes(detail::OnnxCodesWriter& w, const ReduceSum& l) {
     if (w.form() == OnnxForm::qdq) return w.write_in_float(write, l);
@@ -183,17 +188,23 @@ struct OnnxRules<ReduceSum> {
 template <>
 struct OnnxRules<ReduceMax> {
   static void read(detail::OnnxReaders& readers) { readers.add("ReduceMax", detail::read_reduction<ReduceMax>); }
-  static void write(detail::OnnxWriter& w, const ReduceMax& l, const detail::OnnxCall& n) { detail::write_reduction(w, "ReduceMax", l, n); }
+  static void write(detail::OnnxWriter& w, const ReduceMax& l, const detail::OnnxCall& n) {
+    detail::write_reduction(w, "ReduceMax", l, n);
+  }
 };
 template <>
 struct OnnxRules<ReduceMin> {
   static void read(detail::OnnxReaders& readers) { readers.add("ReduceMin", detail::read_reduction<ReduceMin>); }
-  static void write(detail::OnnxWriter& w, const ReduceMin& l, const detail::OnnxCall& n) { detail::write_reduction(w, "ReduceMin", l, n); }
+  static void write(detail::OnnxWriter& w, const ReduceMin& l, const detail::OnnxCall& n) {
+    detail::write_reduction(w, "ReduceMin", l, n);
+  }
 };
 template <>
 struct OnnxRules<ReduceL2> {
   static void read(detail::OnnxReaders& readers) { readers.add("ReduceL2", detail::read_reduce_l2); }
-  static void write(detail::OnnxWriter& w, const ReduceL2& l, const detail::OnnxCall& n) { detail::write_reduction(w, "ReduceL2", l, n); }
+  static void write(detail::OnnxWriter& w, const ReduceL2& l, const detail::OnnxCall& n) {
+    detail::write_reduction(w, "ReduceL2", l, n);
+  }
   /// The sum of squares is exact below 2^24, then one product.
   static void write_codes(detail::OnnxCodesWriter& w, const ReduceL2& l) {
     if (w.form() == OnnxForm::qdq) return w.write_in_float(write, l);

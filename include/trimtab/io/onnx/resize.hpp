@@ -153,9 +153,12 @@ inline void read_resize(const OnnxNode& n) {
 }
 
 /// By scales, or where they do not give the extents by sizes, the batch being whatever it is.
-inline ::onnx::NodeProto& write_resize(OnnxWriter& w, const std::vector<ResizeAxis>& axes, const ResizeOptions& o, const OnnxCall& n) {
-  const char* const coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn"};
-  if (o.arithmetic != ResizeArithmetic::onnx) throw unsupported_error(message("write_onnx: node ", n.name, ": coordinates in TFLite's arithmetic"));
+inline ::onnx::NodeProto& write_resize(OnnxWriter& w, const std::vector<ResizeAxis>& axes, const ResizeOptions& o,
+                                       const OnnxCall& n) {
+  const char* const coordinates[] = {"half_pixel",    "half_pixel_symmetric", "pytorch_half_pixel",
+                                     "align_corners", "asymmetric",           "tf_half_pixel_for_nn"};
+  if (o.arithmetic != ResizeArithmetic::onnx)
+    throw unsupported_error(message("write_onnx: node ", n.name, ": coordinates in TFLite's arithmetic"));
   if (o.coordinates == ResizeCoordinates::half_pixel_symmetric)
     throw unsupported_error(message("write_onnx: node ", n.name, ": half_pixel_symmetric came with opset 19"));
   const std::size_t rank = axes.size() + 1;
@@ -170,12 +173,16 @@ inline ::onnx::NodeProto& write_resize(OnnxWriter& w, const std::vector<ResizeAx
     for (std::size_t i = 1; i < rank; ++i) scales.push_back(axes[file_layout::node_axis(rank, i) - 1].scale);
     inputs.push_back(w.row(n.name + ".scales", scales));
   } else if (by_extent) {
-    const std::string batch = w.part("Slice", n, "batch", {w.part("Shape", n, "shape", n.inputs), w.integers(n.name + ".first", Extents{0}), w.integers(n.name + ".second", Extents{1})});
+    const std::string batch = w.part("Slice", n, "batch",
+                                     {w.part("Shape", n, "shape", n.inputs), w.integers(n.name + ".first", Extents{0}),
+                                      w.integers(n.name + ".second", Extents{1})});
     const std::string sizes = w.value(n, "sizes");
-    w.attribute(w.add("Concat", sizes, {batch, w.integers(n.name + ".extents", file_layout::extents(n.extent))}, sizes), "axis", std::int64_t{0});
+    w.attribute(w.add("Concat", sizes, {batch, w.integers(n.name + ".extents", file_layout::extents(n.extent))}, sizes), "axis",
+                std::int64_t{0});
     inputs.insert(inputs.end(), {"", sizes});
   } else {
-    throw unsupported_error(message("write_onnx: node ", n.name, ": extents that follow neither from scales nor from sizes alone"));
+    throw unsupported_error(
+        message("write_onnx: node ", n.name, ": extents that follow neither from scales nor from sizes alone"));
   }
   auto& node = w.add("Resize", n.name, inputs, n.output);
   w.text(node, "coordinate_transformation_mode", coordinates[static_cast<std::size_t>(o.coordinates)]);
@@ -202,7 +209,8 @@ struct OnnxRules<ResizeNearest> {
                            : std::all_of(l.axes.begin(), l.axes.end(), shrinks)       ? "ceil"
                                                                                       : nullptr;
     if (rounding == nullptr)
-      throw unsupported_error(detail::message("write_onnx: node ", n.name, ": one axis grows and one shrinks, by the rounding of opset 10"));
+      throw unsupported_error(
+          detail::message("write_onnx: node ", n.name, ": one axis grows and one shrinks, by the rounding of opset 10"));
     auto& node = detail::write_resize(w, l.axes, o, n);
     w.text(node, "mode", "nearest");
     w.text(node, "nearest_mode", rounding);

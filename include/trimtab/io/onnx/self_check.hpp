@@ -28,7 +28,8 @@ inline std::vector<Array> self_check_pictures(const LoweredNetwork& network) {
     const Affine<float> grid = input.holds_codes ? input.grid : Affine<float>{1.0F / 64, 128, unsigned_codes()};
     Array& x = pictures.emplace_back();
     detail::resize_batch(1, input.extent, x);
-    for (float& v : x) v = grid.dequantize(std::clamp(static_cast<std::int32_t>(generator() >> 24), grid.codes.qmin, grid.codes.qmax));
+    for (float& v : x)
+      v = grid.dequantize(std::clamp(static_cast<std::int32_t>(generator() >> 24), grid.codes.qmin, grid.codes.qmax));
   }
   return pictures;
 }
@@ -36,7 +37,8 @@ inline std::vector<Array> self_check_pictures(const LoweredNetwork& network) {
 inline Array self_check_picture(const LoweredNetwork& network) { return self_check_pictures(network).at(0); }
 
 /// The metadata with the test added. Throws unsupported_error where the network has several outputs, or one of reals.
-inline std::map<std::string, std::string> with_self_check(const LoweredNetwork& network, std::map<std::string, std::string> metadata = {}) {
+inline std::map<std::string, std::string> with_self_check(const LoweredNetwork& network,
+                                                          std::map<std::string, std::string> metadata = {}) {
   constexpr std::string_view digits = "0123456789abcdef";
   Int8Network::Workspace workspace;
   std::string text;
@@ -55,7 +57,8 @@ inline double work_of(const LoweredNetwork& network) {
   double work = 0;
   for (const LoweredNode& node : network.nodes) {
     double taps = 1;
-    if (node.layer) taps = double(element_count(node.weight_extent)) / double(node.weight_extent[node.op->weighted()->output_axis()]);
+    if (node.layer)
+      taps = double(element_count(node.weight_extent)) / double(node.weight_extent[node.op->weighted()->output_axis()]);
     double read = 0;  // every element of the inputs at least once
     for (const LoweredInput& in : node.inputs) read += double(element_count(network.nodes[in.node].extent));
     work += std::max(taps * double(element_count(node.extent)), read);
@@ -67,7 +70,8 @@ inline double work_of(const LoweredNetwork& network) {
 inline double memory_of(const LoweredNetwork& network) {
   double bytes = 0;
   for (const NodeId id : network.inputs) bytes += sizeof(float) * double(element_count(network.nodes[id].extent));
-  for (const LoweredNode& node : network.nodes) bytes += (node.holds_codes ? 1.0 : double(sizeof(float))) * double(element_count(node.extent));
+  for (const LoweredNode& node : network.nodes)
+    bytes += (node.holds_codes ? 1.0 : double(sizeof(float))) * double(element_count(node.extent));
   return bytes;
 }
 
@@ -82,11 +86,13 @@ inline void self_check(const LoweredNetwork& network, const std::map<std::string
     throw unsupported_error("self_check: this network is too large to be run while it is read");
   const std::string expected = found->second, got = with_self_check(network)[self_check_key];
   if (expected.size() != got.size())
-    throw parse_error(detail::message("self_check: ", expected.size() / 2, " codes in the metadata, the network gives ", got.size() / 2));
+    throw parse_error(
+        detail::message("self_check: ", expected.size() / 2, " codes in the metadata, the network gives ", got.size() / 2));
   const auto at = static_cast<std::size_t>(std::mismatch(got.begin(), got.end(), expected.begin()).first - got.begin()) / 2;
   if (got != expected)
-    throw parse_error(detail::message("self_check: code ", at, " of the test picture is ", got.substr(2 * at, 2), ", the metadata says ",
-                                      expected.substr(2 * at, 2), " (hexadecimal): the file was damaged or changed"));
+    throw parse_error(detail::message("self_check: code ", at, " of the test picture is ", got.substr(2 * at, 2),
+                                      ", the metadata says ", expected.substr(2 * at, 2),
+                                      " (hexadecimal): the file was damaged or changed"));
 }
 
 }  // namespace trimtab

@@ -212,7 +212,8 @@ struct OnnxRules<Slice> {
     for (std::size_t a = 0; a + 1 < rank; ++a) {
       const SliceAxis& axis = l.axes[a];
       if (axis.start == 0 && axis.count == n.in[0][a] && axis.step == 1) continue;
-      const std::int64_t start = static_cast<std::int64_t>(axis.start), end = start + static_cast<std::int64_t>(axis.count) * axis.step;
+      const std::int64_t start = static_cast<std::int64_t>(axis.start),
+                         end = start + static_cast<std::int64_t>(axis.count) * axis.step;
       starts.push_back(start);
       ends.push_back(end < 0 ? -static_cast<std::int64_t>(n.in[0][a]) - 1 : end);
       axes.push_back(static_cast<std::int64_t>(detail::file_layout::axis(rank, a + 1)));
@@ -223,8 +224,8 @@ struct OnnxRules<Slice> {
       return;
     }
     w.add("Slice", n.name,
-          {n.inputs[0], w.integers(n.name + ".starts", starts), w.integers(n.name + ".ends", ends), w.integers(n.name + ".axes", axes),
-           w.integers(n.name + ".steps", steps)},
+          {n.inputs[0], w.integers(n.name + ".starts", starts), w.integers(n.name + ".ends", ends),
+           w.integers(n.name + ".axes", axes), w.integers(n.name + ".steps", steps)},
           n.output);
   }
 };

@@ -73,12 +73,16 @@ inline void read_arg_max(const OnnxNode& n) {
 template <>
 struct OnnxRules<Softmax> {
   static void read(detail::OnnxReaders& readers) { readers.add("Softmax", detail::read_softmax<Softmax>); }
-  static void write(detail::OnnxWriter& w, const Softmax& l, const detail::OnnxCall& n) { detail::write_softmax(w, "Softmax", l.axis, n); }
+  static void write(detail::OnnxWriter& w, const Softmax& l, const detail::OnnxCall& n) {
+    detail::write_softmax(w, "Softmax", l.axis, n);
+  }
 };
 template <>
 struct OnnxRules<LogSoftmax> {
   static void read(detail::OnnxReaders& readers) { readers.add("LogSoftmax", detail::read_softmax<LogSoftmax>); }
-  static void write(detail::OnnxWriter& w, const LogSoftmax& l, const detail::OnnxCall& n) { detail::write_softmax(w, "LogSoftmax", l.axis, n); }
+  static void write(detail::OnnxWriter& w, const LogSoftmax& l, const detail::OnnxCall& n) {
+    detail::write_softmax(w, "LogSoftmax", l.axis, n);
+  }
 };
 template <>
 struct OnnxRules<ArgMax> {
@@ -101,7 +105,9 @@ struct OnnxRules<ArgMax> {
 /// The table is what Softmax makes of its input's scale.
 template <>
 struct OnnxRules<SoftmaxTable> {
-  static void write(detail::OnnxWriter& w, const SoftmaxTable& l, const detail::OnnxCall& n) { detail::write_softmax(w, "Softmax", l.axis, n); }
+  static void write(detail::OnnxWriter& w, const SoftmaxTable& l, const detail::OnnxCall& n) {
+    detail::write_softmax(w, "Softmax", l.axis, n);
+  }
 };
 
 }  // namespace trimtab

@@ -100,10 +100,10 @@ inline void read_gelu(const OnnxNode& n) {
 }  // namespace detail
 
 /// One function without attributes, by ONNX's name for it.
-#define TRIMTAB_ONNX_FUNCTION(L)                                                                         \
-  template <>                                                                                            \
-  struct OnnxRules<L> {                                                                                  \
-    static void read(detail::OnnxReaders& readers) { readers.add(#L, detail::read_function<L>); }        \
+#define TRIMTAB_ONNX_FUNCTION(L)                                                                    \
+  template <>                                                                                       \
+  struct OnnxRules<L> {                                                                             \
+    static void read(detail::OnnxReaders& readers) { readers.add(#L, detail::read_function<L>); }   \
     static void write(detail::OnnxWriter& w, const L&, const detail::OnnxCall& n) { w.add(#L, n); } \
   }
 TRIMTAB_ONNX_FUNCTION(Abs);
@@ -185,7 +185,8 @@ struct OnnxRules<Gelu> {
     std::string inner;
     if (l.tanh_form) {
       const std::string cube = w.part("Pow", n, "cube", {x, w.number(n.name + ".three", 3.0F)});
-      const std::string sum = w.part("Add", n, "sum", {x, w.part("Mul", n, "scaled_cube", {cube, w.number(n.name + ".cubic", 0.044715F)})});
+      const std::string sum =
+          w.part("Add", n, "sum", {x, w.part("Mul", n, "scaled_cube", {cube, w.number(n.name + ".cubic", 0.044715F)})});
       inner = w.part("Tanh", n, "tanh", {w.part("Mul", n, "scaled", {sum, w.number(n.name + ".slope", 0.79788456080286536F)})});
     } else {
       inner = w.part("Erf", n, "erf", {w.part("Mul", n, "scaled", {x, w.number(n.name + ".slope", 0.70710678118654752F)})});

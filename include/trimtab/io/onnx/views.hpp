@@ -24,8 +24,7 @@ bool view_codes(const OnnxNode& n, const Fold& fold, const std::vector<std::size
   if (several && perm == nullptr) throw unsupported_error("of constant codes with several scales");
   n.import.charge(codes.scale.size() + codes.zero_point.size());
   codes.tensor = fold(codes.tensor);
-  if (several)
-    codes.axis = std::find(perm->begin(), perm->end(), static_cast<std::size_t>(codes.axis)) - perm->begin();
+  if (several) codes.axis = std::find(perm->begin(), perm->end(), static_cast<std::size_t>(codes.axis)) - perm->begin();
   n.define(std::move(codes));
   return true;
 }
@@ -86,7 +85,9 @@ inline void read_transpose(const OnnxNode& n) {
   } else {
     for (std::size_t i = rank; i-- > 0;) perm.push_back(i);
   }
-  if (view_codes(n, [&](const KnownTensor& t) { return folded_numbers(n, t); }, &perm)) return;
+  if (view_codes(
+          n, [&](const KnownTensor& t) { return folded_numbers(n, t); }, &perm))
+    return;
   OnnxActivation x = n.padded(0);
   std::vector<NodeAxes> axes;
   for (const std::size_t i : perm) axes.push_back(x.axes[i]);

@@ -6,8 +6,8 @@
 #include <array>
 #include <cstdint>
 #include <string>
-#include <trimtab/io/onnx/writer.hpp>
 #include <trimtab/io/onnx/node.hpp>
+#include <trimtab/io/onnx/writer.hpp>
 
 namespace trimtab::detail {
 

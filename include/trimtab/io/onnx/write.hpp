@@ -23,7 +23,8 @@ class OnnxExport : public OnnxWriter {
     const std::vector<NodeId> inputs = network.inputs(), outputs = network.outputs();
     std::map<NodeId, std::string> fed;
     for (const NodeId id : inputs) fed[id] = declare_input(inputs.size() == 1 ? "input" : network[id].name, network[id].extent);
-    for (const NodeId id : outputs) outputs_[id] = declare_output(outputs.size() == 1 ? "logits" : network[id].name, network[id].extent);
+    for (const NodeId id : outputs)
+      outputs_[id] = declare_output(outputs.size() == 1 ? "logits" : network[id].name, network[id].extent);
     for (NodeId id = 0; id < network.size(); ++id) {
       extents_[id] = network[id].extent;
       add_node(id, network[id].op->is_fed() ? fed[id] : std::string());
@@ -48,7 +49,8 @@ class OnnxExport : public OnnxWriter {
       n.output = clipped ? unique(node.name + "/unclipped") : last;
       for (const NodeId input : node.inputs)
         if (node.op.is<Concat>() && network_[input].op.is<Constant>())
-          throw unsupported_error(message("write_onnx: node ", node.name, " (Concat) of a Constant: a file has no constants for any number of pictures"));
+          throw unsupported_error(message("write_onnx: node ", node.name,
+                                          " (Concat) of a Constant: a file has no constants for any number of pictures"));
       write_node(*this, node.op, n, node.name);
     }
     if (clipped)
@@ -58,7 +60,8 @@ class OnnxExport : public OnnxWriter {
     values_.push_back(last);
   }
   std::string write_constant(NodeId id, const Constant& l) {
-    extents_[id] = constant_extent(network_.nodes(), id, [&](const Node& r) { return std::find(r.inputs.begin(), r.inputs.end(), id) != r.inputs.end(); });
+    extents_[id] = constant_extent(
+        network_.nodes(), id, [&](const Node& r) { return std::find(r.inputs.begin(), r.inputs.end(), id) != r.inputs.end(); });
     Extents extent{1};
     for (const std::size_t length : file_layout::extents(extents_[id])) extent.push_back(length);
     return tensor(network_[id].name, extent, file_layout::numbers(l.value.data(), extents_[id]));

@@ -24,7 +24,8 @@ class OnnxQuantizedExport : public OnnxCodesWriter {
     for (const NodeId id : network.inputs)
       inputs.push_back(declare_input(network.inputs.size() == 1 ? "input" : network.nodes[id].name, network.nodes[id].extent));
     for (const NodeId id : network.outputs)
-      outputs.push_back(declare_output(network.outputs.size() == 1 ? "logits" : network.nodes[id].name, network.nodes[id].extent));
+      outputs.push_back(
+          declare_output(network.outputs.size() == 1 ? "logits" : network.nodes[id].name, network.nodes[id].extent));
     std::size_t fed = 0;
     for (id_ = 0; id_ < network.nodes.size(); ++id_) {
       extents_.push_back(node().extent);
@@ -83,7 +84,8 @@ class OnnxQuantizedExport : public OnnxCodesWriter {
     require_no_constants();
     if (writing.write_codes != nullptr) return writing.write_codes(*this, node().op);
     if (writing.write == nullptr)
-      throw unsupported_error(message("write_onnx: node ", name(), " (", operator_name(node().op), ") has no quantized ONNX form"));
+      throw unsupported_error(
+          message("write_onnx: node ", name(), " (", operator_name(node().op), ") has no quantized ONNX form"));
     const auto write = [&](OnnxWriter& w, const Operator& op, const OnnxCall& n) { writing.write(w, op, n); };
     if (moves && form_ == OnnxForm::qoperator) {
       std::vector<std::string> all;
@@ -97,7 +99,8 @@ class OnnxQuantizedExport : public OnnxCodesWriter {
   void require_no_constants() const {
     for (const LoweredInput& input : node().inputs)
       if (node().op.is<Concat>() && network_.nodes[input.node].op.is<Constant>())
-        throw unsupported_error(message("write_onnx: node ", name(), " (Concat) of a Constant: a file has no constants for any number of pictures"));
+        throw unsupported_error(
+            message("write_onnx: node ", name(), " (Concat) of a Constant: a file has no constants for any number of pictures"));
   }
 
   /// QuantizeLinear and its like use all of 0 .. 255; a node of fewer codes gets a Clip behind it, unless its input had one.
@@ -106,7 +109,8 @@ class OnnxQuantizedExport : public OnnxCodesWriter {
     CodeRange possible = unsigned_codes();
     const MaxPool* pool = node().op.get_if<MaxPool>();
     const bool adds = (pool != nullptr && pool->window.padding != Padding{}) || node().op.is<Pad>();
-    if (!node().in_float && node().op->integers() == IntegerRule::moves && node().inputs.size() == 1 && !node().op.is<Concat>() && !adds) {
+    if (!node().in_float && node().op->integers() == IntegerRule::moves && node().inputs.size() == 1 && !node().op.is<Concat>() &&
+        !adds) {
       possible = network_.nodes[in().node].grid.codes;
     } else if (const auto* table = node().op.get_if<LookupTable>()) {
       const auto [lo, hi] = std::minmax_element(table->codes.begin(), table->codes.end());
@@ -125,7 +129,8 @@ class OnnxQuantizedExport : public OnnxCodesWriter {
 }  // namespace detail
 
 /// The bytes of the file that write_onnx writes.
-inline std::string serialize_onnx(const LoweredNetwork& network, OnnxForm form, const std::map<std::string, std::string>& metadata = {}) {
+inline std::string serialize_onnx(const LoweredNetwork& network, OnnxForm form,
+                                  const std::map<std::string, std::string>& metadata = {}) {
   return detail::OnnxQuantizedExport(network, form).serialize(metadata);
 }
 

@@ -106,8 +106,12 @@ class OnnxWriter {
   std::string value(const OnnxCall& n, std::string_view part) { return unique(message(n.name, '/', part)); }
 
   /// A float input or output of the graph. One alone is called by its customary name.
-  std::string declare_input(const std::string& name, const Extents& extent) { return declare(*graph().add_input(), name, extent); }
-  std::string declare_output(const std::string& name, const Extents& extent) { return declare(*graph().add_output(), name, extent); }
+  std::string declare_input(const std::string& name, const Extents& extent) {
+    return declare(*graph().add_input(), name, extent);
+  }
+  std::string declare_output(const std::string& name, const Extents& extent) {
+    return declare(*graph().add_output(), name, extent);
+  }
 
   /// An initializer of float, int8, uint8, int32 or int64 numbers, little-endian. Returns its name.
   template <class T>
@@ -149,7 +153,8 @@ class OnnxWriter {
     return extent.size() == 3 ? tensor<T>(name, {values.size(), 1, 1}, values) : tensor<T>(name, {values.size()}, values);
   }
 
-  ::onnx::NodeProto& add(const char* op, const std::string& name, const std::vector<std::string>& inputs, const std::string& output) {
+  ::onnx::NodeProto& add(const char* op, const std::string& name, const std::vector<std::string>& inputs,
+                         const std::string& output) {
     auto& node = *graph().add_node();
     node.set_op_type(op);
     node.set_name(unique_in(nodes_taken_, name));
@@ -256,7 +261,8 @@ class OnnxWriter {
 
  private:
   template <class T>
-  using UnsignedOf = std::conditional_t<sizeof(T) == 1, std::uint8_t, std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
+  using UnsignedOf =
+      std::conditional_t<sizeof(T) == 1, std::uint8_t, std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
 
   std::string declare(::onnx::ValueInfoProto& value, const std::string& name, const Extents& extent) {
     value.set_name(unique(name));

@@ -296,10 +296,7 @@ class TfliteExport {
   Index add(NodeId id, const GlobalAveragePool&) {
     const Extents& x = extent_in(id);
     if (n_.requantizer == Requantizer::fixed_point) return pool(id, Code::average_pool_2d, x[0], x[1], {}, false);
-    const Index axes = integers(node(id).name + "/axes", {2}, {1, 2});
-    const Index to = activations(node(id).name, node(id).extent, grid(id));
-    operation(Code::mean, version(2), {tensor_of_[in(id)], axes}, to, tflite::Options{27}.byte(0, 1));
-    return clamped(id, to, every_code());
+    return mean(id, {1, 2}, true);
   }
   Index add(NodeId id, const Clip&) { return clamped(id, tensor_of_[in(id)], grid(in(id)).codes); }
   Index add(NodeId id, const Flatten&) { return reshaped(id); }
@@ -370,8 +367,12 @@ class TfliteExport {
   }
   Index add(NodeId id, const ReduceMax& l) { return moved(id, Code::reduce_max, 2, {axes_of(l.axes)}, tflite::Options{27}.byte(0, l.keep_axes)); }
   Index add(NodeId id, const ReduceMin& l) { return moved(id, Code::reduce_min, 2, {axes_of(l.axes)}, tflite::Options{27}.byte(0, l.keep_axes)); }
-  Index add(NodeId id, const ReduceMean& l) {
-    const Index to = moved(id, Code::mean, 2, {axes_of(l.axes)}, tflite::Options{27}.byte(0, l.keep_axes));
+  Index add(NodeId id, const ReduceMean& l) { return mean(id, axes_of(l.axes), l.keep_axes); }
+  /// The output has a grid of its own.
+  Index mean(NodeId id, const std::vector<Index>& axes, bool keep_axes) {
+    const Index row = integers(node(id).name + "/axes", {static_cast<Index>(axes.size())}, axes);
+    const Index to = activations(node(id).name, node(id).extent, grid(id));
+    operation(Code::mean, version(2), {tensor_of_[in(id)], row}, to, tflite::Options{27}.byte(0, keep_axes));
     return clamped(id, to, every_code());
   }
   /// The table itself: CAST, ADD of 128 where codes are int8 and of 256 c, GATHER.
