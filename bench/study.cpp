@@ -16,7 +16,7 @@
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/onnx/read.hpp>
 #include <trimtab/net/report/evaluate.hpp>
-#include <trimtab/net/passes/fold.hpp>
+#include <trimtab/net/passes/simplify.hpp>
 #include <trimtab/net/recipe.hpp>
 #include <trimtab/net/passes/reestimate_batch_norm.hpp>
 #include <vector>
@@ -54,7 +54,7 @@ class Study {
 
   void load() {
     OnnxModel file = read_onnx(model);
-    teacher_ = fuse_clips(fold_batch_norm(file.network));
+    teacher_ = simplify(file.network);
     const Extents input = teacher_[teacher_.input()].extent;
     const auto told = file.metadata.find("preprocessing");
     if (told == file.metadata.end()) throw value_error(model + " says nothing of its preprocessing");

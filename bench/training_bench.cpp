@@ -18,7 +18,7 @@
 #include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/train/distillation_step.hpp>
 #include <trimtab/net/models/mobilenets.hpp>
-#include <trimtab/net/passes/fold.hpp>
+#include <trimtab/net/passes/simplify.hpp>
 
 #include "timing.hpp"
 
@@ -90,7 +90,7 @@ struct Setup {
 
   Array x = random_pictures(batch);
   QuantizedNetwork q = [&] {
-    Network network = fuse_clips(fold_batch_norm(mobilenet_v2(1.0, 224, 1000)));
+    Network network = simplify(mobilenet_v2(1.0, 224, 1000));
     const auto pictures = [&](std::span<const std::size_t> indices) { return random_pictures(indices.size()); };
     const auto ranges = calibrate(network, pictures, 2, MinMaxObserver<float>());
     return quantize(std::move(network), ranges, {WeightMode::vector, Scheme::symmetric});

@@ -13,7 +13,7 @@ using namespace trimtab;
 int main(int argc, char** argv) {
   const double width = argc > 1 ? std::atof(argv[1]) : 0.35;
   const std::size_t resolution = argc > 2 ? static_cast<std::size_t>(std::atoi(argv[2])) : 64;
-  const Network network = fuse_clips(fold_batch_norm(mobilenet_v2(width, resolution, 100)));
+  const Network network = simplify(mobilenet_v2(width, resolution, 100));
 
   const auto pictures = [&](std::span<const std::size_t> indices) {
     Array x = Array::from_shape({indices.size(), resolution, resolution, 3});

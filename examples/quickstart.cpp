@@ -11,7 +11,7 @@
 #include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/report/evaluate.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
-#include <trimtab/net/passes/fold.hpp>
+#include <trimtab/net/passes/simplify.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
 #include <vector>
 
@@ -40,7 +40,7 @@ struct Score {
 
 void make_table(const std::filesystem::path& folder) {
   const OnnxModel model = read_onnx(folder / "small_mobilenet.onnx");
-  const Network teacher = fuse_clips(fold_batch_norm(model.network));
+  const Network teacher = simplify(model.network);
   const Preprocess preprocess = parse_preprocessing(model.metadata.at("preprocessing"));
   const Extents input = teacher[teacher.input()].extent;
   const std::size_t classes = element_count(teacher[teacher.output()].extent);

@@ -4,7 +4,7 @@
 using namespace trimtab;
 
 int main() {
-  const Network teacher = fuse_clips(fold_batch_norm(mobilenet_v2(0.5, 64, 10)));
+  const Network teacher = simplify(mobilenet_v2(0.5, 64, 10));
   const auto pictures = [](std::span<const std::size_t> indices) {  // yours: any function from indices to N H W C
     Array x = Array::from_shape({indices.size(), 64, 64, 3});
     for (std::size_t i = 0; i < x.size(); ++i) x.data()[i] = float((i * 37 + indices[0] * 11) % 255) / 127.5F - 1.0F;

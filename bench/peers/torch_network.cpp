@@ -2,7 +2,6 @@
 
 #include <torch/torch.h>
 
-#include <trimtab/io/known_operator.hpp>
 
 namespace peers {
 
@@ -78,13 +77,13 @@ TorchNetwork::TorchNetwork(const QuantizedNetwork& q, bool channels_last)
   s.output.resize(q.network.size());
   for (NodeId id = 0; id < q.network.size(); ++id) {
     if (q.output[id]) s.output[id] = quantizer(*q.output[id]);
-    trimtab::detail::visit_known(q.network[id].op, trimtab::detail::Overload{
-                   [&](const Conv2d& l) { s.add_layer(id, l, filters(l.weight.data(), view(l.weight).extent, false, s.format)); },
-                   [&](const DepthwiseConv2d& l) { s.add_layer(id, l, filters(l.weight.data(), view(l.weight).extent, true, s.format)); },
-                   [&](const trimtab::Linear& l) {
-                     s.add_layer(id, l, torch::from_blob(const_cast<float*>(l.weight.data()), sizes(view(l.weight).extent)).clone());
-                   },
-                   [](const auto&) {}});
+    const Operator& op = q.network[id].op;
+    if (const auto* conv = op.get_if<Conv2d>())
+      s.add_layer(id, *conv, filters(conv->weight.data(), view(conv->weight).extent, false, s.format));
+    else if (const auto* depthwise = op.get_if<DepthwiseConv2d>())
+      s.add_layer(id, *depthwise, filters(depthwise->weight.data(), view(depthwise->weight).extent, true, s.format));
+    else if (const auto* linear = op.get_if<trimtab::Linear>())
+      s.add_layer(id, *linear, torch::from_blob(const_cast<float*>(linear->weight.data()), sizes(view(linear->weight).extent)).clone());
   }
 }
 
@@ -101,23 +100,22 @@ std::vector<float> TorchNetwork::forward(std::span<const float> x, const Extents
   for (NodeId id = 0; id < n.size(); ++id) {
     const Node& node = n[id];
     const auto in = [&](std::size_t i = 0) -> const torch::Tensor& { return y[node.inputs[i]]; };
-    trimtab::detail::visit_known(node.op, [&](const auto& known) {
-      y[id] = trimtab::detail::Overload{
-            [&](const Input&) {
-              return torch::from_blob(const_cast<float*>(x.data()), sizes(extent)).permute({0, 3, 1, 2}).contiguous(s.format);
-            },
-            [&](const Conv2d& l) { return s.convolve(in(), *s.layer[id], l.window, static_cast<std::int64_t>(l.groups)); },
-            [&](const DepthwiseConv2d& l) { return s.convolve(in(), *s.layer[id], l.window, s.layer[id]->weight.size(0)); },
-            [&](const trimtab::Linear&) {
-              return torch::linear(in(), quantize(s.layer[id]->weight, s.layer[id]->quantizer), s.layer[id]->bias);
-            },
-            [&](const Add&) { return in(0) + in(1); },
-            [&](const GlobalAveragePool&) { return torch::mean(in(), {2, 3}, true); },
-            [&](const Flatten&) { return torch::flatten(in(), 1); },
-            [&](const auto&) -> torch::Tensor {
-              throw unsupported_error(trimtab::detail::message("TorchNetwork: ", operator_name(node.op)));
-            }}(known);
-    });
+    if (node.op->is_fed())
+      y[id] = torch::from_blob(const_cast<float*>(x.data()), sizes(extent)).permute({0, 3, 1, 2}).contiguous(s.format);
+    else if (const auto* conv = node.op.get_if<Conv2d>())
+      y[id] = s.convolve(in(), *s.layer[id], conv->window, static_cast<std::int64_t>(conv->groups));
+    else if (const auto* depthwise = node.op.get_if<DepthwiseConv2d>())
+      y[id] = s.convolve(in(), *s.layer[id], depthwise->window, s.layer[id]->weight.size(0));
+    else if (node.op.is<trimtab::Linear>())
+      y[id] = torch::linear(in(), quantize(s.layer[id]->weight, s.layer[id]->quantizer), s.layer[id]->bias);
+    else if (node.op.is<Add>())
+      y[id] = in(0) + in(1);
+    else if (node.op.is<GlobalAveragePool>())
+      y[id] = torch::mean(in(), {2, 3}, true);
+    else if (node.op.is<Flatten>())
+      y[id] = torch::flatten(in(), 1);
+    else
+      throw unsupported_error(trimtab::detail::message("TorchNetwork: ", operator_name(node.op)));
     if (node.clip != no_clip) y[id] = torch::clamp(y[id], node.clip.lo, node.clip.hi);
     if (s.output[id]) y[id] = quantize(y[id], *s.output[id]);
   }

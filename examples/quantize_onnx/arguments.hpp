@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <trimtab/io/onnx_write_quantized.hpp>
+#include <trimtab/io/onnx/write_quantized.hpp>
 #include <trimtab/net/recipe.hpp>
 
 namespace quantize_onnx {

@@ -4,14 +4,14 @@
 #include <cstdio>
 #include <random>
 #include <trimtab/io/onnx/read.hpp>
-#include <trimtab/io/onnx_self_check.hpp>
-#include <trimtab/io/onnx_write_quantized.hpp>
+#include <trimtab/io/onnx/self_check.hpp>
+#include <trimtab/io/onnx/write_quantized.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
 #include <trimtab/net/quantize/lower_layer.hpp>
-#include <trimtab/net/passes/fold.hpp>
+#include <trimtab/net/passes/simplify.hpp>
 #include <unordered_map>
 #ifdef TRIMTAB_WITH_TFLITE
-#include <trimtab/io/tflite_write.hpp>
+#include <trimtab/io/tflite/write.hpp>
 #endif
 
 #include "layer_report.hpp"
@@ -22,7 +22,7 @@ using namespace trimtab;
 
 Model read_model(const Arguments& a) {
   OnnxModel file = read_onnx(a.model);
-  Model model{fuse_clips(fold_batch_norm(file.network)), std::move(file.metadata), {}, {}};
+  Model model{simplify(file.network), std::move(file.metadata), {}, {}};
   if (!a.report.layer.empty()) layer_named(model.network, a.report.layer);  // fails early
   if (!a.quiet)
     for (const std::string& note : file.notes) std::fprintf(stderr, "note: %s\n", note.c_str());

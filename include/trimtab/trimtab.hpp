@@ -19,8 +19,10 @@
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/train/float_training.hpp>
 #include <trimtab/net/passes/learn_rounding.hpp>
+#include <trimtab/net/models/efficientnets.hpp>
 #include <trimtab/net/models/mobilenets.hpp>
-#include <trimtab/net/passes/fold.hpp>
+#include <trimtab/net/models/resnets.hpp>
+#include <trimtab/net/passes/simplify.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
 #include <trimtab/net/recipe.hpp>
 #include <trimtab/net/passes/reestimate_batch_norm.hpp>

@@ -5,9 +5,9 @@
 #include <random>
 #include <string>
 #include <trimtab/io/atomic_file.hpp>
-#include <trimtab/io/onnx_self_check.hpp>
-#include <trimtab/io/onnx_write.hpp>
-#include <trimtab/io/onnx_write_quantized.hpp>
+#include <trimtab/io/onnx/self_check.hpp>
+#include <trimtab/io/onnx/write.hpp>
+#include <trimtab/io/onnx/write_quantized.hpp>
 #include <trimtab/net/models/mobilenets.hpp>
 #include <vector>
 

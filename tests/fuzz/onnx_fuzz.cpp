@@ -1,7 +1,7 @@
 // parse_onnx, and what a converter does with the network next; parse_quantized_onnx, and its self-check where that is quick.
 
 #include <trimtab/io/onnx/read.hpp>
-#include <trimtab/io/onnx_read_quantized.hpp>
+#include <trimtab/io/onnx/read_quantized.hpp>
 #include <trimtab/net/passes/fold.hpp>
 
 #include "typed_errors.hpp"

@@ -1,3 +1,4 @@
+#include <catch.hpp>
 #include <trimtab/int8/conv_transpose2d.hpp>
 
 #include "naive_int8.hpp"

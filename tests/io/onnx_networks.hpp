@@ -3,7 +3,10 @@
 
 #include <array>
 #include <random>
+#include <trimtab/net/operators.hpp>
 #include <trimtab/net/graph/network.hpp>
+#include <utility>
+#include <vector>
 
 inline trimtab::Network every_operator_network() {
   using namespace trimtab;
@@ -35,4 +38,83 @@ inline trimtab::Network every_operator_network() {
   const NodeId b = network.add(Linear{fill(xt::xtensor<float, 2>::from_shape({5, 12})), {}}, {mean_row}, "b", relu);
   network.add(Concat{}, {a, b}, "both");
   return network;
+}
+
+/// The other operators, on pictures, rows and sequences, most of them outputs of their own.
+inline trimtab::Network further_operators_network() {
+  using namespace trimtab;
+  std::mt19937 generator(9);
+  const auto fill = [&](auto tensor) {
+    for (float& v : tensor) v = static_cast<float>(generator() >> 8) / 16777216.0F - 0.5F;
+    return tensor;
+  };
+  const auto row = [&](std::size_t n) { return fill(xt::xtensor<float, 1>::from_shape({n})); };
+  Network n;
+  std::vector<NodeId> outputs;
+  const auto give = [&](Operator op, std::vector<NodeId> in, const char* name) {
+    outputs.push_back(n.add(std::move(op), std::move(in), name));
+    return outputs.back();
+  };
+  const NodeId x = n.add(Input{{4, 6, 8}}, {}, "input");
+  const NodeId y = n.add(Conv2d{fill(xt::xtensor<float, 4>::from_shape({8, 1, 1, 8})), row(8), {}}, {x}, "y");
+  // functions
+  const NodeId gate = give(Sigmoid{}, {y}, "sigmoid");
+  give(Silu{}, {y}, "silu");
+  give(HardSwish{}, {y}, "hard_swish");
+  give(Gelu{}, {y}, "gelu");
+  give(Tanh{}, {y}, "tanh");
+  give(LeakyRelu{0.2F}, {y}, "leaky");
+  give(PRelu{row(8)}, {y}, "prelu");
+  give(ChannelAffine{row(8), row(8)}, {y}, "affine");
+  // two inputs
+  const NodeId product = give(Mul{}, {y, gate}, "product");
+  give(Sub{}, {y, product}, "difference");
+  give(Max{}, {y, gate}, "larger");
+  give(Min{}, {y, gate}, "smaller");
+  give(Div{}, {y, n.add(ChannelAffine{xt::ones<float>({1}), xt::xtensor<float, 1>{2.0F}}, {gate}, "shifted")}, "quotient");
+  const NodeId mean = give(GlobalAveragePool{}, {y}, "mean");
+  const NodeId scaled = give(Mul{}, {y, mean}, "excited");
+  const NodeId offsets = n.add(Constant{fill(xt::xarray<float>::from_shape({8}))}, {}, "offsets");
+  give(Add{}, {scaled, offsets}, "offset");
+  // movements
+  give(Slice{{{1, 2, 1}, {5, 3, -2}, {0, 8, 1}}}, {y}, "slice");
+  give(Pad{{1, 0, 0}, {0, 2, 0}, PadMode::constant, 0.0F}, {y}, "pad");
+  give(Pad{{0, 1, 0}, {1, 0, 0}, PadMode::constant, 0.75F}, {y}, "pad_value");
+  give(Pad{{1, 1, 0}, {1, 1, 0}, PadMode::reflect, 0.0F}, {y}, "reflect");
+  give(Pad{{1, 1, 0}, {0, 1, 0}, PadMode::wrap, 0.0F}, {y}, "wrap");
+  give(Tile{{1, 2, 1}}, {y}, "tile");
+  give(Gather{2, {7, 0, 3}}, {y}, "gather");
+  give(Expand{{4, 6, 8}}, {mean}, "expand");
+  give(DepthToSpace{2, DepthOrder::dcr}, {y}, "depth_to_space");
+  give(DepthToSpace{2, DepthOrder::crd}, {y}, "depth_to_space_crd");
+  give(SpaceToDepth{2, DepthOrder::dcr}, {y}, "space_to_depth");
+  give(SpaceToDepth{2, DepthOrder::crd}, {y}, "space_to_depth_crd");
+  give(Concat{0}, {y, gate}, "rows");
+  ResizeOptions nearest;
+  nearest.coordinates = ResizeCoordinates::asymmetric;
+  nearest.nearest_rounding = NearestRounding::floor;
+  give(ResizeNearest{{ResizeAxis::by_scale(4, 2), ResizeAxis::by_scale(6, 2), {8, 8, 1}}, nearest}, {y}, "nearest");
+  give(ResizeLinear{{ResizeAxis::to_extent(4, 7), ResizeAxis::to_extent(6, 9), {8, 8, 1}}, {}}, {y}, "linear");
+  // reductions
+  give(ReduceMean{{2}, true}, {y}, "mean_of_channels");
+  give(ReduceSum{{0}, false}, {y}, "sum_of_rows");
+  give(ReduceMax{{1, 2}, false}, {y}, "largest");
+  give(ReduceL2{{2}, true}, {y}, "length");
+  give(Softmax{2}, {y}, "softmax");
+  // norms
+  give(InstanceNorm{row(8), row(8), 1e-3F}, {y}, "instance_norm");
+  give(GroupNorm{row(8), row(8), 1e-3F, 2}, {y}, "group_norm");
+  give(L2Norm{2, 0, L2Epsilon::at_least}, {y}, "l2_norm");
+  give(LocalResponseNorm{}, {y}, "lrn");
+  // sequences
+  const NodeId tokens = n.add(Reshape{{24, 8}}, {y}, "tokens");
+  const NodeId mixed = give(Linear{fill(xt::xtensor<float, 2>::from_shape({12, 8})), row(12)}, {tokens}, "mixed");
+  give(LayerNorm{fill(xt::xarray<float>::from_shape({12})), fill(xt::xarray<float>::from_shape({12})), 1e-3F}, {mixed}, "layer_norm");
+  const NodeId heads = n.add(Transpose{{1, 0, 2}}, {n.add(Reshape{{24, 3, 4}}, {mixed}, "split")}, "heads");
+  const NodeId scores = give(MatMul{false, true}, {heads, heads}, "scores");
+  give(MatMul{}, {n.add(Softmax{2}, {scores}, "attention"), heads}, "attended");
+  // a layer that grows
+  give(ConvTranspose2d{fill(xt::xtensor<float, 4>::from_shape({6, 3, 3, 8})), row(6), {2, 2, {1, 1, 1, 1}}, 1, 1, 1}, {y}, "grown");
+  n.set_outputs(outputs);
+  return n;
 }

@@ -232,7 +232,7 @@ TEST_CASE("read_quantized_onnx: the operators of com.microsoft want its domain i
     refused(model, "has 6 inputs");
   }
   SECTION("another operator of the domain") {
-    add.set_op_type("QLinearMul");
+    add.set_op_type("QLinearSigmoid");
     refused(model, "not supported");
   }
   SECTION("a constant operand") {

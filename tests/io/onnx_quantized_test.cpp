@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <catch.hpp>
 #include <cstdint>
 #include <limits>
@@ -67,6 +69,24 @@ TEST_CASE("write_onnx: a quantized network read back gives the same codes, in bo
         const QuantizedOnnxModel again = parse_quantized_onnx(serialize_onnx(read.network, form));
         CHECK(codes_of(again.network, x) == codes_of(lowered, x));
       }
+    }
+  }
+}
+
+TEST_CASE("write_onnx: every operator on codes is read back with the same codes, in both forms", "[io]") {
+  const Network network = fuse_clips(fold_batch_norm(further_operators_network()));
+  const LoweredNetwork lowered = lower(test::quantized(network, {}));
+  const Array x = test::random_pictures(network, 3, 11);
+  Int8Network::Workspace workspace;
+  const std::vector<Array> expected = Int8Network(lowered).run_outputs(x, workspace);
+  for (const OnnxForm form : {OnnxForm::qdq, OnnxForm::qoperator}) {
+    CAPTURE(int(form));
+    const LoweredNetwork read = parse_quantized_onnx(serialize_onnx(lowered, form)).network;
+    const std::vector<Array> y = Int8Network(read).run_outputs(x, workspace);
+    REQUIRE(y.size() == expected.size());
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      CAPTURE(i, lowered.nodes[lowered.outputs[i]].name);
+      CHECK(y[i] == expected[i]);
     }
   }
 }
@@ -219,23 +239,89 @@ TEST_CASE("read_quantized_onnx: what has no integer meaning is refused by name",
     tensor("zero").set_data_type(onnx::TensorProto::INT32);
     refused_as("expected uint8 or int8");
   }
-  SECTION("a float convolution in between") {
-    node(3).set_input(1, b.random("float_w", {2, 3, 1, 1}));
-    refused_as("not quantized");
-  }
-  SECTION("a convolution of what was never quantized") {
-    node(3).set_input(0, "x");
-    refused_as("not quantized");
-  }
-  SECTION("an output that was never quantized") {
-    b.graph().mutable_output(0)->set_name("r");
-    refused_as("not quantized");
-  }
   SECTION("codes read as codes of the other sign") {
     b.tensor("signed", {}, onnx::TensorProto::INT8).add_int32_data(0);
     node(1).set_input(2, "signed");
     refused_as("no codes of its type");
   }
+}
+
+TEST_CASE("read_quantized_onnx: parts that are not quantized run in float", "[io]") {
+  OnnxBuilder b = quantized_conv();
+  const auto node = [&](int i) -> onnx::NodeProto& { return *b.graph().mutable_node(i); };
+  const auto nodes_in_float = [&](std::size_t expected, bool codes_come_out) {
+    const LoweredNetwork network = parse_quantized_onnx(b.bytes()).network;
+    std::size_t count = 0;
+    for (const LoweredNode& n : network.nodes) count += n.in_float;
+    CHECK(count == expected);
+    CHECK(network.nodes[network.outputs[0]].holds_codes == codes_come_out);
+    Array x = [] {
+      Array pictures = Array::from_shape({2, 6, 5, 3});
+      std::mt19937 generator(3);
+      for (float& v : pictures) v = static_cast<float>(generator() >> 8) / 16777216.0F - 0.5F;
+      return pictures;
+    }();
+    Int8Network::Workspace workspace;
+    return Int8Network(network).run_outputs(x, workspace)[0];
+  };
+  SECTION("a float convolution in between") {
+    node(3).set_input(1, b.random("float_w", {2, 3, 1, 1}));
+    nodes_in_float(1, true);
+  }
+  SECTION("a convolution of what was never quantized") {
+    node(3).set_input(0, "x");
+    nodes_in_float(2, true);  // and the input
+  }
+  SECTION("an output that was never quantized") {
+    b.graph().mutable_output(0)->set_name("r");
+    const Array y = nodes_in_float(2, false);
+    CHECK(*std::min_element(y.begin(), y.end()) >= 0);
+  }
+}
+
+TEST_CASE("read_quantized_onnx: a pool between two grids pools once, then goes onto the other grid", "[io]") {
+  OnnxBuilder b(13, {0, 1, 1, 4});
+  b.floats("fine", {}, {0.5F});
+  b.floats("coarse", {}, {2.0F});
+  b.node("QuantizeLinear", {"x", "fine"}, "xq");
+  b.node("DequantizeLinear", {"xq", "fine"}, "xr");
+  set(set(b.node("MaxPool", {"xr"}, "p"), "kernel_shape", {1, 2}), "strides", {1, 1});
+  b.node("QuantizeLinear", {"p", "coarse"}, "yq");
+  b.node("DequantizeLinear", {"yq", "coarse"}, "y");
+  Array x = Array::from_shape({1, 1, 4, 1});
+  std::copy_n(std::array<float, 4>{1, 8, 3, 2}.begin(), 4, x.data());
+  CHECK(codes_of(parse_quantized_onnx(b.bytes()).network, x) == std::vector<std::uint8_t>{4, 4, 2});  // 3 / 2 rounds to even
+}
+
+TEST_CASE("read_quantized_onnx: constants behind a layer of codes become its scales and biases", "[io]") {
+  OnnxBuilder b = quantized_conv();
+  auto& bias = b.tensor("bias", {2}, onnx::TensorProto::INT32);
+  bias.add_int32_data(8);
+  bias.add_int32_data(-4);
+  b.floats("bias_scale", {2}, {0.125F, 0.25F});
+  auto& read = b.node("DequantizeLinear", {"bias", "bias_scale"}, "bias_real");
+  set(read, "axis", 0);
+  b.floats("more", {2, 1, 1}, {3.0F, 100.0F});
+  b.floats("twice", {}, {2.0F});
+  b.node("Mul", {"c", "twice"}, "scaled");
+  b.node("Add", {"scaled", "more"}, "added");
+  // In order: the new nodes stand behind the convolution.
+  auto& nodes = *b.graph().mutable_node();
+  const int bias_at = 7, mul_at = 8, add_at = 9;
+  nodes.SwapElements(bias_at, 3);                                                       // bias, r, q, dq, conv
+  for (int i = bias_at; i > 4; --i) nodes.SwapElements(i, i - 1);                       // bias, conv, r, q, dq
+  for (int i = mul_at; i > 5; --i) nodes.SwapElements(i, i - 1);
+  for (int i = add_at; i > 6; --i) nodes.SwapElements(i, i - 1);
+  nodes.Mutable(4)->add_input("bias_real");
+  nodes.Mutable(7)->set_input(0, "added");
+  const LoweredNetwork network = parse_quantized_onnx(b.bytes()).network;
+  for (const LoweredNode& n : network.nodes) CHECK_FALSE(n.in_float);
+  Array x = Array::from_shape({1, 6, 5, 3});
+  x.fill(0);
+  // 2 * 0.125 * 8 + 3 = 5, 10 steps; 2 * 0.25 * -4 + 100 = 98, 196 steps.
+  const std::vector<std::uint8_t> y = codes_of(network, x);
+  CHECK(y[0] == 3 + 10);
+  CHECK(y[1] == 3 + 196);
 }
 
 TEST_CASE("read_quantized_onnx: what a small file computes or names many times does not fill the memory", "[io]") {

@@ -1,10 +1,13 @@
 #include <algorithm>
 #include <catch.hpp>
+#include <cmath>
 #include <filesystem>
 #include <map>
+#include <random>
 #include <set>
 #include <string>
 #include <trimtab/io/onnx.hpp>
+#include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/passes/fold.hpp>
 
 #include "onnx_cases.hpp"
@@ -56,6 +59,27 @@ TEST_CASE("write_onnx: what read_onnx gives is written so that it reads the same
     Network first = c.builder.read().network;
     first[first.input()].name = "input";
     require_equal(parse_onnx(serialize_onnx(first)).network, first);
+  }
+}
+
+TEST_CASE("write_onnx: every operator gives the same numbers when it is read back", "[io]") {
+  const Network network = further_operators_network();
+  const OnnxModel model = parse_onnx(serialize_onnx(network));
+  Array x = Array::from_shape({2, 4, 6, 8});
+  std::mt19937 generator(3);
+  for (float& v : x) v = static_cast<float>(generator() >> 8) / 16777216.0F - 0.5F;
+  const std::vector<Array> expected = run_outputs(network, x), y = run_outputs(model.network, x);
+  REQUIRE(y.size() == expected.size());
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    CAPTURE(network[network.outputs()[i]].name);
+    CHECK(model.outputs[i].name == network[network.outputs()[i]].name);
+    REQUIRE(y[i].shape() == expected[i].shape());
+    double largest = 0, off = 0;
+    for (std::size_t k = 0; k < y[i].size(); ++k) {
+      largest = std::max(largest, std::abs(double(expected[i].data()[k])));
+      off = std::max(off, std::abs(double(y[i].data()[k]) - double(expected[i].data()[k])));
+    }
+    CHECK(off <= 1e-5 * largest);
   }
 }
 

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <catch.hpp>
 #include <cmath>
 #include <functional>
@@ -7,64 +6,10 @@
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/operators.hpp>
 #include <trimtab/net/passes/fold.hpp>
-#include <trimtab/net/passes/fuse_activations.hpp>
+#include <trimtab/net/operators/spellings/fuse_activations.hpp>
 #include <vector>
 
 #include "small_network.hpp"
-
-namespace {
-
-enum class Kind { add, sub, mul, div, max, min };
-
-/// Arithmetic of two inputs, of which one may be a single number or one for each channel.
-template <Kind kind>
-struct Binary {};
-
-}  // namespace
-
-namespace trimtab {
-
-template <Kind kind>
-struct OperatorRules<Binary<kind>> : SimpleRules<Binary<kind>> {
-  static constexpr std::array<const char*, 6> names{"Add", "Sub", "Mul", "Div", "Max", "Min"};
-  static constexpr const char* name = names[static_cast<std::size_t>(kind)];
-  static constexpr Arity arity{2, 2};
-  static constexpr IntegerRule integers = IntegerRule::none;
-  static GridRule grid(const Binary<kind>&, Requantizer) { return GridRule::own; }
-  static SignRule sign(const Binary<kind>&) { return SignRule::any; }
-  static ScalingRule scaling(const Binary<kind>&) { return ScalingRule::stops; }
-  static Clip bounds(const Binary<kind>&) { return no_clip; }
-  static Extents extent(const Binary<kind>&, std::span<const Extents> in, const std::string&) {
-    return element_count(in[0]) >= element_count(in[1]) ? in[0] : in[1];
-  }
-  static void visit(Binary<kind>&, OperatorVisitor&) {}
-  static void forward(const Binary<kind>&, FloatInputs x, const TensorView<float>& y) {
-    const std::size_t batch = y.extent[0], count = y.size() / batch, a = x[0].size() / batch, b = x[1].size() / batch;
-    for (std::size_t i = 0; i < y.size(); ++i)
-      y.data[i] = of(x[0].data[i / count * a + i % count % a], x[1].data[i / count * b + i % count % b]);
-  }
-  static void backward(const Binary<kind>&, const FloatBackward&) {}
-
- private:
-  static float of(float a, float b) {
-    switch (kind) {
-      case Kind::add:
-        return a + b;
-      case Kind::sub:
-        return a - b;
-      case Kind::mul:
-        return a * b;
-      case Kind::div:
-        return a / b;
-      case Kind::max:
-        return std::max(a, b);
-      default:
-        return std::min(a, b);
-    }
-  }
-};
-
-}  // namespace trimtab
 
 using namespace trimtab;
 
@@ -85,12 +30,12 @@ struct Speller {
     std::copy(values.begin(), values.end(), c.value.data());
     return n.add(std::move(c), {});
   }
-  NodeId add(NodeId a, NodeId b) { return n.add(Binary<Kind::add>{}, {a, b}); }
-  NodeId sub(NodeId a, NodeId b) { return n.add(Binary<Kind::sub>{}, {a, b}); }
-  NodeId mul(NodeId a, NodeId b) { return n.add(Binary<Kind::mul>{}, {a, b}); }
-  NodeId div(NodeId a, NodeId b) { return n.add(Binary<Kind::div>{}, {a, b}); }
-  NodeId max(NodeId a, NodeId b) { return n.add(Binary<Kind::max>{}, {a, b}); }
-  NodeId min(NodeId a, NodeId b) { return n.add(Binary<Kind::min>{}, {a, b}); }
+  NodeId add(NodeId a, NodeId b) { return n.add(Add{}, {a, b}); }
+  NodeId sub(NodeId a, NodeId b) { return n.add(Sub{}, {a, b}); }
+  NodeId mul(NodeId a, NodeId b) { return n.add(Mul{}, {a, b}); }
+  NodeId div(NodeId a, NodeId b) { return n.add(Div{}, {a, b}); }
+  NodeId max(NodeId a, NodeId b) { return n.add(Max{}, {a, b}); }
+  NodeId min(NodeId a, NodeId b) { return n.add(Min{}, {a, b}); }
   NodeId of(Operator op, NodeId a, Clip clip = no_clip) { return n.add(std::move(op), {a}, {}, clip); }
   NodeId affine(float scale, float offset, NodeId a, Clip clip = no_clip) {
     return of(ChannelAffine{{scale}, {offset}}, a, clip);
@@ -185,6 +130,7 @@ TEST_CASE("fuse_activations: every spelling of an activation becomes one operato
       {"LeakyRelu", [](S s) { return s.min(s.x, s.mul(s.x, s.k(3))); }},
       {"Clip", [](S s) { return s.min(s.max(s.x, s.k(-1)), s.k(2)); }},
       {"Clip", [](S s) { return s.max(s.k(-1), s.min(s.k(2), s.x)); }},
+      {"Exp Reciprocal", [](S s) { return s.div(s.k(1), s.of(Exp{}, s.x)); }},
       {"Pow", [](S s) { return s.mul(s.x, s.x); }},
       {"ChannelAffine", [](S s) { return s.sub(s.k(1), s.div(s.add(s.x, s.k(2)), s.k(4))); }},
       {"ChannelAffine",
@@ -236,14 +182,14 @@ TEST_CASE("fuse_activations: parts that something else reads, or that are output
 TEST_CASE("fuse_activations: the last part's clip stays; a constant that makes the output larger is no channel's",
           "[fuse_activations]") {
   Speller s;
-  s.n.add(Binary<Kind::mul>{}, {s.x, s.of(Sigmoid{}, s.x)}, "swish", {0, 1});
+  s.n.add(Mul{}, {s.x, s.of(Sigmoid{}, s.x)}, "swish", {0, 1});
   const Network fused = fuse_activations(s.n);
   CHECK(names(fused) == "Silu");
   CHECK(fused[fused.output()].clip == Clip{0, 1});
 
   Network n;
   const NodeId x = n.add(Input{{1}}, {});
-  n.add(Binary<Kind::add>{}, {x, n.add(Constant{{1.0F, 2.0F, 3.0F}}, {})});
+  n.add(Add{}, {x, n.add(Constant{{1.0F, 2.0F, 3.0F}}, {})});
   CHECK(names(fuse_activations(n)) == "Constant Add");
 }
 

@@ -16,8 +16,7 @@
 #include <trimtab/io/onnx/read.hpp>
 #include <trimtab/net/execute/verify.hpp>
 #include <trimtab/net/passes/calibrate.hpp>
-#include <trimtab/net/passes/fold.hpp>
-#include <trimtab/net/passes/fuse_activations.hpp>
+#include <trimtab/net/passes/simplify.hpp>
 #include <trimtab/quant/sqnr.hpp>
 #include <vector>
 #include <xtensor/xnpy.hpp>
@@ -111,7 +110,7 @@ int main(int argc, char** argv) {
     else if (arg == "--reference" && i + 1 < argc)
       reference = argv[++i];
     else if (arg == "--input-size" && i + 1 < argc)
-      detail::parse_input_size(argv[++i], options.input_sizes);
+      options.input_sizes.insert(parse_input_size(argv[++i]));
     else
       return 2;
   }
@@ -145,7 +144,7 @@ int main(int argc, char** argv) {
       }
     }
     if (only_float) return good ? 0 : 1;
-    const Network network = fuse_clips(fold_batch_norm(fuse_activations(model.network)));
+    const Network network = simplify(model.network);
     const auto pictures = [&](std::span<const std::size_t> some) { return inputs_like(inputs, some); };
     const auto ranges = calibrate(network, pictures, 6, MinMaxObserver<float>{});
     const std::vector<Array> test = pictures(std::vector<std::size_t>{100, 101});

@@ -17,7 +17,7 @@
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/onnx.hpp>
 #include <trimtab/io/preprocess.hpp>
-#include <trimtab/io/tflite_write.hpp>
+#include <trimtab/io/tflite/write.hpp>
 #include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
 #include <trimtab/net/passes/fold.hpp>

@@ -4,7 +4,7 @@
 #include <quantized_small_network.hpp>
 #include <subset_generated.h>
 #include <tflite_network.hpp>
-#include <trimtab/io/tflite_write.hpp>
+#include <trimtab/io/tflite/write.hpp>
 
 using namespace trimtab;
 namespace file = trimtab_test::tflite;

@@ -1,5 +1,5 @@
 #include <cstdio>
-#include <trimtab/io/tflite_write.hpp>
+#include <trimtab/io/tflite/write.hpp>
 
 int main() {
   trimtab::Network network;

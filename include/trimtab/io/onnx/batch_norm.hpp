@@ -39,6 +39,13 @@ inline void read_batch_norm(const OnnxNode& n) {
 template <>
 struct OnnxRules<BatchNorm> {
   static void read(detail::OnnxReaders& readers) { readers.add("BatchNormalization", detail::read_batch_norm); }
+  static void write(detail::OnnxWriter& w, const BatchNorm& l, const detail::OnnxCall& n) {
+    w.over_channels(n, [&](const std::string& x, const std::string& y) {
+      const std::vector<std::string> inputs{x, w.row(n.name + ".gamma", l.gamma), w.row(n.name + ".beta", l.beta), w.row(n.name + ".mean", l.mean),
+                                            w.row(n.name + ".variance", l.variance)};
+      w.attribute(w.add("BatchNormalization", n.name, inputs, y), "epsilon", l.epsilon);
+    });
+  }
 };
 
 }  // namespace trimtab

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <trimtab/io/onnx/layer_codes.hpp>
 #include <trimtab/io/onnx/rules.hpp>
 #include <trimtab/net/operators/add.hpp>
 #include <trimtab/net/operators/channel_affine.hpp>
@@ -131,15 +132,51 @@ inline Operator affine(std::vector<float> scale, std::vector<float> offset) {
   return ChannelAffine{to_vector(scale), to_vector(offset)};
 }
 
+/// Whether a node is codes read on a grid, perhaps moved or multiplied.
+inline bool stands_for_codes(const OnnxImport& import, NodeId id) {
+  while (import.quantization.dequantize.count(id) == 0) {
+    const Node& node = import.network[id];
+    if (node.inputs.size() != 1 || import.quantization.quantize.count(id) != 0 ||
+        (!node.op.is<ChannelAffine>() && (node.op->integers() != IntegerRule::moves || node.op.is<Clip>())))
+      return false;
+    id = node.inputs[0];
+  }
+  return true;
+}
+
+/// Constant codes times a number: codes of another scale. False where it is anything else.
+inline bool multiply_codes(const OnnxNode& n) {
+  const int held = n.is_codes(0) ? 0 : 1, other = 1 - held;
+  if (!n.is_codes(held) || !n.is_known(other) || n.known(other).count() != 1) return false;
+  OnnxCodes codes = std::get<OnnxCodes>(n.value(held));
+  const float factor = n.floats(other).values[0];
+  if (!codes.real || !(factor > 0) || !std::isfinite(factor)) return false;
+  n.import.charge(codes.scale.size() + codes.zero_point.size());
+  for (float& s : codes.scale) s *= factor;
+  n.define(std::move(codes));
+  return true;
+}
+
 /// x with a constant. `first`: x is the first operand. `i`: the node's input that is x, or -1 where x was made on the way.
 inline OnnxActivation binary_with_constant(const OnnxNode& n, const std::string& name, OnnxBinary kind, const OnnxActivation& x, int i, bool first,
-                                           const OnnxFloats& c) {
+                                           const OnnxFloats& c, const OnnxCodes* codes = nullptr) {
   OnnxPaired p = paired(n.import, x, c);
   if (kind != OnnxBinary::max && kind != OnnxBinary::min)
     for (const float v : p.values)
       if (!std::isfinite(v)) throw parse_error("a constant that is not finite");
   OnnxActivation y = p.x;
   y.maker = x.maker;
+  if (codes != nullptr && stands_for_codes(n.import, x.node)) {
+    // Codes on both sides: the constant stays on its grid.
+    const OnnxGrid grid{codes->scale[0], codes->zero_point[0] + (codes->type == OnnxType::uint8 ? 128 : 0), codes->type == OnnxType::int8};
+    const NodeId constant = constant_node(n.import, name + "/constant", p.lengths, p.values);
+    const NodeId quantized = n.import.add(name + "/constant/codes", Clip{}, {constant});
+    const NodeId real = n.import.add(name + "/constant/real", Clip{}, {quantized});
+    n.import.quantization.quantize[quantized] = n.import.quantization.dequantize[real] = grid;
+    y.node = n.import.add(name, binary_operator(kind), first ? std::vector<NodeId>{y.node, real} : std::vector<NodeId>{real, y.node});
+    if (p.added && y.axes.size() > x.rank()) y.axes.erase(y.axes.begin());
+    return y;
+  }
   const bool row = p.is_row(n.import.extent(y));
   const auto each = [&](auto f) {
     std::vector<float> made(p.values.size());
@@ -205,12 +242,24 @@ inline OnnxActivation read_chain(const OnnxNode& n, OnnxBinary kind) {
   const auto name = [&] { return --left == 0 ? n.name() : message(n.name(), "/", left); };
   for (std::size_t k = 1; k < computed.size(); ++k) y = binary_of_two(n, name(), kind, y, n.real(computed[k]));
   for (const int i : known)
-    y = binary_with_constant(n, name(), kind, y, computed.size() == 1 ? computed[0] : -1, computed[0] < i, n.floats(i));
+    y = binary_with_constant(n, name(), kind, y, computed.size() == 1 ? computed[0] : -1, computed[0] < i, n.floats(i),
+                             n.is_codes(i) ? &std::get<OnnxCodes>(n.value(i)) : nullptr);
   return y;
 }
+/// sum (x - z_x) w[o] - z[o] * sum (x - z_x), the second sum an integer layer of ones over the same input: zero points of the first
+/// one's weights.
+void subtract_integers(const OnnxNode& n);
+
 template <OnnxBinary kind>
 void read_binary(const OnnxNode& n) {
   n.require_inputs(2, 2);
+  if (reads_integers(n)) {
+    if constexpr (kind == OnnxBinary::add) return add_integers(n);
+    if constexpr (kind == OnnxBinary::mul) return multiply_integers(n);
+    if constexpr (kind == OnnxBinary::sub) return subtract_integers(n);
+  }
+  if constexpr (kind == OnnxBinary::mul)
+    if (multiply_codes(n)) return;
   n.define(read_chain(n, kind));
 }
 template <OnnxBinary kind>
@@ -223,6 +272,24 @@ inline void read_mean(const OnnxNode& n) {
   n.define(std::move(y));
 }
 
+inline void write_binary(OnnxWriter& w, const char* op, const OnnxCall& n) {
+  w.add(op, n.name, {w.aligned(n, 0), w.aligned(n, 1)}, n.output);
+}
+/// In steps of the output's grid: op(float(a - z_a) * m_a, float(b - z_b) * m_b), m = scale / scale_y.
+inline void write_binary_of_steps(OnnxCodesWriter& w, const char* op) {
+  const bool qdq = w.form() == OnnxForm::qdq;
+  const std::string a = qdq ? w.real(0) : w.steps(0), b = qdq ? w.real(1) : w.steps(1), y = w.value("sum");
+  write_binary(w, op, w.call(y, {a, b}, y));
+  w.quantize(y, qdq ? w.node().grid.scale : 1);
+}
+/// The operator on float(a - z_a) and float(b - z_b), times m: a product or quotient that is rounded once.
+inline void write_binary_of_codes(OnnxCodesWriter& w, const char* op, float m) {
+  if (w.form() == OnnxForm::qdq) return w.write_in_float(write_binary, op);
+  const std::string a = w.real(0, 1), b = w.real(1, 1), y = w.value("product");
+  write_binary(w, op, w.call(y, {a, b}, y));
+  w.quantize_steps(y, m);
+}
+
 }  // namespace detail
 
 template <>
@@ -232,26 +299,53 @@ struct OnnxRules<Add> {
     readers.add("Sum", detail::read_variadic<detail::OnnxBinary::add>);
     readers.add("Mean", detail::read_mean);
   }
+  static void write(detail::OnnxWriter& w, const Add&, const detail::OnnxCall& n) { detail::write_binary(w, "Add", n); }
+  static void write_codes(detail::OnnxCodesWriter& w, const Add&) { detail::write_binary_of_steps(w, "Add"); }
 };
 template <>
 struct OnnxRules<Sub> {
   static void read(detail::OnnxReaders& readers) { readers.add("Sub", detail::read_binary<detail::OnnxBinary::sub>); }
+  static void write(detail::OnnxWriter& w, const Sub&, const detail::OnnxCall& n) { detail::write_binary(w, "Sub", n); }
+  static void write_codes(detail::OnnxCodesWriter& w, const Sub&) { detail::write_binary_of_steps(w, "Sub"); }
 };
 template <>
 struct OnnxRules<Mul> {
   static void read(detail::OnnxReaders& readers) { readers.add("Mul", detail::read_binary<detail::OnnxBinary::mul>); }
+  static void write(detail::OnnxWriter& w, const Mul&, const detail::OnnxCall& n) { detail::write_binary(w, "Mul", n); }
+  static void write_codes(detail::OnnxCodesWriter& w, const Mul&) { detail::write_binary_of_codes(w, "Mul", w.in(0).scale * w.in(1).scale / w.node().grid.scale); }
 };
 template <>
 struct OnnxRules<Div> {
   static void read(detail::OnnxReaders& readers) { readers.add("Div", detail::read_binary<detail::OnnxBinary::div>); }
+  static void write(detail::OnnxWriter& w, const Div&, const detail::OnnxCall& n) { detail::write_binary(w, "Div", n); }
+  static void write_codes(detail::OnnxCodesWriter& w, const Div&) { detail::write_binary_of_codes(w, "Div", w.in(0).scale / w.in(1).scale / w.node().grid.scale); }
 };
 template <>
 struct OnnxRules<Max> {
   static void read(detail::OnnxReaders& readers) { readers.add("Max", detail::read_variadic<detail::OnnxBinary::max>); }
+  static void write(detail::OnnxWriter& w, const Max&, const detail::OnnxCall& n) { detail::write_binary(w, "Max", n); }
+  static void write_codes(detail::OnnxCodesWriter& w, const Max&) { detail::write_binary_of_steps(w, "Max"); }
 };
 template <>
 struct OnnxRules<Min> {
   static void read(detail::OnnxReaders& readers) { readers.add("Min", detail::read_variadic<detail::OnnxBinary::min>); }
+  static void write(detail::OnnxWriter& w, const Min&, const detail::OnnxCall& n) { detail::write_binary(w, "Min", n); }
+  static void write_codes(detail::OnnxCodesWriter& w, const Min&) { detail::write_binary_of_steps(w, "Min"); }
+};
+
+/// Mul, Add or both, by numbers of the channels.
+template <>
+struct OnnxRules<ChannelAffine> {
+  static void write(detail::OnnxWriter& w, const ChannelAffine& l, const detail::OnnxCall& n) {
+    const std::vector<float> scale(l.scale.begin(), l.scale.end()), offset(l.offset.begin(), l.offset.end());
+    const auto all = [](const std::vector<float>& row, float value) {
+      return std::all_of(row.begin(), row.end(), [&](float v) { return v == value; });
+    };
+    const bool adds = !all(offset, 0), multiplies = !adds || !all(scale, 1);
+    const std::string product = multiplies && adds ? w.value(n, "scaled") : n.output;
+    if (multiplies) w.add("Mul", adds ? product : n.name, {n.inputs[0], w.channels(n.name + ".scale", scale, n.extent)}, product);
+    if (adds) w.add("Add", n.name, {multiplies ? product : n.inputs[0], w.channels(n.name + ".offset", offset, n.extent)}, n.output);
+  }
 };
 
 }  // namespace trimtab

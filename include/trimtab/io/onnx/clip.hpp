@@ -11,10 +11,16 @@
 namespace trimtab {
 namespace detail {
 
+/// Codes are clipped as the integers that they are.
+inline OnnxActivation reals_or_codes(const OnnxNode& n) {
+  OnnxActivation x = n.activation(0);
+  return is_code_type(x.type) ? x : n.real(0);
+}
+
 inline void read_relu(const OnnxNode& n) {
   n.require({});
   n.require_inputs(1, 1);
-  n.apply(n.activation(0), relu);
+  n.apply(reals_or_codes(n), relu);
 }
 
 /// min(max(x, lo), hi): where the bounds are crossed, hi is all there is. Bounds at the end of float's range count as infinite.
@@ -38,7 +44,7 @@ inline void read_clip(const OnnxNode& n) {
   if (clip.lo == std::numeric_limits<float>::lowest()) clip.lo = no_clip.lo;
   if (clip.hi == std::numeric_limits<float>::max()) clip.hi = no_clip.hi;
   if (clip.lo > clip.hi) clip.lo = clip.hi;
-  if (!n.is_activation(1) && !n.is_activation(2)) return n.apply(n.activation(0), clip);
+  if (!n.is_activation(1) && !n.is_activation(2)) return n.apply(reals_or_codes(n), clip);
   // A bound that is computed: the larger one, then the smaller.
   OnnxActivation y = n.real(0);
   if (n.is_activation(1))
@@ -60,6 +66,19 @@ struct OnnxRules<Clip> {
     readers.add("Clip", detail::read_clip);
     readers.add("Relu", detail::read_relu);
   }
+  static void write(detail::OnnxWriter& w, const Clip& l, const detail::OnnxCall& n) {
+    if (l == relu) {
+      w.add("Relu", n);
+      return;
+    }
+    std::vector<std::string> inputs{n.inputs[0], "", ""};
+    if (l.lo != no_clip.lo) inputs[1] = w.number(n.name + ".min", l.lo);
+    if (l.hi != no_clip.hi) inputs[2] = w.number(n.name + ".max", l.hi);
+    while (inputs.back().empty()) inputs.pop_back();
+    w.add("Clip", n.name, inputs, n.output);
+  }
+  /// The range of its codes is all there is of it.
+  static void write_codes(detail::OnnxCodesWriter& w, const Clip&) { w.give(w.codes()); }
 };
 
 }  // namespace trimtab

@@ -27,7 +27,6 @@ struct OnnxGrid {
   float scale = 1;
   std::int32_t zero_point = 0;
   bool is_signed = false;
-  bool sign_of_codes = false;  ///< the zero point is left out: 0, and the codes' type is whatever they were quantized to
 
   /// The zero point of the codes in bytes.
   std::int32_t byte_zero_point() const { return zero_point + (is_signed ? 128 : 0); }
@@ -45,6 +44,8 @@ struct OnnxLayer {
 struct OnnxQuantization {
   std::unordered_map<NodeId, OnnxGrid> quantize, dequantize;
   std::unordered_map<NodeId, OnnxLayer> layers;
+  std::unordered_map<NodeId, bool> code_inputs;  ///< Inputs that are codes, and whether of int8
+  std::unordered_map<NodeId, std::vector<std::int32_t>> offsets;  ///< added to codes by a Clip without bounds, one a channel or one
 
   bool empty() const { return quantize.empty() && dequantize.empty() && layers.empty(); }
 };

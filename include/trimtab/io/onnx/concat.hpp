@@ -65,6 +65,19 @@ inline void read_concat(const OnnxNode& n) {
 template <>
 struct OnnxRules<Concat> {
   static void read(detail::OnnxReaders& readers) { readers.add("Concat", detail::read_concat); }
+  static void write(detail::OnnxWriter& w, const Concat& l, const detail::OnnxCall& n) {
+    const std::size_t axis = l.axis < 0 ? n.extent.size() - static_cast<std::size_t>(-l.axis) : static_cast<std::size_t>(l.axis);
+    w.attribute(w.add("Concat", n), "axis", static_cast<std::int64_t>(detail::file_layout::axis(n.extent.size() + 1, axis + 1)));
+  }
+  /// Codes on the output's grid stand side by side as they are; others are brought there first, as Add's are.
+  static void write_codes(detail::OnnxCodesWriter& w, const Concat& l) {
+    if (w.form() == OnnxForm::qdq) return w.write_in_float(write, l);
+    const Affine<float>& grid = w.node().grid;
+    std::vector<std::string> parts;
+    for (std::size_t i = 0; i < w.node().inputs.size(); ++i)
+      parts.push_back(w.in(i).scale == grid.scale && w.in(i).zero_point == grid.zero_point ? w.codes(i) : w.steps_as_codes(i));
+    w.write_on_codes(write, l, parts);
+  }
 };
 
 }  // namespace trimtab

@@ -57,6 +57,73 @@ inline OnnxFilters read_filters(const OnnxNode& n) {
   return f;
 }
 
+/// O KH KW I to O I KH KW.
+template <class T>
+std::vector<T> filters_to_nchw(const T* w, std::size_t o, std::size_t pixels, std::size_t i) {
+  std::vector<T> result(o * pixels * i);
+  for (std::size_t f = 0; f < o; ++f)
+    for (std::size_t p = 0; p < pixels; ++p)
+      for (std::size_t c = 0; c < i; ++c) result[(f * i + c) * pixels + p] = w[(f * pixels + p) * i + c];
+  return result;
+}
+/// What Conv, QLinearConv and ConvInteger say of their window.
+struct OnnxConvWindow {
+  std::size_t kernel_h, kernel_w;
+  WindowOptions window;
+  std::size_t groups;
+
+  void describe(::onnx::NodeProto& node) const {
+    write_window(node, kernel_h, kernel_w, window);
+    OnnxWriter::attribute(node, "dilations", Extents{window.dilation_h, window.dilation_w});
+    OnnxWriter::attribute(node, "group", static_cast<std::int64_t>(groups));
+  }
+};
+inline void write_float_conv(OnnxWriter& w, const OnnxCall& n, const Extents& weight, const std::vector<float>& filters,
+                             const xt::xtensor<float, 1>& bias, const OnnxConvWindow& window) {
+  std::vector<std::string> inputs{n.inputs[0], w.tensor(n.name + ".weight", weight, filters)};
+  if (bias.size() != 0) inputs.push_back(w.row(n.name + ".bias", bias));
+  window.describe(w.add("Conv", n.name, inputs, n.output));
+}
+
+/// A convolution of codes. `weight`: O I/groups KH KW.
+inline void write_conv_codes(OnnxCodesWriter& w, const Extents& weight, const OnnxLayerCodes& l, const OnnxConvWindow& window) {
+  const std::string codes = w.tensor(w.name() + ".weight", weight, l.codes);
+  const std::size_t outputs = weight[0];
+  const auto conv = [&](const char* op, const std::vector<std::string>& inputs, const std::string& output) {
+    window.describe(w.add(op, output, inputs, output));
+  };
+  if (w.form() == OnnxForm::qdq) {
+    const std::string y = w.value("real");
+    conv("Conv", {w.real(), w.real_weight(l, codes, 0), w.real_bias(l)}, y);
+    return w.quantize(y);
+  }
+  if (l.one_zero_point()) {
+    const std::vector<std::string> inputs{w.codes(),
+                                          w.scale(w.in().scale),
+                                          w.zero_point(w.in().zero_point),
+                                          codes,
+                                          w.numbers(".weight_scale", l.numbers->scale),
+                                          w.numbers(".weight_zero_point", l.zero_point()),
+                                          w.scale(w.node().grid.scale),
+                                          w.zero_point(w.node().grid.zero_point),
+                                          w.tensor(w.name() + ".bias", {outputs}, l.bias)};
+    w.give(w.unique(w.name()));
+    return conv("QLinearConv", inputs, w.given());
+  }
+  // ONNX Runtime takes one zero point a layer only, so with several:
+  // sum (x - z_x) (w - z_w[o]) = sum (x - z_x) (w - 128) - (z_w[o] - 128) sum (x - z_x).
+  const std::string sum = w.value("sum"), inputs_sum = w.value("inputs_sum"), product = w.value("zero_point_sum"), difference = w.value("difference");
+  conv("ConvInteger", {w.codes(), codes, w.zero_point(w.in().zero_point), w.zero_point(128)}, sum);
+  Extents one = weight;
+  if (window.groups == 1) one[0] = 1;
+  const std::string ones = w.tensor(w.name() + ".ones", one, std::vector<std::uint8_t>(element_count(one), 1));
+  conv("ConvInteger", {w.codes(), ones, w.zero_point(w.in().zero_point), w.zero_point(0)}, inputs_sum);
+  const auto channels = [&](const char* what, const auto& values) { return w.tensor(w.name() + what, {values.size(), 1, 1}, values); };
+  w.add("Mul", product, {inputs_sum, channels(".weight_zero_point", l.numbers->zero_point)}, product);
+  w.add("Sub", difference, {sum, product}, difference);
+  w.requantize(difference, channels(".bias", l.bias), channels(".multiplier", l.numbers->multiplier));
+}
+
 inline void read_conv(const OnnxNode& n) {
   n.require({"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"});
   n.require_inputs(2, 3);
@@ -82,6 +149,31 @@ inline void read_conv(const OnnxNode& n) {
 template <>
 struct OnnxRules<Conv2d> {
   static void read(detail::OnnxReaders& readers) { readers.add("Conv", detail::read_conv); }
+  static void write(detail::OnnxWriter& w, const Conv2d& l, const detail::OnnxCall& n) {
+    const std::size_t o = l.weight.shape(0), kh = l.weight.shape(1), kw = l.weight.shape(2), i = l.weight.shape(3);
+    detail::write_float_conv(w, n, {o, i, kh, kw}, detail::filters_to_nchw(l.weight.data(), o, kh * kw, i), l.bias, {kh, kw, l.window, l.groups});
+  }
+  static void write_codes(detail::OnnxCodesWriter& w, const Conv2d& l) {
+    const Extents& e = w.node().weight_extent;
+    detail::OnnxLayerCodes codes = w.layer_codes();
+    codes.codes = detail::filters_to_nchw(codes.codes.data(), e[0], e[1] * e[2], e[3]);
+    detail::write_conv_codes(w, {e[0], e[3], e[1], e[2]}, codes, {e[1], e[2], l.window, l.groups});
+  }
+};
+
+template <>
+struct OnnxRules<DepthwiseConv2d> {
+  static void write(detail::OnnxWriter& w, const DepthwiseConv2d& l, const detail::OnnxCall& n) {
+    const std::size_t kh = l.weight.shape(0), kw = l.weight.shape(1), channels = l.weight.shape(2);
+    detail::write_float_conv(w, n, {channels, 1, kh, kw}, detail::filters_to_nchw(l.weight.data(), 1, kh * kw, channels), l.bias,
+                             {kh, kw, l.window, channels});
+  }
+  static void write_codes(detail::OnnxCodesWriter& w, const DepthwiseConv2d& l) {
+    const Extents& e = w.node().weight_extent;
+    detail::OnnxLayerCodes codes = w.layer_codes();
+    codes.codes = detail::filters_to_nchw(codes.codes.data(), 1, e[0] * e[1], e[2]);
+    detail::write_conv_codes(w, {e[2], 1, e[0], e[1]}, codes, {e[0], e[1], l.window, e[2]});
+  }
 };
 
 }  // namespace trimtab

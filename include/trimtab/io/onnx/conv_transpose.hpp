@@ -39,6 +39,23 @@ inline OnnxCut cut_to(std::size_t in, std::size_t stride, std::size_t span, std:
   return upper ? OnnxCut{half, rest, more} : OnnxCut{rest, half, more};
 }
 
+/// O KH KW I/groups to I O/groups KH KW.
+template <class T>
+std::vector<T> transposed_filters_to_nchw(const T* w, const Extents& e, std::size_t groups) {
+  const std::size_t pixels = e[1] * e[2], group_inputs = e[3], group_outputs = e[0] / groups;
+  std::vector<T> result(element_count(e));
+  for (std::size_t o = 0; o < e[0]; ++o)
+    for (std::size_t p = 0; p < pixels; ++p)
+      for (std::size_t i = 0; i < group_inputs; ++i)
+        result[((o / group_outputs * group_inputs + i) * group_outputs + o % group_outputs) * pixels + p] = w[(o * pixels + p) * group_inputs + i];
+  return result;
+}
+inline void describe_conv_transpose(::onnx::NodeProto& node, const ConvTranspose2d& l, const Extents& weight) {
+  OnnxConvWindow{weight[1], weight[2], l.window, l.groups}.describe(node);
+  if (l.output_padding_h + l.output_padding_w > 0)
+    OnnxWriter::attribute(node, "output_padding", Extents{l.output_padding_h, l.output_padding_w});
+}
+
 inline void read_conv_transpose(const OnnxNode& n) {
   n.require({"auto_pad", "dilations", "group", "kernel_shape", "output_padding", "output_shape", "pads", "strides"});
   n.require_inputs(2, 3);
@@ -82,6 +99,34 @@ inline void read_conv_transpose(const OnnxNode& n) {
 template <>
 struct OnnxRules<ConvTranspose2d> {
   static void read(detail::OnnxReaders& readers) { readers.add("ConvTranspose", detail::read_conv_transpose); }
+  static void write(detail::OnnxWriter& w, const ConvTranspose2d& l, const detail::OnnxCall& n) {
+    const Extents e{l.weight.shape(0), l.weight.shape(1), l.weight.shape(2), l.weight.shape(3)};
+    std::vector<std::string> inputs{n.inputs[0], w.tensor(n.name + ".weight", {e[3] * l.groups, e[0] / l.groups, e[1], e[2]},
+                                                          detail::transposed_filters_to_nchw(l.weight.data(), e, l.groups))};
+    if (l.bias.size() != 0) inputs.push_back(w.row(n.name + ".bias", l.bias));
+    detail::describe_conv_transpose(w.add("ConvTranspose", n.name, inputs, n.output), l, e);
+  }
+  /// No operator of ONNX's transposes a convolution of codes. In float its sums are exact below 2^24.
+  static void write_codes(detail::OnnxCodesWriter& w, const ConvTranspose2d& l) {
+    const Extents& e = w.node().weight_extent;
+    detail::OnnxLayerCodes codes = w.layer_codes();
+    codes.codes = detail::transposed_filters_to_nchw(codes.codes.data(), e, l.groups);
+    const std::string weight = w.tensor(w.name() + ".weight", {e[3] * l.groups, e[0] / l.groups, e[1], e[2]}, codes.codes);
+    const bool qdq = w.form() == OnnxForm::qdq;
+    // DequantizeLinear has one row of scales along an axis, and of the weight's axes none counts the outputs of several groups.
+    const bool exact = !qdq || (l.groups > 1 && !codes.one_grid());
+    if (exact && l.groups > 1 && !codes.one_zero_point())
+      throw unsupported_error(detail::message("write_onnx: node ", w.name(), ": a ConvTranspose of ", l.groups, " groups with several zero points"));
+    const std::string y = w.value(exact ? "sum" : "real");
+    const std::vector<std::string> inputs = exact ? std::vector<std::string>{w.real(0, 1), w.weight_steps(codes, weight, 1), w.bias_steps(codes)}
+                                                  : std::vector<std::string>{w.real(), w.real_weight(codes, weight, 1), w.real_bias(codes)};
+    detail::describe_conv_transpose(w.add("ConvTranspose", y, inputs, y), l, e);
+    if (!exact) return w.quantize(y);
+    const std::vector<float>& m = codes.numbers->multiplier;
+    const std::string steps = w.value("steps");
+    w.add("Mul", steps, {y, w.tensor(w.name() + ".multiplier", {m.size(), 1, 1}, m)}, steps);
+    w.quantize(steps, 1);
+  }
 };
 
 }  // namespace trimtab

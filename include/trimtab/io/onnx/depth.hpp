@@ -40,10 +40,26 @@ inline void read_space_to_depth(const OnnxNode& n) {
 template <>
 struct OnnxRules<DepthToSpace> {
   static void read(detail::OnnxReaders& readers) { readers.add("DepthToSpace", detail::read_depth_to_space); }
+  static void write(detail::OnnxWriter& w, const DepthToSpace& l, const detail::OnnxCall& n) {
+    auto& node = w.add("DepthToSpace", n);
+    w.attribute(node, "blocksize", static_cast<std::int64_t>(l.block));
+    w.text(node, "mode", l.order == DepthOrder::dcr ? "DCR" : "CRD");
+  }
 };
 template <>
 struct OnnxRules<SpaceToDepth> {
   static void read(detail::OnnxReaders& readers) { readers.add("SpaceToDepth", detail::read_space_to_depth); }
+  /// ONNX has the order dcr; the other one is a Transpose between two Reshapes.
+  static void write(detail::OnnxWriter& w, const SpaceToDepth& l, const detail::OnnxCall& n) {
+    if (l.order == DepthOrder::dcr) {
+      w.attribute(w.add("SpaceToDepth", n), "blocksize", static_cast<std::int64_t>(l.block));
+      return;
+    }
+    const Extents &x = n.in[0], &y = n.extent;
+    const std::string squares = w.reshaped(n, "squares", n.inputs[0], {x[2], y[0], l.block, y[1], l.block});
+    const std::string blocks = w.transposed(n, "blocks", squares, {0, 1, 3, 5, 2, 4});
+    w.add("Reshape", n.name, {blocks, w.integers(n.name + ".shape", Extents{0, y[2], y[0], y[1]})}, n.output);
+  }
 };
 
 }  // namespace trimtab

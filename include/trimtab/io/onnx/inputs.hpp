@@ -7,7 +7,6 @@
 #include <string_view>
 #include <trimtab/io/onnx/import.hpp>
 #include <trimtab/io/onnx/input_sizes.hpp>
-#include <trimtab/net/operators/clip.hpp>
 #include <trimtab/net/operators/input.hpp>
 #include <unordered_map>
 #include <unordered_set>
@@ -83,18 +82,9 @@ inline OnnxActivation import_input(OnnxImport& import, const ::onnx::GraphProto&
   const std::vector<std::size_t> order = input_order(graph, input, dims);
   Extents extent;
   for (std::size_t j = 1; j < order.size(); ++j) extent.push_back(static_cast<std::size_t>(known_as<std::int64_t>(dims[order[j]])));
-  OnnxActivation x{import.add(input.name(), Input{extent}, {}), axes_in_order(order), type};
-  // Codes at the entrance of a quantized network are reals of scale 1, quantized; where only Cast reads them, numbers like others.
-  bool codes = false, quantized = false;
-  for (const auto& node : graph.node()) {
-    for (const char* part : {"QLinear", "QGemm", "QuantizeLinear", "Integer"}) quantized = quantized || node.op_type().find(part) != std::string::npos;
-    for (const std::string& name : node.input()) codes = codes || (name == input.name() && node.op_type() != "Cast");
-  }
-  if (is_code_type(type) && codes && quantized) {
-    x.node = import.add(input.name() + "/codes", Clip{}, {x.node});
-    import.quantization.quantize[x.node] = {1, 0, type == OnnxType::int8};
-  }
-  return x;
+  const NodeId id = import.add(input.name(), Input{extent}, {});
+  if (is_code_type(type)) import.quantization.code_inputs[id] = type == OnnxType::int8;
+  return {id, axes_in_order(order), type};
 }
 
 }  // namespace trimtab::detail

@@ -59,6 +59,15 @@ inline void read_linear(const OnnxNode& n, OnnxActivation x, const OnnxFloats& w
   record_layer(n, outputs_first ? 0 : 1);
 }
 
+/// O I to I O.
+template <class T>
+std::vector<T> columns(const T* w, std::size_t outputs, std::size_t inputs) {
+  std::vector<T> result(outputs * inputs);
+  for (std::size_t o = 0; o < outputs; ++o)
+    for (std::size_t i = 0; i < inputs; ++i) result[i * outputs + o] = w[o * inputs + i];
+  return result;
+}
+
 /// alpha * A * B + beta * C with a constant B. C that is no row of constants is added by a node of its own.
 inline void read_gemm(const OnnxNode& n) {
   n.require({"alpha", "beta", "transA", "transB"});
@@ -112,6 +121,58 @@ struct OnnxRules<Linear> {
   static void read(detail::OnnxReaders& readers) {
     readers.add("Gemm", detail::read_gemm);
     readers.add("MatMul", detail::read_matmul);
+  }
+  /// Gemm of rows; of more axes MatMul over the last one, then Add.
+  static void write(detail::OnnxWriter& w, const Linear& l, const detail::OnnxCall& n) {
+    const std::size_t outputs = l.weight.shape(0), inputs = l.weight.shape(1);
+    if (n.in[0].size() == 1) {
+      std::vector<std::string> all{n.inputs[0], w.tensor<float>(n.name + ".weight", {outputs, inputs}, {l.weight.data(), l.weight.data() + l.weight.size()})};
+      if (l.bias.size() != 0) all.push_back(w.row(n.name + ".bias", l.bias));
+      w.attribute(w.add("Gemm", n.name, all, n.output), "transB", std::int64_t{1});
+      return;
+    }
+    const std::string x = w.in_node_order(n);
+    const std::string weight = w.tensor(n.name + ".weight", {inputs, outputs}, detail::columns(l.weight.data(), outputs, inputs));
+    w.from_node_order(n, [&](const std::string& y) {
+      if (l.bias.size() == 0) {
+        w.add("MatMul", n.name, {x, weight}, y);
+        return;
+      }
+      const std::string product = w.value(n, "product");
+      w.add("MatMul", n.name, {x, weight}, product);
+      w.add("Add", n.name + "/bias", {product, w.row(n.name + ".bias", l.bias)}, y);
+    });
+  }
+  /// O I in the network. MatMulInteger takes I O, and a zero point for each column.
+  static void write_codes(detail::OnnxCodesWriter& w, const Linear&) {
+    const std::size_t outputs = w.node().weight_extent[0], inputs = w.node().weight_extent[1];
+    const detail::OnnxLayerCodes layer = w.layer_codes();
+    const bool row = w.node().extent.size() == 1;
+    const auto columns = [&] { return w.tensor(w.name() + ".weight", {inputs, outputs}, detail::columns(layer.codes.data(), outputs, inputs)); };
+    if (w.form() == OnnxForm::qdq && row) {
+      const std::string y = w.value("real"), weight = w.tensor(w.name() + ".weight", {outputs, inputs}, layer.codes);
+      w.attribute(w.add("Gemm", y, {w.real(), w.real_weight(layer, weight, 0), w.real_bias(layer)}, y), "transB", std::int64_t{1});
+      return w.quantize(y);
+    }
+    if (w.form() == OnnxForm::qdq) {
+      const std::string weight = w.real_weight(layer, columns(), 1), bias = w.real_bias(layer), y = w.value("real");
+      const detail::OnnxCall n = w.call(y, {w.real()}, y);
+      const std::string x = w.in_node_order(n);
+      w.from_node_order(n, [&](const std::string& to) {
+        const std::string product = w.value("product");
+        w.add("MatMul", product, {x, weight}, product);
+        w.add("Add", y, {product, bias}, to);
+      });
+      return w.quantize(y);
+    }
+    const std::string weight = columns(), sum = w.value("sum");
+    const detail::OnnxCall n = w.call(sum, {w.codes()}, sum);
+    const std::string x = w.in_node_order(n);
+    w.from_node_order(n, [&](const std::string& to) {
+      w.add("MatMulInteger", sum, {x, weight, w.zero_point(w.in().zero_point), w.numbers(".weight_zero_point", layer.zero_point())}, to);
+    });
+    w.requantize(sum, w.channels(w.name() + ".bias", layer.bias, w.node().extent),
+                 w.channels(w.name() + ".multiplier", layer.numbers->multiplier, w.node().extent));
   }
 };
 

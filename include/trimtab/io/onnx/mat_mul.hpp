@@ -6,7 +6,8 @@
 #include <trimtab/io/onnx/rules.hpp>
 #include <trimtab/net/operators/mat_mul.hpp>
 
-namespace trimtab::detail {
+namespace trimtab {
+namespace detail {
 
 /// A product over the last axis of one operand and the last but one of the other. Both keep the file's order of axes.
 inline void read_product(const OnnxNode& n) {
@@ -55,4 +56,45 @@ inline void read_product(const OnnxNode& n) {
   n.define(std::move(y));
 }
 
-}  // namespace trimtab::detail
+/// Both operands in the node's order, of the output's rank, transposed where the node says so; then op(a, b).
+template <class Multiply>
+void write_product(OnnxWriter& w, const MatMul& l, const OnnxCall& n, const Multiply& multiply) {
+  const std::size_t rank = n.extent.size() + 1;
+  const auto operand = [&](std::size_t i, bool transposes) {
+    std::string x = w.in_node_order(n, i);
+    Extents wide;
+    while (wide.size() + n.in[i].size() + 1 < rank) wide.push_back(1);
+    const bool grows = wide.size() > 0;
+    for (const std::size_t length : n.in[i]) wide.push_back(length);
+    if (grows) x = w.reshaped(n, message("aligned_", i), x, wide);
+    if (!transposes) return x;
+    Extents perm;
+    for (std::size_t k = 0; k + 2 < rank; ++k) perm.push_back(k);
+    perm.push_back(rank - 1);
+    perm.push_back(rank - 2);
+    return w.transposed(n, message("transposed_", i), x, perm);
+  };
+  const std::string a = operand(0, l.transpose_a), b = operand(1, l.transpose_b);
+  w.from_node_order(n, [&](const std::string& y) { multiply(a, b, y); });
+}
+
+}  // namespace detail
+
+template <>
+struct OnnxRules<MatMul> {
+  static void write(detail::OnnxWriter& w, const MatMul& l, const detail::OnnxCall& n) {
+    detail::write_product(w, l, n, [&](const std::string& a, const std::string& b, const std::string& y) { w.add("MatMul", n.name, {a, b}, y); });
+  }
+  /// Exact sums, then one product.
+  static void write_codes(detail::OnnxCodesWriter& w, const MatMul& l) {
+    if (w.form() == OnnxForm::qdq) return w.write_in_float(write, l);
+    const std::string sum = w.value("sum"), floats = w.value("float");
+    detail::write_product(w, l, w.call(sum, {w.codes(0), w.codes(1)}, sum), [&](const std::string& a, const std::string& b, const std::string& y) {
+      w.add("MatMulInteger", sum, {a, b, w.zero_point(w.in(0).zero_point), w.zero_point(w.in(1).zero_point)}, y);
+    });
+    w.attribute(w.add("Cast", floats, {sum}, floats), "to", std::int64_t{::onnx::TensorProto::FLOAT});
+    w.quantize_steps(floats, w.in(0).scale * w.in(1).scale / w.node().grid.scale);
+  }
+};
+
+}  // namespace trimtab

@@ -116,22 +116,86 @@ inline void read_lrn(const OnnxNode& n) {
 template <>
 struct OnnxRules<InstanceNorm> {
   static void read(detail::OnnxReaders& readers) { readers.add("InstanceNormalization", detail::read_instance_norm); }
+  static void write(detail::OnnxWriter& w, const InstanceNorm& l, const detail::OnnxCall& n) {
+    w.over_channels(n, [&](const std::string& x, const std::string& y) {
+      w.attribute(w.add("InstanceNormalization", n.name, {x, w.row(n.name + ".gamma", l.gamma), w.row(n.name + ".beta", l.beta)}, y), "epsilon", l.epsilon);
+    });
+  }
 };
 template <>
 struct OnnxRules<GroupNorm> {
   static void read(detail::OnnxReaders& readers) { readers.add("GroupNormalization", detail::read_group_norm); }
+  /// InstanceNormalization of groups, then gamma and beta: the operator of its own has a number a channel since opset 21.
+  static void write(detail::OnnxWriter& w, const GroupNorm& l, const detail::OnnxCall& n) {
+    w.over_channels(n, [&](const std::string& x, const std::string& y) {
+      const std::size_t channels = n.extent.back();
+      Extents extent{channels}, axis{channels};
+      for (std::size_t i = 0; i + 1 < n.extent.size(); ++i) {
+        extent.push_back(n.extent[i]);
+        axis.push_back(1);
+      }
+      const std::string groups = w.reshaped(n, "groups", x, {l.groups, element_count(n.extent) / l.groups});
+      const std::vector<float> ones(l.groups, 1.0F), zeros(l.groups, 0.0F);
+      const std::string normal = w.value(n, "normal");
+      w.attribute(w.add("InstanceNormalization", normal, {groups, w.row(n.name + ".ones", ones), w.row(n.name + ".zeros", zeros)}, normal), "epsilon",
+                  l.epsilon);
+      const std::string back = w.reshaped(n, "channels", normal, extent);
+      const auto row = [&](const char* what, const xt::xtensor<float, 1>& values) {
+        return w.tensor<float>(n.name + what, axis, {values.begin(), values.end()});
+      };
+      w.add("Add", n.name, {w.part("Mul", n, "scaled", {back, row(".gamma", l.gamma)}), row(".beta", l.beta)}, y);
+    });
+  }
 };
 template <>
 struct OnnxRules<LayerNorm> {
   static void read(detail::OnnxReaders& readers) { readers.add("LayerNormalization", detail::read_layer_norm); }
+  static void write(detail::OnnxWriter& w, const LayerNorm& l, const detail::OnnxCall& n) {
+    w.require_opset(17);
+    const std::string x = w.in_node_order(n);
+    const auto tensor = [&](const char* what, const xt::xarray<float>& values) {
+      return w.tensor<float>(n.name + what, Extents(values.shape().begin(), values.shape().end()), {values.data(), values.data() + values.size()});
+    };
+    w.from_node_order(n, [&](const std::string& y) {
+      auto& node = w.add("LayerNormalization", n.name, {x, tensor(".gamma", l.gamma), tensor(".beta", l.beta)}, y);
+      w.attribute(node, "axis", -static_cast<std::int64_t>(l.gamma.dimension()));
+      w.attribute(node, "epsilon", l.epsilon);
+    });
+  }
 };
 template <>
 struct OnnxRules<L2Norm> {
   static void read(detail::OnnxReaders& readers) { readers.add("LpNormalization", detail::read_lp_norm); }
+  /// LpNormalization, or with an epsilon x / max(|x|, epsilon) or x / sqrt(|x|^2 + epsilon).
+  static void write(detail::OnnxWriter& w, const L2Norm& l, const detail::OnnxCall& n) {
+    const auto axis = static_cast<std::int64_t>(detail::file_layout::axis(n.extent.size() + 1, l.axis + 1));
+    if (l.epsilon == 0) {
+      auto& node = w.add("LpNormalization", n);
+      w.attribute(node, "axis", axis);
+      w.attribute(node, "p", std::int64_t{2});
+      return;
+    }
+    const bool at_least = l.rule == L2Epsilon::at_least;
+    const std::string sum = w.value(n, "sum"), epsilon = w.number(n.name + ".epsilon", l.epsilon);
+    auto& reduced = w.add(at_least ? "ReduceL2" : "ReduceSumSquare", sum, n.inputs, sum);
+    w.attribute(reduced, "axes", Extents{static_cast<std::size_t>(axis)});
+    w.attribute(reduced, "keepdims", std::int64_t{1});
+    const std::string length = at_least ? w.part("Max", n, "length", {sum, epsilon}) : w.part("Sqrt", n, "length", {w.part("Add", n, "added", {sum, epsilon})});
+    w.add("Div", n.name, {n.inputs[0], length}, n.output);
+  }
 };
 template <>
 struct OnnxRules<LocalResponseNorm> {
   static void read(detail::OnnxReaders& readers) { readers.add("LRN", detail::read_lrn); }
+  static void write(detail::OnnxWriter& w, const LocalResponseNorm& l, const detail::OnnxCall& n) {
+    w.over_channels(n, [&](const std::string& x, const std::string& y) {
+      auto& node = w.add("LRN", n.name, {x}, y);
+      w.attribute(node, "size", static_cast<std::int64_t>(l.size));
+      w.attribute(node, "alpha", l.alpha);
+      w.attribute(node, "beta", l.beta);
+      w.attribute(node, "bias", l.bias);
+    });
+  }
 };
 
 }  // namespace trimtab

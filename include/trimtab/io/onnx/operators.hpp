@@ -3,6 +3,8 @@
 /// Every operator that has rules for ONNX, a line each.
 
 #include <tuple>
+#include <typeindex>
+#include <unordered_map>
 #include <trimtab/io/onnx/batch_norm.hpp>
 #include <trimtab/io/onnx/binary.hpp>
 #include <trimtab/io/onnx/clip.hpp>
@@ -28,11 +30,13 @@ namespace trimtab {
 
 /// All of them.
 using OnnxOperators =
-    std::tuple<Abs, Add, ArgMax, AveragePool, BatchNorm, Ceil, Celu, Clip, Concat, Conv2d, ConvTranspose2d, Cos, DepthToSpace, Div, Elu,
-               Erf, Exp, Expand, Floor, Gather, Gelu, GlobalAveragePool, GroupNorm, HardSigmoid, HardSwish, InstanceNorm, L2Norm,
-               LayerNorm, LeakyRelu, Linear, LocalResponseNorm, Log, LogSoftmax, Max, MaxPool, Min, Mish, Mul, Neg, OnnxCodeOperators,
-               OnnxRemoved, OnnxViews, Pad, Pow, PRelu, Reciprocal, ReduceL2, ReduceMax, ReduceMean, ReduceMin, ReduceSum, ResizeNearest, Round, Selu,
-               Sigmoid, Sign, Sin, Slice, Softmax, Softplus, Softsign, SpaceToDepth, Sqrt, Sub, Tanh, Tile>;
+    std::tuple<Abs, Add, ArgMax, AveragePool, BatchNorm, Ceil, Celu, ChannelAffine, Clip, Concat, Conv2d, ConvTranspose2d, Cos,
+               DepthToSpace, DepthwiseConv2d, Div, Elu, Erf, Exp, Expand, Flatten, Floor, Gather, Gelu, GlobalAveragePool,
+               GroupNorm, HardSigmoid, HardSwish, InstanceNorm, L2Norm, LayerNorm, LeakyRelu, Linear, LocalResponseNorm, Log,
+               LogSoftmax, LookupTable, MatMul, Max, MaxPool, Min, Mish, Mul, Neg, OnnxQuantized, OnnxRemoved, OnnxViews, Pad, Pow, PRelu,
+               Reciprocal, ReduceL2, ReduceMax, ReduceMean, ReduceMin, ReduceSum, Reshape, ResizeLinear, ResizeNearest, Round,
+               Selu, Sigmoid, Sign, Silu, Sin, Slice, Softmax, SoftmaxTable, Softplus, Softsign, SpaceToDepth, Sqrt, Sub, Tanh,
+               Tile, Transpose>;
 
 namespace detail {
 
@@ -40,10 +44,45 @@ namespace detail {
 inline const OnnxReaders& onnx_readers() {
   static const OnnxReaders readers = [] {
     OnnxReaders r;
-    [&]<class... L>(std::tuple<L...>*) { (OnnxRules<L>::read(r), ...); }(static_cast<OnnxOperators*>(nullptr));
+    const auto add = [&]<class L>(L*) {
+      if constexpr (requires { OnnxRules<L>::read(r); }) OnnxRules<L>::read(r);
+    };
+    [&]<class... L>(std::tuple<L...>*) { (add(static_cast<L*>(nullptr)), ...); }(static_cast<OnnxOperators*>(nullptr));
     return r;
   }();
   return readers;
+}
+
+/// The functions that write an operator; null where it has no such form.
+struct OnnxWriting {
+  void (*write)(OnnxWriter&, const Operator&, const OnnxCall&) = nullptr;
+  void (*write_codes)(OnnxCodesWriter&, const Operator&) = nullptr;
+};
+
+template <class L>
+OnnxWriting onnx_writing_of() {
+  OnnxWriting result;
+  if constexpr (requires(OnnxWriter& w, const L& l, const OnnxCall& n) { OnnxRules<L>::write(w, l, n); })
+    result.write = [](OnnxWriter& w, const Operator& op, const OnnxCall& n) { OnnxRules<L>::write(w, op.get<L>(), n); };
+  if constexpr (requires(OnnxCodesWriter& w, const L& l) { OnnxRules<L>::write_codes(w, l); })
+    result.write_codes = [](OnnxCodesWriter& w, const Operator& op) { OnnxRules<L>::write_codes(w, op.get<L>()); };
+  return result;
+}
+
+/// Those of an operator.
+inline OnnxWriting onnx_writing(const Operator& op) {
+  static const std::unordered_map<std::type_index, OnnxWriting> all = []<class... L>(std::tuple<L...>*) {
+    return std::unordered_map<std::type_index, OnnxWriting>{{typeid(L), onnx_writing_of<L>()}...};
+  }(static_cast<OnnxOperators*>(nullptr));
+  const auto found = all.find(op->type());
+  return found == all.end() ? OnnxWriting{} : found->second;
+}
+/// Writes a node in operators on reals. Throws unsupported_error, naming it, where there is no such form.
+inline void write_node(OnnxWriter& w, const Operator& op, const OnnxCall& n, const std::string& node) {
+  const OnnxWriting writing = onnx_writing(op);
+  if (writing.write == nullptr)
+    throw unsupported_error(message("write_onnx: node ", node, " (", operator_name(op), ") has no ONNX form"));
+  writing.write(w, op, n);
 }
 
 }  // namespace detail

@@ -66,6 +66,33 @@ inline bool let_wait(const OnnxNode& n, OnnxActivation& x, const OnnxPads& pads,
   return true;
 }
 
+inline void write_pad(OnnxWriter& w, const Pad& l, const OnnxCall& n, const std::string& value) {
+  const std::size_t rank = n.extent.size() + 1;
+  std::vector<std::ptrdiff_t> pads(2 * rank, 0);
+  for (std::size_t i = 1; i < rank; ++i) {
+    pads[i] = l.before[file_layout::node_axis(rank, i) - 1];
+    pads[rank + i] = l.after[file_layout::node_axis(rank, i) - 1];
+  }
+  std::vector<std::string> inputs{n.inputs[0], w.integers(n.name + ".pads", pads)};
+  if (!value.empty()) inputs.push_back(value);
+  auto& node = w.add("Pad", n.name, inputs, n.output);
+  if (l.mode != PadMode::constant) w.text(node, "mode", l.mode == PadMode::edge ? "edge" : "reflect");
+}
+inline void write_wrap(OnnxWriter& w, const Pad& l, const OnnxCall& n) {
+  std::string x = n.inputs[0];
+  const std::size_t rank = n.extent.size() + 1;
+  for (std::size_t a = 0; a + 1 < rank; ++a) {
+    if (l.before[a] == 0 && l.after[a] == 0) continue;
+    const auto length = static_cast<std::ptrdiff_t>(n.in[0][a]);
+    std::vector<std::ptrdiff_t> indices;
+    for (std::ptrdiff_t i = -l.before[a]; i < length + l.after[a]; ++i) indices.push_back(((i % length) + length) % length);
+    const std::string y = w.value(n, message("axis_", a));
+    w.attribute(w.add("Gather", y, {x, w.integers(y + ".indices", indices)}, y), "axis", static_cast<std::int64_t>(file_layout::axis(rank, a + 1)));
+    x = y;
+  }
+  w.add("Identity", n.name, {x}, n.output);
+}
+
 inline void read_pad(const OnnxNode& n) {
   float value = 0;
   if (n.opset() < 11) {
@@ -84,9 +111,9 @@ inline void read_pad(const OnnxNode& n) {
   for (std::size_t i = 0; i < x.rank(); ++i)
     if (pads.before[i] != 0 || pads.after[i] != 0) changed.push_back(i);
   if (changed.empty()) return n.define(std::move(x));
-  if (mode == PadMode::constant && !is_real(x.type)) throw unsupported_error(message("of ", type_name(x.type), ": what is put there would be a code"));
   if (mode == PadMode::constant && std::isnan(value)) throw parse_error("the pad value is not a number");
-  if (mode == PadMode::constant && let_wait(n, x, pads, value)) return n.define(std::move(x));
+  // 0 of codes is no real 0.
+  if (mode == PadMode::constant && is_real(x.type) && let_wait(n, x, pads, value)) return n.define(std::move(x));
   x = with_single_axes(n.import, n.activation(0), changed);
   if (mode == PadMode::constant && !std::isfinite(value)) value = value < 0 ? std::numeric_limits<float>::lowest() : std::numeric_limits<float>::max();
   const std::size_t rank = n.import.extent(x).size();
@@ -108,6 +135,29 @@ inline void read_pad(const OnnxNode& n) {
 template <>
 struct OnnxRules<Pad> {
   static void read(detail::OnnxReaders& readers) { readers.add("Pad", detail::read_pad); }
+  /// Wrapping is a Gather along each axis: the mode came with opset 19.
+  static void write(detail::OnnxWriter& w, const Pad& l, const detail::OnnxCall& n) {
+    if (l.mode == PadMode::wrap) return detail::write_wrap(w, l, n);
+    detail::write_pad(w, l, n, l.mode == PadMode::constant && l.value != 0 ? w.number(n.name + ".value", l.value) : "");
+  }
+  /// Real 0 is the zero point; another value is brought onto the grid with the input, in steps.
+  static void write_codes(detail::OnnxCodesWriter& w, const Pad& l) {
+    if (w.form() == OnnxForm::qdq) return w.write_in_float(write, l);
+    if (l.mode != PadMode::constant || l.value == 0) {
+      const auto with_zero_point = [](detail::OnnxCodesWriter& to, const Pad& pad, const detail::OnnxCall& n) {
+        if (pad.mode == PadMode::constant)
+          detail::write_pad(to, pad, n, to.zero_point(to.in().zero_point));
+        else
+          write(to, pad, n);
+      };
+      return w.write_on_codes(with_zero_point, l, {w.codes()});
+    }
+    Pad in_steps = l;
+    in_steps.value /= w.node().grid.scale;
+    const std::string steps = w.steps(0), y = w.value("padded");
+    write(w, in_steps, w.call(y, {steps}, y));
+    w.quantize(y, 1);
+  }
 };
 
 }  // namespace trimtab

@@ -119,14 +119,45 @@ struct OnnxRules<MaxPool> {
     readers.add("MaxPool", detail::read_max_pool);
     readers.add("GlobalMaxPool", detail::read_global_max_pool);
   }
+  static void write(detail::OnnxWriter& w, const MaxPool& l, const detail::OnnxCall& n) {
+    auto& node = w.add("MaxPool", n);
+    detail::write_window(node, l.kernel_h, l.kernel_w, l.window);
+    w.attribute(node, "dilations", Extents{l.window.dilation_h, l.window.dilation_w});
+  }
 };
 template <>
 struct OnnxRules<AveragePool> {
   static void read(detail::OnnxReaders& readers) { readers.add("AveragePool", detail::read_average_pool); }
+  static void write(detail::OnnxWriter& w, const AveragePool& l, const detail::OnnxCall& n) {
+    if (l.window.dilation_h != 1 || l.window.dilation_w != 1)
+      throw unsupported_error(detail::message("write_onnx: node ", n.name, ": AveragePool has no dilations in opset 13"));
+    auto& node = w.add("AveragePool", n);
+    detail::write_window(node, l.kernel_h, l.kernel_w, l.window);
+    w.attribute(node, "count_include_pad", std::int64_t{l.count_include_pad});
+  }
+  /// In float in either form: no operator divides the sum of a window's codes by their number.
+  static void write_codes(detail::OnnxCodesWriter& w, const AveragePool& l) {
+    const std::string x = w.real(), y = w.value("real");
+    write(w, l, w.call(w.name(), {x}, y));
+    w.quantize(y);
+  }
 };
 template <>
 struct OnnxRules<GlobalAveragePool> {
   static void read(detail::OnnxReaders& readers) { readers.add("GlobalAveragePool", detail::read_global_average_pool); }
+  static void write(detail::OnnxWriter& w, const GlobalAveragePool&, const detail::OnnxCall& n) { w.add("GlobalAveragePool", n); }
+  /// No standard operator sums codes; ONNX Runtime's own computes float(sum (x - z_x)) * m, m = scale_x / (scale_y * H W), as this library.
+  static void write_codes(detail::OnnxCodesWriter& w, const GlobalAveragePool& l) {
+    if (w.form() == OnnxForm::qdq) return w.write_in_float(write, l);
+    w.require_microsoft();
+    const std::string codes = w.codes();
+    w.give(w.unique(w.name()));
+    auto& node = w.add("QLinearGlobalAveragePool", w.name(),
+                       {codes, w.scale(w.in().scale), w.zero_point(w.in().zero_point), w.scale(w.node().grid.scale), w.zero_point(w.node().grid.zero_point)},
+                       w.given());
+    node.set_domain("com.microsoft");
+    w.attribute(node, "channels_last", std::int64_t{0});
+  }
 };
 
 }  // namespace trimtab

@@ -110,8 +110,7 @@ inline void import_node(OnnxImport& import, const ::onnx::NodeProto& proto) {
     }
     if (proto.domain() == "com.microsoft" && !import.imports_microsoft)
       throw parse_error(message("the model does not import the domain ", proto.domain()));
-    const OnnxSpecialReader special = onnx_readers().find_special(proto);
-    if (special == nullptr || !special(n)) reader(n);
+    reader(n);
   });
 }
 

@@ -114,11 +114,56 @@ inline void read_reduce_log_sum(const OnnxNode& n) {
   define_reduced(n, std::move(x), r);
 }
 
+/// Axes that go leave another rank behind, and with it another layout.
+template <class L>
+void write_reduction(OnnxWriter& w, const std::string& op, const L& l, const OnnxCall& n) {
+  const std::size_t rank = n.in[0].size() + 1;
+  Extents axes;
+  for (const std::size_t axis : l.axes) axes.push_back(l.keep_axes ? file_layout::axis(rank, axis + 1) : axis + 1);
+  if (axes.size() == 0) {
+    if (op == "ReduceL2")
+      w.add("Abs", n);
+    else
+      w.add("Identity", n);
+    return;
+  }
+  std::sort(axes.begin(), axes.end());
+  const auto write = [&](const std::string& x, const std::string& y) {
+    std::vector<std::string> inputs{x};
+    if (op == "ReduceSum") inputs.push_back(w.integers(n.name + ".axes", axes));
+    auto& node = w.add(op.c_str(), n.name, inputs, y);
+    if (op != "ReduceSum") w.attribute(node, "axes", axes);
+    w.attribute(node, "keepdims", std::int64_t{l.keep_axes});
+  };
+  if (l.keep_axes) return write(n.inputs[0], n.output);
+  const std::string x = w.in_node_order(n);
+  w.from_node_order(n, [&](const std::string& y) { write(x, y); });
+}
+template <class L>
+std::size_t reduced_count(const OnnxCodesWriter& w, const L& l) {
+  const Extents in = w.call("", {}, "").in[0];
+  std::size_t count = 1;
+  for (const std::size_t axis : l.axes) count *= in[axis];
+  return count;
+}
+template <class L>
+void write_reduction_of_codes(OnnxCodesWriter& w, const std::string& op, const L& l, float m) {
+  const std::string x = w.real(0, 1), y = w.value("sum");
+  write_reduction(w, op, l, w.call(y, {x}, y));
+  w.quantize_steps(y, m);
+}
+
 }  // namespace detail
 
 template <>
 struct OnnxRules<ReduceMean> {
   static void read(detail::OnnxReaders& readers) { readers.add("ReduceMean", detail::read_reduce_mean); }
+  static void write(detail::OnnxWriter& w, const ReduceMean& l, const detail::OnnxCall& n) { detail::write_reduction(w, "ReduceMean", l, n); }
+  /// The sum of codes is exact below 2^24, then one product.
+  static void write_codes(detail::OnnxCodesWriter& w, const ReduceMean& l) {
+    if (w.form() == OnnxForm::qdq) return w.write_in_float(write, l);
+    detail::write_reduction_of_codes(w, "ReduceSum", l, w.in().scale / (w.node().grid.scale * static_cast<float>(detail::reduced_count(w, l))));
+  }
 };
 template <>
 struct OnnxRules<ReduceSum> {
@@ -128,18 +173,32 @@ struct OnnxRules<ReduceSum> {
     readers.add("ReduceSum", detail::read_reduce_sum);
     readers.add("ReduceSumSquare", detail::read_reduce_sum_square);
   }
+  static void write(detail::OnnxWriter& w, const ReduceSum& l, const detail::OnnxCall& n) { detail::write_reduction(w, "ReduceSum", l, n); }
+  /// The sum of codes is exact below 2^24, then one product.
+  static void write_codes(detail::OnnxCodesWriter& w, const ReduceSum& l) {
+    if (w.form() == OnnxForm::qdq) return w.write_in_float(write, l);
+    detail::write_reduction_of_codes(w, "ReduceSum", l, w.in().scale / w.node().grid.scale);
+  }
 };
 template <>
 struct OnnxRules<ReduceMax> {
   static void read(detail::OnnxReaders& readers) { readers.add("ReduceMax", detail::read_reduction<ReduceMax>); }
+  static void write(detail::OnnxWriter& w, const ReduceMax& l, const detail::OnnxCall& n) { detail::write_reduction(w, "ReduceMax", l, n); }
 };
 template <>
 struct OnnxRules<ReduceMin> {
   static void read(detail::OnnxReaders& readers) { readers.add("ReduceMin", detail::read_reduction<ReduceMin>); }
+  static void write(detail::OnnxWriter& w, const ReduceMin& l, const detail::OnnxCall& n) { detail::write_reduction(w, "ReduceMin", l, n); }
 };
 template <>
 struct OnnxRules<ReduceL2> {
   static void read(detail::OnnxReaders& readers) { readers.add("ReduceL2", detail::read_reduce_l2); }
+  static void write(detail::OnnxWriter& w, const ReduceL2& l, const detail::OnnxCall& n) { detail::write_reduction(w, "ReduceL2", l, n); }
+  /// The sum of squares is exact below 2^24, then one product.
+  static void write_codes(detail::OnnxCodesWriter& w, const ReduceL2& l) {
+    if (w.form() == OnnxForm::qdq) return w.write_in_float(write, l);
+    detail::write_reduction_of_codes(w, "ReduceL2", l, w.in().scale / w.node().grid.scale);
+  }
 };
 
 }  // namespace trimtab

@@ -84,10 +84,21 @@ inline void read_tile(const OnnxNode& n) {
 template <>
 struct OnnxRules<Expand> {
   static void read(detail::OnnxReaders& readers) { readers.add("Expand", detail::read_expand); }
+  static void write(detail::OnnxWriter& w, const Expand&, const detail::OnnxCall& n) {
+    Extents shape{1};
+    for (const std::size_t length : detail::file_layout::extents(n.extent)) shape.push_back(length);
+    w.add("Expand", n.name, {w.aligned(n, 0), w.integers(n.name + ".shape", shape)}, n.output);
+  }
 };
 template <>
 struct OnnxRules<Tile> {
   static void read(detail::OnnxReaders& readers) { readers.add("Tile", detail::read_tile); }
+  static void write(detail::OnnxWriter& w, const Tile& l, const detail::OnnxCall& n) {
+    const std::size_t rank = n.extent.size() + 1;
+    std::vector<std::size_t> repeats{1};
+    for (std::size_t i = 1; i < rank; ++i) repeats.push_back(l.repeats[detail::file_layout::node_axis(rank, i) - 1]);
+    w.add("Tile", n.name, {n.inputs[0], w.integers(n.name + ".repeats", repeats)}, n.output);
+  }
 };
 
 }  // namespace trimtab

@@ -152,6 +152,36 @@ inline void read_resize(const OnnxNode& n) {
   resize_axes(n, wanted, nearest, options);
 }
 
+/// By scales, or where they do not give the extents by sizes, the batch being whatever it is.
+inline ::onnx::NodeProto& write_resize(OnnxWriter& w, const std::vector<ResizeAxis>& axes, const ResizeOptions& o, const OnnxCall& n) {
+  const char* const coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn"};
+  if (o.arithmetic != ResizeArithmetic::onnx) throw unsupported_error(message("write_onnx: node ", n.name, ": coordinates in TFLite's arithmetic"));
+  if (o.coordinates == ResizeCoordinates::half_pixel_symmetric)
+    throw unsupported_error(message("write_onnx: node ", n.name, ": half_pixel_symmetric came with opset 19"));
+  const std::size_t rank = axes.size() + 1;
+  bool by_scale = true, by_extent = true;
+  for (const ResizeAxis& a : axes) {
+    by_scale = by_scale && (a.scale == 1 ? a.in == a.out : ResizeAxis::by_scale(a.in, a.scale).out == a.out);
+    by_extent = by_extent && ResizeAxis::to_extent(a.in, a.out).scale == a.scale;
+  }
+  std::vector<std::string> inputs{n.inputs[0], ""};
+  if (by_scale) {
+    std::vector<float> scales{1};
+    for (std::size_t i = 1; i < rank; ++i) scales.push_back(axes[file_layout::node_axis(rank, i) - 1].scale);
+    inputs.push_back(w.row(n.name + ".scales", scales));
+  } else if (by_extent) {
+    const std::string batch = w.part("Slice", n, "batch", {w.part("Shape", n, "shape", n.inputs), w.integers(n.name + ".first", Extents{0}), w.integers(n.name + ".second", Extents{1})});
+    const std::string sizes = w.value(n, "sizes");
+    w.attribute(w.add("Concat", sizes, {batch, w.integers(n.name + ".extents", file_layout::extents(n.extent))}, sizes), "axis", std::int64_t{0});
+    inputs.insert(inputs.end(), {"", sizes});
+  } else {
+    throw unsupported_error(message("write_onnx: node ", n.name, ": extents that follow neither from scales nor from sizes alone"));
+  }
+  auto& node = w.add("Resize", n.name, inputs, n.output);
+  w.text(node, "coordinate_transformation_mode", coordinates[static_cast<std::size_t>(o.coordinates)]);
+  return node;
+}
+
 }  // namespace detail
 
 template <>
@@ -159,6 +189,35 @@ struct OnnxRules<ResizeNearest> {
   static void read(detail::OnnxReaders& readers) {
     readers.add("Resize", detail::read_resize);
     readers.add("Upsample", detail::read_upsample);
+  }
+  static void write(detail::OnnxWriter& w, const ResizeNearest& l, const detail::OnnxCall& n) {
+    const auto& o = l.options;
+    const auto grows = [](const ResizeAxis& a) { return a.scale >= 1; };
+    const auto shrinks = [](const ResizeAxis& a) { return a.scale <= 1; };
+    const char* rounding = o.nearest_rounding == NearestRounding::round_prefer_floor  ? "round_prefer_floor"
+                           : o.nearest_rounding == NearestRounding::round_prefer_ceil ? "round_prefer_ceil"
+                           : o.nearest_rounding == NearestRounding::floor             ? "floor"
+                           : o.nearest_rounding == NearestRounding::ceil              ? "ceil"
+                           : std::all_of(l.axes.begin(), l.axes.end(), grows)         ? "floor"
+                           : std::all_of(l.axes.begin(), l.axes.end(), shrinks)       ? "ceil"
+                                                                                      : nullptr;
+    if (rounding == nullptr)
+      throw unsupported_error(detail::message("write_onnx: node ", n.name, ": one axis grows and one shrinks, by the rounding of opset 10"));
+    auto& node = detail::write_resize(w, l.axes, o, n);
+    w.text(node, "mode", "nearest");
+    w.text(node, "nearest_mode", rounding);
+  }
+};
+
+template <>
+struct OnnxRules<ResizeLinear> {
+  static void write(detail::OnnxWriter& w, const ResizeLinear& l, const detail::OnnxCall& n) {
+    auto& node = detail::write_resize(w, l.axes, l.options, n);
+    const bool cubic = l.options.interpolation == Interpolation::cubic;
+    w.text(node, "mode", cubic ? "cubic" : "linear");
+    if (!cubic) return;
+    w.attribute(node, "cubic_coeff_a", l.options.cubic_coeff_a);
+    w.attribute(node, "exclude_outside", std::int64_t{l.options.exclude_outside});
   }
 };
 

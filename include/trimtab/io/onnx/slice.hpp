@@ -7,6 +7,7 @@
 #include <optional>
 #include <trimtab/io/onnx/rules.hpp>
 #include <trimtab/net/operators/gather.hpp>
+#include <trimtab/net/operators/lookup_table.hpp>
 #include <trimtab/net/operators/slice.hpp>
 #include <vector>
 
@@ -133,10 +134,37 @@ inline void read_split(const OnnxNode& n) {
   }
 }
 
+/// Codes from a table of 256, or of 256 a channel, at places that are codes.
+inline void read_lookup(const OnnxNode& n) {
+  require_integer_attribute(n.proto, "axis", 0);
+  const KnownTensor& table = n.known(0);
+  OnnxActivation x = n.activation(1);
+  if (!is_code_type(table.type) || table.dims.size() != 1 || table.count() == 0 || table.count() % 256 != 0)
+    throw unsupported_error("indices that are computed, and no table of 256 codes");
+  const std::size_t channels = table.count() / 256;
+  const auto& offsets = n.import.quantization.offsets;
+  if (const auto found = offsets.find(x.node); found != offsets.end()) {
+    for (std::size_t c = 0; c < found->second.size(); ++c)
+      if (found->second[c] != static_cast<std::int32_t>(256 * c) || found->second.size() != channels)
+        throw unsupported_error("indices that are no codes of a table's");
+    x.node = n.import.network[x.node].inputs[0];
+  } else if (channels != 1) {
+    throw unsupported_error(message("a table of ", table.count(), " codes for ", 256));
+  }
+  n.import.charge(table.count(), 1);
+  LookupTable lookup;
+  const std::int32_t shift = table.type == OnnxType::int8 ? 128 : 0;
+  for (const std::int32_t code : table.codes()) lookup.codes.push_back(static_cast<std::uint8_t>(code + shift));
+  x.node = n.add(std::move(lookup), {x.node});
+  x.type = table.type;
+  n.define(std::move(x));
+}
+
 /// With constant indices. One of them, or a row that steps evenly, is a Slice.
 inline void read_gather(const OnnxNode& n) {
   n.require({"axis"});
   n.require_inputs(2, 2);
+  if (n.is_known(0) && n.is_activation(1)) return read_lookup(n);
   OnnxActivation x = n.activation(0);
   const std::size_t axis = axis_of(n.integer("axis", 0), x.rank());
   const KnownTensor& known = n.known(1);
@@ -178,10 +206,35 @@ struct OnnxRules<Slice> {
     readers.add("Slice", detail::read_slice);
     readers.add("Split", detail::read_split);
   }
+  static void write(detail::OnnxWriter& w, const Slice& l, const detail::OnnxCall& n) {
+    const std::size_t rank = n.extent.size() + 1;
+    std::vector<std::int64_t> starts, ends, axes, steps;
+    for (std::size_t a = 0; a + 1 < rank; ++a) {
+      const SliceAxis& axis = l.axes[a];
+      if (axis.start == 0 && axis.count == n.in[0][a] && axis.step == 1) continue;
+      const std::int64_t start = static_cast<std::int64_t>(axis.start), end = start + static_cast<std::int64_t>(axis.count) * axis.step;
+      starts.push_back(start);
+      ends.push_back(end < 0 ? -static_cast<std::int64_t>(n.in[0][a]) - 1 : end);
+      axes.push_back(static_cast<std::int64_t>(detail::file_layout::axis(rank, a + 1)));
+      steps.push_back(axis.step);
+    }
+    if (axes.empty()) {
+      w.add("Identity", n);
+      return;
+    }
+    w.add("Slice", n.name,
+          {n.inputs[0], w.integers(n.name + ".starts", starts), w.integers(n.name + ".ends", ends), w.integers(n.name + ".axes", axes),
+           w.integers(n.name + ".steps", steps)},
+          n.output);
+  }
 };
 template <>
 struct OnnxRules<Gather> {
   static void read(detail::OnnxReaders& readers) { readers.add("Gather", detail::read_gather); }
+  static void write(detail::OnnxWriter& w, const Gather& l, const detail::OnnxCall& n) {
+    w.attribute(w.add("Gather", n.name, {n.inputs[0], w.integers(n.name + ".indices", l.indices)}, n.output), "axis",
+                static_cast<std::int64_t>(detail::file_layout::axis(n.extent.size() + 1, l.axis + 1)));
+  }
 };
 
 }  // namespace trimtab

@@ -46,6 +46,10 @@ void read_softmax(const OnnxNode& n) {
   n.define(joined ? seen_as(n.import, std::move(x), dims, n.maker()) : x);
 }
 
+inline void write_softmax(OnnxWriter& w, const char* op, std::size_t axis, const OnnxCall& n) {
+  w.attribute(w.add(op, n), "axis", static_cast<std::int64_t>(file_layout::axis(n.extent.size() + 1, axis + 1)));
+}
+
 /// The index as a real number.
 inline void read_arg_max(const OnnxNode& n) {
   n.require({"axis", "keepdims", "select_last_index"});
@@ -68,14 +72,35 @@ inline void read_arg_max(const OnnxNode& n) {
 template <>
 struct OnnxRules<Softmax> {
   static void read(detail::OnnxReaders& readers) { readers.add("Softmax", detail::read_softmax<Softmax>); }
+  static void write(detail::OnnxWriter& w, const Softmax& l, const detail::OnnxCall& n) { detail::write_softmax(w, "Softmax", l.axis, n); }
 };
 template <>
 struct OnnxRules<LogSoftmax> {
   static void read(detail::OnnxReaders& readers) { readers.add("LogSoftmax", detail::read_softmax<LogSoftmax>); }
+  static void write(detail::OnnxWriter& w, const LogSoftmax& l, const detail::OnnxCall& n) { detail::write_softmax(w, "LogSoftmax", l.axis, n); }
 };
 template <>
 struct OnnxRules<ArgMax> {
   static void read(detail::OnnxReaders& readers) { readers.add("ArgMax", detail::read_arg_max); }
+  static void write(detail::OnnxWriter& w, const ArgMax& l, const detail::OnnxCall& n) {
+    const std::size_t rank = n.in[0].size() + 1;
+    const auto write = [&](const std::string& x, std::size_t axis, const std::string& y) {
+      const std::string index = w.value(n, "index");
+      auto& node = w.add("ArgMax", index, {x}, index);
+      w.attribute(node, "axis", static_cast<std::int64_t>(axis));
+      w.attribute(node, "keepdims", std::int64_t{l.keep_axis});
+      w.attribute(w.add("Cast", n.name, {index}, y), "to", std::int64_t{::onnx::TensorProto::FLOAT});
+    };
+    if (l.keep_axis) return write(n.inputs[0], detail::file_layout::axis(rank, l.axis + 1), n.output);
+    const std::string x = w.in_node_order(n);
+    w.from_node_order(n, [&](const std::string& y) { write(x, l.axis + 1, y); });
+  }
+};
+
+/// The table is what Softmax makes of its input's scale.
+template <>
+struct OnnxRules<SoftmaxTable> {
+  static void write(detail::OnnxWriter& w, const SoftmaxTable& l, const detail::OnnxCall& n) { detail::write_softmax(w, "Softmax", l.axis, n); }
 };
 
 }  // namespace trimtab

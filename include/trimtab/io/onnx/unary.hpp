@@ -100,10 +100,11 @@ inline void read_gelu(const OnnxNode& n) {
 }  // namespace detail
 
 /// One function without attributes, by ONNX's name for it.
-#define TRIMTAB_ONNX_FUNCTION(L)                                                                     \
-  template <>                                                                                        \
-  struct OnnxRules<L> {                                                                              \
-    static void read(detail::OnnxReaders& readers) { readers.add(#L, detail::read_function<L>); } \
+#define TRIMTAB_ONNX_FUNCTION(L)                                                                         \
+  template <>                                                                                            \
+  struct OnnxRules<L> {                                                                                  \
+    static void read(detail::OnnxReaders& readers) { readers.add(#L, detail::read_function<L>); }        \
+    static void write(detail::OnnxWriter& w, const L&, const detail::OnnxCall& n) { w.add(#L, n); } \
   }
 TRIMTAB_ONNX_FUNCTION(Abs);
 TRIMTAB_ONNX_FUNCTION(Ceil);
@@ -111,9 +112,7 @@ TRIMTAB_ONNX_FUNCTION(Cos);
 TRIMTAB_ONNX_FUNCTION(Erf);
 TRIMTAB_ONNX_FUNCTION(Exp);
 TRIMTAB_ONNX_FUNCTION(Floor);
-TRIMTAB_ONNX_FUNCTION(HardSwish);
 TRIMTAB_ONNX_FUNCTION(Log);
-TRIMTAB_ONNX_FUNCTION(Mish);
 TRIMTAB_ONNX_FUNCTION(Neg);
 TRIMTAB_ONNX_FUNCTION(Reciprocal);
 TRIMTAB_ONNX_FUNCTION(Round);
@@ -127,12 +126,41 @@ TRIMTAB_ONNX_FUNCTION(Tanh);
 #undef TRIMTAB_ONNX_FUNCTION
 
 template <>
+struct OnnxRules<HardSwish> {
+  static void read(detail::OnnxReaders& readers) { readers.add("HardSwish", detail::read_function<HardSwish>); }
+  static void write(detail::OnnxWriter& w, const HardSwish&, const detail::OnnxCall& n) {
+    w.require_opset(14);
+    w.add("HardSwish", n);
+  }
+};
+template <>
+struct OnnxRules<Mish> {
+  static void read(detail::OnnxReaders& readers) { readers.add("Mish", detail::read_function<Mish>); }
+  /// x * tanh(softplus(x)): the operator of its own came with opset 18.
+  static void write(detail::OnnxWriter& w, const Mish&, const detail::OnnxCall& n) {
+    const std::string gate = w.part("Tanh", n, "tanh", {w.part("Softplus", n, "softplus", n.inputs)});
+    w.add("Mul", n.name, {n.inputs[0], gate}, n.output);
+  }
+};
+/// x * sigmoid(x), in these two operators.
+template <>
+struct OnnxRules<Silu> {
+  static void write(detail::OnnxWriter& w, const Silu&, const detail::OnnxCall& n) {
+    w.add("Mul", n.name, {n.inputs[0], w.part("Sigmoid", n, "sigmoid", n.inputs)}, n.output);
+  }
+};
+
+template <>
 struct OnnxRules<Celu> {
   static void read(detail::OnnxReaders& readers) {
     readers.add("Celu", [](const detail::OnnxNode& n) {
       n.require({"alpha"});
       n.apply(detail::function_input(n), Celu{detail::read_parameter(n, "alpha", 1.0F)});
     });
+  }
+  static void write(detail::OnnxWriter& w, const Celu& l, const detail::OnnxCall& n) {
+    auto& node = w.add("Celu", n);
+    w.attribute(node, "alpha", l.alpha);
   }
 };
 template <>
@@ -143,10 +171,28 @@ struct OnnxRules<Elu> {
       n.apply(detail::function_input(n), Elu{detail::read_parameter(n, "alpha", 1.0F)});
     });
   }
+  static void write(detail::OnnxWriter& w, const Elu& l, const detail::OnnxCall& n) {
+    auto& node = w.add("Elu", n);
+    w.attribute(node, "alpha", l.alpha);
+  }
 };
 template <>
 struct OnnxRules<Gelu> {
   static void read(detail::OnnxReaders& readers) { readers.add("Gelu", detail::read_gelu); }
+  /// 0.5 * x * (1 + erf(x / sqrt(2))), or with tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)): the operator of its own came with opset 20.
+  static void write(detail::OnnxWriter& w, const Gelu& l, const detail::OnnxCall& n) {
+    const std::string& x = n.inputs[0];
+    std::string inner;
+    if (l.tanh_form) {
+      const std::string cube = w.part("Pow", n, "cube", {x, w.number(n.name + ".three", 3.0F)});
+      const std::string sum = w.part("Add", n, "sum", {x, w.part("Mul", n, "scaled_cube", {cube, w.number(n.name + ".cubic", 0.044715F)})});
+      inner = w.part("Tanh", n, "tanh", {w.part("Mul", n, "scaled", {sum, w.number(n.name + ".slope", 0.79788456080286536F)})});
+    } else {
+      inner = w.part("Erf", n, "erf", {w.part("Mul", n, "scaled", {x, w.number(n.name + ".slope", 0.70710678118654752F)})});
+    }
+    const std::string gate = w.part("Add", n, "gate", {inner, w.number(n.name + ".one", 1.0F)});
+    w.add("Mul", n.name, {w.part("Mul", n, "gated", {x, gate}), w.number(n.name + ".half", 0.5F)}, n.output);
+  }
 };
 template <>
 struct OnnxRules<HardSigmoid> {
@@ -156,6 +202,11 @@ struct OnnxRules<HardSigmoid> {
       n.apply(detail::function_input(n), HardSigmoid{detail::read_parameter(n, "alpha", 0.2F), detail::read_parameter(n, "beta", 0.5F)});
     });
   }
+  static void write(detail::OnnxWriter& w, const HardSigmoid& l, const detail::OnnxCall& n) {
+    auto& node = w.add("HardSigmoid", n);
+    w.attribute(node, "alpha", l.alpha);
+    w.attribute(node, "beta", l.beta);
+  }
 };
 template <>
 struct OnnxRules<LeakyRelu> {
@@ -164,6 +215,10 @@ struct OnnxRules<LeakyRelu> {
       n.require({"alpha"});
       n.apply(detail::function_input(n), LeakyRelu{detail::read_parameter(n, "alpha", 0.01F)});
     });
+  }
+  static void write(detail::OnnxWriter& w, const LeakyRelu& l, const detail::OnnxCall& n) {
+    auto& node = w.add("LeakyRelu", n);
+    w.attribute(node, "alpha", l.slope);
   }
 };
 template <>
@@ -176,14 +231,26 @@ struct OnnxRules<Selu> {
               Selu{detail::read_parameter(n, "alpha", fallback.alpha), detail::read_parameter(n, "gamma", fallback.gamma)});
     });
   }
+  static void write(detail::OnnxWriter& w, const Selu& l, const detail::OnnxCall& n) {
+    auto& node = w.add("Selu", n);
+    w.attribute(node, "alpha", l.alpha);
+    w.attribute(node, "gamma", l.gamma);
+  }
 };
 template <>
 struct OnnxRules<PRelu> {
   static void read(detail::OnnxReaders& readers) { readers.add("PRelu", detail::read_p_relu); }
+  static void write(detail::OnnxWriter& w, const PRelu& l, const detail::OnnxCall& n) {
+    const std::vector<float> slope(l.slope.begin(), l.slope.end());
+    w.add("PRelu", n.name, {n.inputs[0], w.channels(n.name + ".slope", slope, n.extent)}, n.output);
+  }
 };
 template <>
 struct OnnxRules<Pow> {
   static void read(detail::OnnxReaders& readers) { readers.add("Pow", detail::read_pow); }
+  static void write(detail::OnnxWriter& w, const Pow& l, const detail::OnnxCall& n) {
+    w.add("Pow", n.name, {n.inputs[0], w.number(n.name + ".exponent", l.exponent)}, n.output);
+  }
 };
 
 }  // namespace trimtab

@@ -3,7 +3,9 @@
 /// Operators that only look at a value with other axes or another type, or tell its extents: Reshape, Flatten, Squeeze, Unsqueeze,
 /// Transpose, Identity, Dropout, Cast, Shape, Size.
 
+#include <algorithm>
 #include <cstdint>
+#include <trimtab/io/onnx/fold.hpp>
 #include <trimtab/io/onnx/fold_views.hpp>
 #include <trimtab/io/onnx/rules.hpp>
 #include <vector>
@@ -11,11 +13,35 @@
 namespace trimtab {
 namespace detail {
 
+/// Constant codes with other axes: `fold` gives those of the numbers. Scales of several places move with their axis, where `to` says
+/// where axis i went; without it there may be one alone.
+template <class Fold>
+bool view_codes(const OnnxNode& n, const Fold& fold, const std::vector<std::size_t>* perm = nullptr) {
+  const auto* held = n.has(0) ? std::get_if<OnnxCodes>(&n.value(0)) : nullptr;
+  if (held == nullptr) return false;
+  OnnxCodes codes = *held;
+  const bool several = codes.scale.size() > 1 || codes.zero_point.size() > 1;
+  if (several && perm == nullptr) throw unsupported_error("of constant codes with several scales");
+  n.import.charge(codes.scale.size() + codes.zero_point.size());
+  codes.tensor = fold(codes.tensor);
+  if (several)
+    codes.axis = std::find(perm->begin(), perm->end(), static_cast<std::size_t>(codes.axis)) - perm->begin();
+  n.define(std::move(codes));
+  return true;
+}
+/// The numbers of constant codes, as `n` sees them.
+inline KnownTensor folded_numbers(const OnnxNode& n, const KnownTensor& numbers) {
+  std::vector<const KnownTensor*> inputs{&numbers};
+  for (int i = 1; i < n.inputs(); ++i) inputs.push_back(n.has(i) ? &n.known(i) : nullptr);
+  return fold(n.proto, inputs, n.import.context).at(0);
+}
+
 /// x seen with other extents; padding stays with it where they are the same.
 inline void read_view(const OnnxNode& n, const BatchDims& wanted) { n.define(seen_as(n.import, n.padded(0), wanted, n.maker())); }
 
 /// A shape that begins with 1 where the batch is open was written for one element of the batch, and means any number.
 inline void read_reshape(const OnnxNode& n) {
+  if (view_codes(n, [&](const KnownTensor& t) { return folded_numbers(n, t); })) return;
   n.require({"allowzero"});
   n.require_inputs(2, 2);
   const BatchDims now = n.import.dims(n.padded(0));
@@ -30,16 +56,19 @@ inline void read_reshape(const OnnxNode& n) {
   read_view(n, reshaped(now, shape, allow_zero));
 }
 inline void read_flatten(const OnnxNode& n) {
+  if (view_codes(n, [&](const KnownTensor& t) { return folded_numbers(n, t); })) return;
   n.require({"axis"});
   n.require_inputs(1, 1);
   read_view(n, flattened(n.import.dims(n.padded(0)), n.integer("axis", 1)));
 }
 inline void read_squeeze(const OnnxNode& n) {
+  if (view_codes(n, [&](const KnownTensor& t) { return folded_numbers(n, t); })) return;
   n.require({"axes"});
   n.require_inputs(1, n.opset() < 13 ? 1 : 2);
   read_view(n, squeezed(n.import.dims(n.padded(0)), n.attribute_or_input("axes", 13, 1)));
 }
 inline void read_unsqueeze(const OnnxNode& n) {
+  if (view_codes(n, [&](const KnownTensor& t) { return folded_numbers(n, t); })) return;
   n.require({"axes"});
   n.require_inputs(1, n.opset() < 13 ? 1 : 2);
   const auto axes = n.attribute_or_input("axes", 13, 1);
@@ -49,14 +78,16 @@ inline void read_unsqueeze(const OnnxNode& n) {
 inline void read_transpose(const OnnxNode& n) {
   n.require({"perm"});
   n.require_inputs(1, 1);
-  OnnxActivation x = n.padded(0);
+  const std::size_t rank = n.is_codes(0) ? std::get<OnnxCodes>(n.value(0)).tensor.dims.size() : n.padded(0).rank();
   std::vector<std::size_t> perm;
   if (n.has_attribute("perm")) {
-    perm = axes_of(n.integers("perm"), x.rank());
-    if (perm.size() != x.rank()) throw shape_error(message("perm has ", perm.size(), " axes, the input ", x.rank()));
+    perm = axes_of(n.integers("perm"), rank);
+    if (perm.size() != rank) throw shape_error(message("perm has ", perm.size(), " axes, the input ", rank));
   } else {
-    for (std::size_t i = x.rank(); i-- > 0;) perm.push_back(i);
+    for (std::size_t i = rank; i-- > 0;) perm.push_back(i);
   }
+  if (view_codes(n, [&](const KnownTensor& t) { return folded_numbers(n, t); }, &perm)) return;
+  OnnxActivation x = n.padded(0);
   std::vector<NodeAxes> axes;
   for (const std::size_t i : perm) axes.push_back(x.axes[i]);
   if (axes != x.axes) x.maker = n.maker();
@@ -64,12 +95,9 @@ inline void read_transpose(const OnnxNode& n) {
   n.define(std::move(x));
 }
 
-/// Hands input 0 on.
+/// Defines the output as what input 0 is.
 inline void hand_on(const OnnxNode& n) {
-  if (n.is_codes(0)) {
-    const OnnxCodes& codes = std::get<OnnxCodes>(n.value(0));
-    n.import.charge(codes.scale.size() + codes.zero_point.size());
-  }
+  if (const auto* codes = std::get_if<OnnxCodes>(&n.value(0))) n.import.charge(codes->scale.size() + codes->zero_point.size());
   n.define(n.value(0));
 }
 inline void read_identity(const OnnxNode& n) {
@@ -115,6 +143,40 @@ struct OnnxRules<OnnxViews> {
     readers.add("Squeeze", detail::read_squeeze);
     readers.add("Transpose", detail::read_transpose);
     readers.add("Unsqueeze", detail::read_unsqueeze);
+  }
+};
+
+template <>
+struct OnnxRules<Flatten> {
+  /// A network flattens H W C, so the picture is transposed first where that is not C H W.
+  static void write(detail::OnnxWriter& w, const Flatten&, const detail::OnnxCall& n) {
+    const Extents& x = n.in[0];
+    if (x.size() == 1) {
+      w.add("Identity", n);
+      return;
+    }
+    const bool moves = x.size() == 3 && x[0] * x[1] != 1 && x[2] != 1;
+    const std::string from = moves ? w.in_node_order(n) : n.inputs[0];
+    w.attribute(w.add("Flatten", n.name, {from}, n.output), "axis", std::int64_t{1});
+  }
+};
+template <>
+struct OnnxRules<Reshape> {
+  static void write(detail::OnnxWriter& w, const Reshape&, const detail::OnnxCall& n) {
+    const std::string x = w.in_node_order(n);
+    Extents shape{0};
+    for (const std::size_t length : n.extent) shape.push_back(length);
+    w.from_node_order(n, [&](const std::string& y) { w.add("Reshape", n.name, {x, w.integers(n.name + ".shape", shape)}, y); });
+  }
+};
+template <>
+struct OnnxRules<Transpose> {
+  static void write(detail::OnnxWriter& w, const Transpose& l, const detail::OnnxCall& n) {
+    const std::size_t rank = n.extent.size() + 1;
+    Extents perm{0};
+    for (std::size_t i = 1; i < rank; ++i)
+      perm.push_back(detail::file_layout::axis(rank, l.order[detail::file_layout::node_axis(rank, i) - 1] + 1));
+    w.attribute(w.add("Transpose", n), "perm", perm);
   }
 };
 

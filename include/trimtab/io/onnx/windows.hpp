@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <trimtab/io/onnx/writer.hpp>
 #include <trimtab/io/onnx/node.hpp>
 
 namespace trimtab::detail {
@@ -80,6 +81,12 @@ inline std::array<std::size_t, 2> padded_size(const OnnxImport& import, const On
 /// Pixels on both sides of each other.
 inline Padding sum_of(const Padding& a, const Padding& b) {
   return {a.top + b.top, a.left + b.left, a.bottom + b.bottom, a.right + b.right};
+}
+
+inline void write_window(::onnx::NodeProto& node, std::size_t kernel_h, std::size_t kernel_w, const WindowOptions& w) {
+  OnnxWriter::attribute(node, "kernel_shape", Extents{kernel_h, kernel_w});
+  OnnxWriter::attribute(node, "strides", Extents{w.stride_h, w.stride_w});
+  OnnxWriter::attribute(node, "pads", Extents{w.padding.top, w.padding.left, w.padding.bottom, w.padding.right});
 }
 
 }  // namespace trimtab::detail

@@ -26,6 +26,7 @@ class Int8Network {
     friend class Int8Network;
     int8::Workspace arena_;
     std::vector<std::int32_t> accumulators_;  // of one layer, in fixed point
+    std::vector<CodeInput> inputs_;           // of the node under way
     std::vector<std::vector<float>> reals_;   // dequantized inputs of a node in float
     int8::Workspace kernels_;
     std::byte* memory_ = nullptr;
@@ -192,7 +193,8 @@ class Int8Network {
   void run_codes(NodeId id, std::size_t batch, Workspace& w) const {
     const LoweredNode& node = n_.nodes[id];
     if (!node.inputs.empty() && buffer_of_[id] == buffer_of_[node.inputs[0].node]) return;
-    std::vector<CodeInput> x;
+    std::vector<CodeInput>& x = w.inputs_;
+    x.clear();
     for (const LoweredInput& in : node.inputs) x.push_back({bytes(in.node, batch, w), in.grid()});
     const TensorView<std::uint8_t> y = bytes(id, batch, w);
     const bool fixed_point = n_.requantizer == Requantizer::fixed_point;

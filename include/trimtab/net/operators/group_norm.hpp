@@ -6,8 +6,8 @@
 
 namespace trimtab {
 
-/// gamma * (x - mean) / sqrt(variance + epsilon) + beta, with a mean and a variance for each group of channels / groups channels of
-/// each picture.
+/// gamma * (x - mean) / sqrt(variance + epsilon) + beta, with a mean and a variance for each group of channels / groups
+/// channels of each picture.
 struct GroupNorm {
   xt::xtensor<float, 1> gamma, beta;  ///< a number a channel each
   float epsilon = 1e-5F;              ///< added to the variance; positive

@@ -6,8 +6,8 @@
 
 namespace trimtab {
 
-/// gamma * (x - mean) / sqrt(variance + epsilon) + beta, with a mean and a variance for all elements along the last axes, as many as
-/// gamma has.
+/// gamma * (x - mean) / sqrt(variance + epsilon) + beta, with a mean and a variance for all elements along the last axes, as
+/// many as gamma has.
 struct LayerNorm {
   xt::xarray<float> gamma, beta;  ///< of the extents of the last axes of x each
   float epsilon = 1e-5F;          ///< added to the variance; positive

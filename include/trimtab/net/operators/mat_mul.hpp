@@ -8,8 +8,8 @@
 
 namespace trimtab {
 
-/// y[.., i, j] = sum over k of a[.., i, k] * b[.., k, j]; the axes before the last two are broadcast, the batch with the batch. Of
-/// transposed operands the last two axes are swapped. Both inputs may be the same node.
+/// y[.., i, j] = sum over k of a[.., i, k] * b[.., k, j]; the axes before the last two are broadcast, the batch with the batch.
+/// Of transposed operands the last two axes are swapped. Both inputs may be the same node.
 struct MatMul {
   bool transpose_a = false, transpose_b = false;  ///< a is .. K I, b is .. J K
 };

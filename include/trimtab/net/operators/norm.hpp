@@ -10,11 +10,12 @@
 
 namespace trimtab {
 
-/// Base of OperatorRules<L> for y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, mean and variance being those of groups of
-/// x's own elements; L has gamma, beta and a positive epsilon. L's rules add
+/// Base of OperatorRules<L> for y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, mean and variance being those of
+/// groups of x's own elements; L has gamma, beta and a positive epsilon. L's rules add
 ///   static constexpr const char* name;
-///   static NormShape shape(const L&, const Extents& x);  // the groups of x, batch included; throws shape_error where there are none
-/// On codes the sums are exact and the result is rounded once: see int8::norm_steps, which has no groups of 2^23 elements or more.
+///   static NormShape shape(const L&, const Extents& x);  // groups of x, batch included; throws shape_error without any
+/// On codes the sums are exact and the result is rounded once: see int8::norm_steps, which has no groups of 2^23 elements or
+/// more.
 template <class L>
 struct Norm : SimpleRules<L>, RoundsSteps<L>, BackwardOfReals<L, true> {
   using R = OperatorRules<L>;

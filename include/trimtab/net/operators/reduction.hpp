@@ -4,18 +4,18 @@
 
 #include <array>
 #include <trimtab/int8/reduce.hpp>
-#include <trimtab/net/graph/operator.hpp>
+#include <trimtab/net/operators/moves_elements.hpp>
 #include <trimtab/ops/reduce.hpp>
 #include <vector>
 
 namespace trimtab {
 
-/// Base of OperatorRules<L> for F of ops/reduce.hpp; L has `axes`, batch excluded, and `keep_axes`: whether they stay, with an extent
-/// of 1. Without any axes F is that of each element alone. L's rules add
+/// Base of OperatorRules<L> for F of ops/reduce.hpp; L has `axes`, batch excluded, and `keep_axes`: whether they stay, with an
+/// extent of 1. Without any axes F is that of each element alone. L's rules add
 ///   static constexpr const char* name;
 ///   static SignRule sign(const L&);
 template <class L, class F>
-struct Reduction : SimpleRules<L>, BackwardOfReals<L, true> {
+struct Reduction : SimpleRules<L> {
   static constexpr Arity arity{1, 1};
   /// A factor on a channel is one on all that is summed or compared, unless channels are.
   static ScalingRule scaling(const L& l, std::span<const Extents> in) {
@@ -58,7 +58,7 @@ struct Reduction : SimpleRules<L>, BackwardOfReals<L, true> {
 
 /// The same for exact sums of codes, rounded once onto a grid of their own.
 template <class L, class F>
-struct ReductionBySums : Reduction<L, F>, RoundsSteps<L> {
+struct ReductionBySums : Reduction<L, F>, RoundsSteps<L>, BackwardOfReals<L, true> {
   static constexpr bool has_fixed_point = false;
   static GridRule grid(const L&, Requantizer) { return GridRule::own; }
   static void steps(const L& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<float>& steps) {
@@ -76,6 +76,15 @@ struct ReductionByOrder : Reduction<L, F> {
   static void codes(const L& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y) {
     int8::reduce_codes<F>(x[0].codes, Reduction<L, F>::with_batch(l), y);
     detail::clamp_bytes(y, grid_y.codes);
+  }
+  static void codes_backward(const L& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<const float>& grad_y,
+                             InputGradients& grad_x) {
+    std::vector<float> held;
+    const auto again = [&](std::uint8_t* y) {
+      int8::reduce_codes<F>(x[0].codes, Reduction<L, F>::with_batch(l), TensorView<std::uint8_t>(y, grad_y.extent));
+    };
+    BackwardOfReals<L, true>::codes_backward(l, x, grid_y,
+                                             detail::unclipped_gradient(x[0].codes, grid_y.codes, grad_y, again, held), grad_x);
   }
 };
 

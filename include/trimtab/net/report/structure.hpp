@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <span>
 #include <string>
-#include <trimtab/net/passes/fuse_activations.hpp>
+#include <trimtab/net/operators/spellings/fuse_activations.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
 #include <vector>
 

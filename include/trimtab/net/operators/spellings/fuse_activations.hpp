@@ -5,11 +5,11 @@
 #include <array>
 #include <cmath>
 #include <optional>
-#include <string_view>
-#include <trimtab/net/graph/network.hpp>
+#include <trimtab/net/operators/add.hpp>
 #include <trimtab/net/operators/channel_affine.hpp>
 #include <trimtab/net/operators/clip.hpp>
 #include <trimtab/net/operators/constant.hpp>
+#include <trimtab/net/operators/div.hpp>
 #include <trimtab/net/operators/erf.hpp>
 #include <trimtab/net/operators/exp.hpp>
 #include <trimtab/net/operators/gelu.hpp>
@@ -17,40 +17,31 @@
 #include <trimtab/net/operators/hard_swish.hpp>
 #include <trimtab/net/operators/leaky_relu.hpp>
 #include <trimtab/net/operators/log.hpp>
+#include <trimtab/net/operators/max.hpp>
+#include <trimtab/net/operators/min.hpp>
 #include <trimtab/net/operators/mish.hpp>
+#include <trimtab/net/operators/mul.hpp>
 #include <trimtab/net/operators/neg.hpp>
 #include <trimtab/net/operators/pow.hpp>
+#include <trimtab/net/operators/reciprocal.hpp>
 #include <trimtab/net/operators/sigmoid.hpp>
 #include <trimtab/net/operators/silu.hpp>
 #include <trimtab/net/operators/softplus.hpp>
+#include <trimtab/net/operators/sub.hpp>
 #include <trimtab/net/operators/tanh.hpp>
-#include <utility>
+#include <trimtab/net/operators/spellings/node_rewriter.hpp>
 #include <vector>
 
 namespace trimtab {
 namespace detail {
 
-/// The nodes of a network while they are rewritten in place. A node becomes another operator of earlier nodes; what it read
-/// before falls away when nothing else reads it.
-class ActivationFuser {
+/// Recognises activations among the nodes of a network.
+class ActivationFuser : NodeRewriter {
  public:
-  explicit ActivationFuser(const Network& network) : nodes_(network.nodes()), outputs_(network.outputs()) { count_readers(); }
+  explicit ActivationFuser(const Network& network) : NodeRewriter(network) {}
 
   Network fused() {
-    for (NodeId id = 0; id < nodes_.size(); ++id)
-      while (reads_[id] > 0 && rewrite(id)) count_readers();
-    Network result;
-    std::vector<NodeId> moved(nodes_.size());
-    for (NodeId id = 0; id < nodes_.size(); ++id) {
-      Node& node = nodes_[id];
-      if (reads_[id] == 0 && !node.op->is_fed()) continue;
-      std::vector<NodeId> inputs;
-      for (const NodeId in : node.inputs) inputs.push_back(moved[in]);
-      moved[id] = result.add(std::move(node.op), std::move(inputs), std::move(node.name), node.clip);
-    }
-    for (NodeId& out : outputs_) out = moved[out];
-    result.set_outputs(outputs_);
-    return result;
+    return rewritten([this](NodeId id) { return rewrite(id); });
   }
 
  private:
@@ -71,33 +62,6 @@ class ActivationFuser {
   };
   using Polynomial = std::array<double, 4>;  // of degree 3, the constant first
 
-  /// Exporters write constants as floats, and products of them.
-  static bool near(double a, double b) { return std::abs(a - b) <= 1e-5 * std::abs(b); }
-  bool is(NodeId id, std::string_view name) const { return nodes_[id].op->name() == name; }
-  template <class L>
-  const L* get_if(NodeId id) const {
-    return std::as_const(nodes_[id].op).template get_if<L>();
-  }
-  NodeId input(NodeId id, std::size_t i = 0) const { return nodes_[id].inputs[i]; }
-  /// Whether a node falls away when its reader does without it, and nothing clips it on the way there.
-  bool is_part(NodeId id) const { return reads_[id] == 1 && nodes_[id].clip == no_clip; }
-
-  /// Readers of each node among those that the outputs need; an output counts as read once more than any part may be.
-  void count_readers() {
-    reads_.assign(nodes_.size(), 0);
-    for (const NodeId out : outputs_) reads_[out] += 2;
-    for (NodeId id = nodes_.size(); id-- > 0;)
-      if (reads_[id] > 0)
-        for (const NodeId in : nodes_[id].inputs) ++reads_[in];
-  }
-
-  /// Makes node `id` op(x), unless the extents would change.
-  bool become(NodeId id, Operator op, NodeId x) {
-    if (nodes_[x].extent != nodes_[id].extent) return false;
-    nodes_[id].op = std::move(op);
-    nodes_[id].inputs = {x};
-    return true;
-  }
   bool become_affine(NodeId id, NodeId x, std::span<const double> scale, std::span<const double> offset) {
     ChannelAffine affine{xt::xtensor<float, 1>::from_shape({scale.size()}), xt::xtensor<float, 1>::from_shape({scale.size()})};
     for (std::size_t c = 0; c < scale.size(); ++c) {
@@ -115,29 +79,30 @@ class ActivationFuser {
 
   /// Add, Sub, Mul, Div, Max, Min of x and a constant that is one number, or one for each channel.
   bool by_constant(NodeId id) {
-    if (nodes_[id].inputs.size() != 2) return false;
+    if (node(id).inputs.size() != 2) return false;
     const bool first = get_if<Constant>(input(id, 0)) != nullptr;
     const NodeId x = input(id, first ? 1 : 0), of_constant = input(id, first ? 0 : 1);
     const Constant* constant = get_if<Constant>(of_constant);
-    if (constant == nullptr || get_if<Constant>(x) != nullptr || nodes_[of_constant].clip != no_clip) return false;
+    if (constant == nullptr || get_if<Constant>(x) != nullptr || node(of_constant).clip != no_clip) return false;
     const std::span<const float> v(constant->value.data(), constant->value.size());
-    const Extents& extent = nodes_[of_constant].extent;
+    const Extents& extent = node(of_constant).extent;
     const bool of_channels =
-        extent.size() != 0 && v.size() == extent.back() && nodes_[x].extent.size() != 0 && v.size() == nodes_[x].extent.back();
+        extent.size() != 0 && v.size() == extent.back() && node(x).extent.size() != 0 && v.size() == node(x).extent.back();
     if (v.size() != 1 && !of_channels) return false;
-    if (const bool max = is(id, "Max"); max || is(id, "Min")) {
+    if (const bool max = is<Max>(id); max || is<Min>(id)) {
       if (v.size() != 1 || std::isnan(v[0])) return false;
       return become(id, max ? Clip{v[0], no_clip.hi} : Clip{no_clip.lo, v[0]}, x);
     }
+    if (is<Div>(id) && first) return v.size() == 1 && v[0] == 1 && become(id, Reciprocal{}, x);
     std::vector<double> scale(v.size(), 1.0), offset(v.size(), 0.0);
     for (std::size_t c = 0; c < v.size(); ++c) {
-      if (is(id, "Add"))
+      if (is<Add>(id))
         offset[c] = double(v[c]);
-      else if (is(id, "Sub"))
+      else if (is<Sub>(id))
         scale[c] = first ? -1.0 : 1.0, offset[c] = first ? double(v[c]) : -double(v[c]);
-      else if (is(id, "Mul"))
+      else if (is<Mul>(id))
         scale[c] = double(v[c]);
-      else if (is(id, "Div") && !first)
+      else if (is<Div>(id))
         scale[c] = 1 / double(v[c]);
       else
         return false;
@@ -148,11 +113,11 @@ class ActivationFuser {
   /// ChannelAffine or Neg of a ChannelAffine; Neg of a layer, which can take it in.
   bool merge_affine(NodeId id) {
     const ChannelAffine* outer = get_if<ChannelAffine>(id);
-    const bool negative = get_if<Neg>(id) != nullptr;
+    const bool negative = is<Neg>(id);
     if ((outer == nullptr && !negative) || !is_part(input(id))) return false;
     const NodeId before = input(id);
     const ChannelAffine* inner = get_if<ChannelAffine>(before);
-    if (inner == nullptr && negative && has_weights(nodes_[before].op))
+    if (inner == nullptr && negative && has_weights(node(before).op))
       return become_affine(id, before, std::array{-1.0}, std::array{0.0});
     if (inner == nullptr) return false;
     const auto at = [](const xt::xtensor<float, 1>& v, std::size_t c) { return double(v(v.size() == 1 ? 0 : c)); };
@@ -168,25 +133,25 @@ class ActivationFuser {
   /// A clip of a clip.
   bool merge_clips(NodeId id) {
     const Clip* outer = get_if<Clip>(id);
-    if (outer == nullptr || reads_[input(id)] != 1) return false;
+    if (outer == nullptr || reads(input(id)) != 1) return false;
     const NodeId before = input(id);
     const Clip* inner = get_if<Clip>(before);
-    return inner != nullptr && become(id, clip_after(clip_after(*inner, nodes_[before].clip), *outer), input(before));
+    return inner != nullptr && become(id, clip_after(clip_after(*inner, node(before).clip), *outer), input(before));
   }
 
   /// Node `id` as one affine function of its input, whatever clips it.
   std::optional<Scalar> scalar(NodeId id) const {
-    if (get_if<Neg>(id) != nullptr) return Scalar{input(id), -1, 0};
+    if (is<Neg>(id)) return Scalar{input(id), -1, 0};
     const ChannelAffine* affine = get_if<ChannelAffine>(id);
     if (affine == nullptr || affine->scale.size() != 1) return std::nullopt;
     return Scalar{input(id), double(affine->scale(0)), double(affine->offset(0))};
   }
 
   std::optional<Gate> gate(NodeId id) const {
-    if (reads_[id] != 1) return std::nullopt;
+    if (reads(id) != 1) return std::nullopt;
     if (const HardSigmoid* h = get_if<HardSigmoid>(id); h != nullptr && is_part(id))
       return Gate{input(id), double(h->alpha), double(h->beta), 1};
-    Clip clip = nodes_[id].clip;
+    Clip clip = node(id).clip;
     std::optional<Scalar> inner = scalar(id);
     if (const Clip* alone = get_if<Clip>(id); alone != nullptr && is_part(input(id)))
       clip = clip_after(*alone, clip), inner = scalar(input(id));
@@ -212,7 +177,7 @@ class ActivationFuser {
         p.factor *= s->scale;
         return p;
       }
-      if (is(id, "Mul")) {
+      if (is<Mul>(id)) {
         Product p = product(input(id, 0), false);
         const Product q = product(input(id, 1), false);
         p.factor *= q.factor;
@@ -225,12 +190,12 @@ class ActivationFuser {
 
   /// factor * x * f(x), for every f that there is an operator for.
   bool products(NodeId id) {
-    if (!is(id, "Mul") && get_if<ChannelAffine>(id) == nullptr) return false;
+    if (!is<Mul>(id) && get_if<ChannelAffine>(id) == nullptr) return false;
     const Product p = product(id);
     if (p.nodes.size() != 2) return false;
     for (const std::size_t i : {std::size_t{0}, std::size_t{1}})
       if (gated(id, p.factor, p.nodes[i], p.nodes[1 - i])) return true;
-    return is(id, "Mul") && p.nodes[0] == p.nodes[1] && p.factor == 1 && become(id, Pow{2.0F}, p.nodes[0]);
+    return is<Mul>(id) && p.nodes[0] == p.nodes[1] && p.factor == 1 && become(id, Pow{2.0F}, p.nodes[0]);
   }
   bool gated(NodeId id, double factor, NodeId x, NodeId f) {
     if (const std::optional<Gate> g = gate(f); g && g->x == x)
@@ -257,9 +222,9 @@ class ActivationFuser {
     const NodeId of = input(f);
     if (of == x && near(factor, 1)) return become(id, Silu{}, x);
     const std::optional<Scalar> s = of == x ? Scalar{x, 1, 0} : scalar(of);
-    if (!s || s->x != x || s->offset != 0 || s->scale == 0 || (of != x && nodes_[of].clip != no_clip)) return false;
+    if (!s || s->x != x || s->offset != 0 || s->scale == 0 || (of != x && node(of).clip != no_clip)) return false;
     if (!become_affine(id, f, std::array{factor / s->scale}, std::array{0.0})) return false;
-    nodes_[f].op = Silu{};
+    become(f, Silu{});
     return true;
   }
 
@@ -279,8 +244,8 @@ class ActivationFuser {
       const std::optional<Polynomial> square = times(p, p);
       return pow->exponent == 2 ? square : times(square, p);
     }
-    if (is(id, "Mul")) return times(polynomial(input(id, 0), x), polynomial(input(id, 1), x));
-    if (!is(id, "Add")) return std::nullopt;
+    if (is<Mul>(id)) return times(polynomial(input(id, 0), x), polynomial(input(id, 1), x));
+    if (!is<Add>(id)) return std::nullopt;
     std::optional<Polynomial> p = polynomial(input(id, 0), x);
     const std::optional<Polynomial> q = polynomial(input(id, 1), x);
     if (!p || !q) return std::nullopt;
@@ -311,8 +276,8 @@ class ActivationFuser {
 
   /// max(x, a * x) for a <= 1, min(x, a * x) for a >= 1.
   bool leaky_relu(NodeId id) {
-    const bool max = is(id, "Max");
-    if ((!max && !is(id, "Min")) || nodes_[id].inputs.size() != 2) return false;
+    const bool max = is<Max>(id);
+    if ((!max && !is<Min>(id)) || node(id).inputs.size() != 2) return false;
     for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
       const NodeId x = input(id, i), scaled = input(id, 1 - i);
       const std::optional<Scalar> s = is_part(scaled) ? scalar(scaled) : std::nullopt;
@@ -321,10 +286,6 @@ class ActivationFuser {
     }
     return false;
   }
-
-  std::vector<Node> nodes_;
-  std::vector<NodeId> outputs_;
-  std::vector<std::size_t> reads_;
 };
 
 }  // namespace detail
@@ -332,6 +293,7 @@ class ActivationFuser {
 /// A network that computes the same function, up to the rounding of floats, where the following have become one node, if nothing
 /// else reads what lies between. A constant is a Constant node of one number or one for each channel, or a ChannelAffine.
 ///   Add, Sub, Mul, Div with a constant    ChannelAffine, which fold_batch_norm can fold; ChannelAffine and Neg of one merge
+///   1 / x                                 Reciprocal
 ///   Max, Min with one number, Clip of Clip   Clip
 ///   x * Sigmoid(x)                        Silu; a * x * Sigmoid(b * x) is ChannelAffine(Silu(ChannelAffine(x)))
 ///   Clip(x + 3, 0, 6) / 6 and its like    HardSigmoid

@@ -11,31 +11,36 @@
 #include <string_view>
 #include <trimtab/core/error.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
+#include <vector>
 
 namespace trimtab {
 
 /// The key of the test in a model's metadata. Its value is the output's bytes for self_check_picture, two hexadecimal digits each.
 inline constexpr const char* self_check_key = "trimtab.self_check";
 
-/// Byte i of the picture, H W C, is number i of std::mt19937 seeded with 1, shifted right by 24 and clamped to the input's codes; its real
-/// value lies at that code exactly.
-inline Array self_check_picture(const LoweredNetwork& network) {
-  const LoweredNode& input = network.nodes[network.inputs.at(0)];
-  std::vector<std::size_t> shape{1};
-  for (const std::size_t e : input.extent) shape.push_back(e);
-  Array x = Array::from_shape(shape);
+/// Byte i of the pictures, one after the other and each H W C, is number i of std::mt19937 seeded with 1, shifted right by 24 and clamped to
+/// the input's codes; its real value lies at that code exactly, or for an input of reals at (byte - 128) / 64.
+inline std::vector<Array> self_check_pictures(const LoweredNetwork& network) {
   std::mt19937 generator(1);
-  for (float& v : x)
-    v = input.grid.dequantize(std::clamp(static_cast<std::int32_t>(generator() >> 24), input.grid.codes.qmin, input.grid.codes.qmax));
-  return x;
+  std::vector<Array> pictures;
+  for (const NodeId id : network.inputs) {
+    const LoweredNode& input = network.nodes[id];
+    const Affine<float> grid = input.holds_codes ? input.grid : Affine<float>{1.0F / 64, 128, unsigned_codes()};
+    Array& x = pictures.emplace_back();
+    detail::resize_batch(1, input.extent, x);
+    for (float& v : x) v = grid.dequantize(std::clamp(static_cast<std::int32_t>(generator() >> 24), grid.codes.qmin, grid.codes.qmax));
+  }
+  return pictures;
 }
+/// The only one.
+inline Array self_check_picture(const LoweredNetwork& network) { return self_check_pictures(network).at(0); }
 
-/// The metadata with the test added.
+/// The metadata with the test added. Throws unsupported_error where the network has several outputs, or one of reals.
 inline std::map<std::string, std::string> with_self_check(const LoweredNetwork& network, std::map<std::string, std::string> metadata = {}) {
   constexpr std::string_view digits = "0123456789abcdef";
   Int8Network::Workspace workspace;
   std::string text;
-  for (const std::uint8_t byte : Int8Network(network).run(self_check_picture(network), workspace)) {
+  for (const std::uint8_t byte : Int8Network(network).run(self_check_pictures(network), workspace)) {
     text += digits[byte >> 4];
     text += digits[byte & 15];
   }
@@ -58,10 +63,11 @@ inline double work_of(const LoweredNetwork& network) {
   return work;
 }
 
-/// Bytes that the test's picture and every node's codes take, at most: nodes share buffers.
+/// Bytes that the test's pictures and every node's codes take, at most: nodes share buffers.
 inline double memory_of(const LoweredNetwork& network) {
-  double bytes = sizeof(float) * double(element_count(network.nodes[network.inputs.at(0)].extent));
-  for (const LoweredNode& node : network.nodes) bytes += double(element_count(node.extent));
+  double bytes = 0;
+  for (const NodeId id : network.inputs) bytes += sizeof(float) * double(element_count(network.nodes[id].extent));
+  for (const LoweredNode& node : network.nodes) bytes += (node.holds_codes ? 1.0 : double(sizeof(float))) * double(element_count(node.extent));
   return bytes;
 }
 

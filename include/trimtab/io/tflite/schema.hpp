@@ -29,11 +29,20 @@ enum class OperatorCode : std::int32_t {
   depthwise_conv_2d = 4,
   fully_connected = 9,
   max_pool_2d = 17,
+  mul = 18,
   reshape = 22,
   pad = 34,
+  gather = 36,
+  transpose = 39,
   mean = 40,
+  sub = 41,
+  strided_slice = 45,
+  cast = 53,
   maximum = 55,
   minimum = 57,
+  tile = 69,
+  reduce_max = 82,
+  reduce_min = 89,
   quantize = 114
 };
 

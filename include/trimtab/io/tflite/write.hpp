@@ -7,11 +7,12 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <trimtab/core/config.hpp>
 #include <trimtab/io/atomic_file.hpp>
-#include <trimtab/io/known_operator.hpp>
-#include <trimtab/io/tflite_schema.hpp>
-#include <trimtab/net/quantize/lower_layer.hpp>
+#include <trimtab/io/tflite/schema.hpp>
+#include <trimtab/net/operators.hpp>
+#include <trimtab/net/quantize/lowered_network.hpp>
 #include <utility>
 #include <vector>
 
@@ -27,12 +28,19 @@ namespace detail {
 /// Turns nodes into TFLite operators over int8 codes, byte - 128, or where weights are asymmetric over uint8 ones.
 class TfliteExport {
  public:
-  TfliteExport(const QuantizedNetwork& q, const TfliteOptions& options) : q_(q), origin_(code_origin(q)) {
+  TfliteExport(const LoweredNetwork& n, const TfliteOptions& options) : n_(n), origin_(n.code_origin) {
     model_.description = message("trimtab ", TRIMTAB_VERSION);
-    for (NodeId id = 0; id < q.network.size(); ++id)
-      if (!visit_known(q.network[id].op, [&](const auto& op) { tensor_of_.push_back(add(id, op)); })) refuse(id, "no TFLite form");
-    model_.inputs = {tensor_of_[q.network.input()]};
-    model_.outputs = {tensor_of_[q.network.output()]};
+    for (NodeId id = 0; id < n.nodes.size(); ++id) {
+      if (!node(id).holds_codes || node(id).in_float) refuse(id, "a node in float");
+      for (const LoweredInput& read : node(id).inputs)
+        if (read.scale != node(read.node).grid.scale || read.zero_point != node(read.node).grid.zero_point)
+          refuse(id, message("reads ", node(read.node).name, " by another grid than it was written on"));
+      if (!add_as<Input, Conv2d, DepthwiseConv2d, Linear, Add, Sub, Mul, Concat, MaxPool, AveragePool, GlobalAveragePool, Clip, Flatten, Reshape, Transpose,
+                  Slice, Gather, Tile, Pad, ReduceMax, ReduceMin, ReduceMean, LookupTable>(id))
+        refuse(id, message("no TFLite form of ", operator_name(node(id).op)));
+    }
+    for (const NodeId id : n.inputs) model_.inputs.push_back(tensor_of_[id]);
+    for (const NodeId id : n.outputs) model_.outputs.push_back(tensor_of_[id]);
     if (!options.every_node) return;
     model_.outputs.clear();
     for (const std::int32_t t : tensor_of_)
@@ -45,11 +53,23 @@ class TfliteExport {
   using Index = std::int32_t;
   using Code = tflite::OperatorCode;
 
-  const Node& node(NodeId id) const { return q_.network[id]; }
+  /// The first of the types that the node's operator is, written.
+  template <class... L>
+  bool add_as(NodeId id) {
+    const auto one = [&](const auto* l) {
+      if (l == nullptr) return false;
+      tensor_of_.push_back(add(id, *l));
+      return true;
+    };
+    return (one(node(id).op.get_if<L>()) || ...);
+  }
+  const LoweredNode& node(NodeId id) const { return n_.nodes[id]; }
+  NodeId in(NodeId id, std::size_t i = 0) const { return node(id).inputs[i].node; }
+  const Extents& extent_in(NodeId id) const { return node(in(id)).extent; }
   bool is_int8() const { return origin_ == 128; }
   /// Codes and zero point as the file has them.
   Affine<float> grid(NodeId id) const {
-    Affine<float> g = byte_grid(q_, id);
+    Affine<float> g = node(id).grid;
     g.zero_point -= origin_;
     g.codes = {g.codes.qmin - origin_, g.codes.qmax - origin_};
     return g;
@@ -95,7 +115,7 @@ class TfliteExport {
     if (a == tflite::Activation::relu6) range.qmax = std::min(range.qmax, code(6.0F));
     return range;
   }
-  /// The fused activation that gives the node's codes, if one does: the one of its clip before any other.
+  /// The fused activation that gives the node's codes, if one does: the one of its clip, where it is known, before any other.
   std::optional<tflite::Activation> activation(NodeId id) const {
     using tflite::Activation;
     const Clip& clip = node(id).clip;
@@ -139,21 +159,21 @@ class TfliteExport {
     return out == (in + stride - 1) / stride && before == (span > in ? (span - in) / 2 : 0);
   }
   Window window(NodeId id, std::size_t kernel_h, std::size_t kernel_w, const WindowOptions& w, bool zeros_count) {
-    const NodeId in = node(id).inputs[0];
-    const Extents &x = node(in).extent, &y = node(id).extent;
+    const NodeId from = in(id);
+    const Extents &x = node(from).extent, &y = node(id).extent;
     const Padding& p = w.padding;
     const auto fits = [](std::size_t n, std::size_t out, std::size_t kernel, std::size_t stride, std::size_t dilation, std::size_t before) {
       return before == 0 && (out - 1) * stride + (kernel - 1) * dilation + 1 <= n;
     };
     if (fits(x[0], y[0], kernel_h, w.stride_h, w.dilation_h, p.top) && fits(x[1], y[1], kernel_w, w.stride_w, w.dilation_w, p.left))
-      return {tflite::Padding::valid, tensor_of_[in]};
+      return {tflite::Padding::valid, tensor_of_[from]};
     if (!zeros_count && pads_as_same(x[0], y[0], kernel_h, w.stride_h, w.dilation_h, p.top) &&
         pads_as_same(x[1], y[1], kernel_w, w.stride_w, w.dilation_w, p.left))
-      return {tflite::Padding::same, tensor_of_[in]};
+      return {tflite::Padding::same, tensor_of_[from]};
     const auto n = [](std::size_t v) { return static_cast<std::int32_t>(v); };
     const Index paddings = integers(node(id).name + "/paddings", {4, 2}, {0, 0, n(p.top), n(p.bottom), n(p.left), n(p.right), 0, 0});
-    const Index padded = activations(node(id).name + "/padded", {x[0] + p.top + p.bottom, x[1] + p.left + p.right, x[2]}, grid(in));
-    operation(Code::pad, version(2), {tensor_of_[in], paddings}, padded, {22});
+    const Index padded = activations(node(id).name + "/padded", {x[0] + p.top + p.bottom, x[1] + p.left + p.right, x[2]}, grid(from));
+    operation(Code::pad, version(2), {tensor_of_[from], paddings}, padded, {22});
     return {tflite::Padding::valid, padded};
   }
 
@@ -161,14 +181,15 @@ class TfliteExport {
     Index weight, bias;
   };
   /// The constants of a layer. `shape`: as TFLite lies them; `axis`: of the output channels in it.
-  template <class L>
-  Weights weights(NodeId id, const L& layer, std::vector<Index> shape, Index axis) {
-    const AnyQuantizer& quantizer = *q_.weight[id];
-    const float scale_x = q_.output_grid(node(id).inputs[0]).scale;
-    const LoweredLayer l = lower_layer(effective_layer(layer, q_.pointwise[id]), quantizer, scale_x, q_.output_grid(id).scale);
-    if (!is_int8() && quantizer.channels() > 1)
+  Weights weights(NodeId id, std::vector<Index> shape, Index axis) {
+    const LoweredLayer& l = *node(id).layer;
+    const float scale_x = node(id).inputs[0].scale;
+    const auto same = [](const auto& row) { return std::all_of(row.begin(), row.end(), [&](auto v) { return v == row[0]; }); };
+    const bool one = same(l.scale) && same(l.zero_point);
+    if (!l.zero_point.empty() && is_int8()) refuse(id, "int8 weights with zero points, which TFLite has of uint8 only");
+    if (!is_int8() && !one)
       refuse(id, "TFLite has weights with zero points, uint8, only with one scale for all filters; use symmetric thresholds or scalar ones");
-    const std::size_t scales = quantizer.channels();
+    const std::size_t scales = one ? 1 : l.scale.size();
     const std::int32_t flip = is_int8() ? 0 : 128;
     tflite::Quantization of_weight{{l.scale.begin(), l.scale.begin() + static_cast<std::ptrdiff_t>(scales)}, {}, axis};
     tflite::Quantization of_bias;
@@ -182,9 +203,8 @@ class TfliteExport {
     const Index of_codes = tensor(node(id).name + "/weight", std::move(shape), code_type(), std::move(of_weight), std::move(bytes));
     return {of_codes, integers(node(id).name + "/bias", {static_cast<Index>(l.bias.size())}, l.bias, std::move(of_bias))};
   }
-  template <class T>
-  static std::vector<Index> extents_of(const T& tensor, std::vector<Index> shape = {}) {
-    for (const std::size_t n : tensor.shape()) shape.push_back(static_cast<Index>(n));
+  std::vector<Index> weight_shape(NodeId id, std::vector<Index> shape = {}) const {
+    for (const std::size_t n : node(id).weight_extent) shape.push_back(static_cast<Index>(n));
     return shape;
   }
 
@@ -192,47 +212,56 @@ class TfliteExport {
 
   Index add(NodeId id, const Conv2d& l) {
     if (l.groups > 1) refuse(id, message("a convolution of ", l.groups, " groups; TFLite's CONV_2D has one in most runtimes"));
-    const Window w = window(id, l.weight.shape(1), l.weight.shape(2), l.window, false);
-    const auto [weight, bias] = weights(id, l, extents_of(l.weight), 0);
+    const Window w = window(id, node(id).weight_extent[1], node(id).weight_extent[2], l.window, false);
+    const auto [weight, bias] = weights(id, weight_shape(id), 0);
     tflite::Options options{1};
     options.byte(0, w.padding).number(1, l.window.stride_w).number(2, l.window.stride_h);
     options.number(4, l.window.dilation_w, 1).number(5, l.window.dilation_h, 1);
     return computed(id, Code::conv_2d, 3, {w.input, weight, bias}, options, 3);
   }
   Index add(NodeId id, const DepthwiseConv2d& l) {
-    const Window w = window(id, l.weight.shape(0), l.weight.shape(1), l.window, false);
-    const auto [weight, bias] = weights(id, l, extents_of(l.weight, {1}), 3);
+    const Window w = window(id, node(id).weight_extent[0], node(id).weight_extent[1], l.window, false);
+    const auto [weight, bias] = weights(id, weight_shape(id, {1}), 3);
     tflite::Options options{2};
     options.byte(0, w.padding).number(1, l.window.stride_w).number(2, l.window.stride_h).number(3, 1);
     options.number(5, l.window.dilation_w, 1).number(6, l.window.dilation_h, 1);
     return computed(id, Code::depthwise_conv_2d, 3, {w.input, weight, bias}, options, 4);
   }
-  Index add(NodeId id, const Linear& l) {
-    const auto [weight, bias] = weights(id, l, extents_of(l.weight), 0);
-    return computed(id, Code::fully_connected, 4, {tensor_of_[node(id).inputs[0]], weight, bias}, {8}, 0);
+  /// Of more axes than one: keep_num_dims.
+  Index add(NodeId id, const Linear&) {
+    const auto [weight, bias] = weights(id, weight_shape(id), 0);
+    tflite::Options options{8};
+    if (node(id).extent.size() > 1) options.byte(2, 1);
+    return computed(id, Code::fully_connected, node(id).extent.size() > 1 ? 5 : 4, {tensor_of_[in(id)], weight, bias}, options, 0);
   }
-  Index add(NodeId id, const Add&) {
-    return computed(id, Code::add, 2, {tensor_of_[node(id).inputs[0]], tensor_of_[node(id).inputs[1]]}, {11}, 0);
+  Index add(NodeId id, const Add&) { return binary(id, Code::add, 11); }
+  Index add(NodeId id, const Sub&) { return binary(id, Code::sub, 28); }
+  Index add(NodeId id, const Mul&) { return binary(id, Code::mul, 21); }
+  Index binary(NodeId id, Code code, std::uint8_t table) {
+    if (node(in(id)).extent.size() != node(in(id, 1)).extent.size()) refuse(id, "inputs with different numbers of axes");
+    return computed(id, code, 2, {tensor_of_[in(id)], tensor_of_[in(id, 1)]}, {table}, 0);
   }
 
   /// CONCATENATION copies codes, so what lies on another grid is requantized before it.
-  Index add(NodeId id, const Concat&) {
+  Index add(NodeId id, const Concat& l) {
     const Affine<float> own = grid(id);
     std::vector<Index> parts;
     CodeRange produced = own.codes;
-    for (const NodeId in : node(id).inputs) {
-      const Affine<float> g = grid(in);
-      parts.push_back(tensor_of_[in]);
+    for (const LoweredInput& read : node(id).inputs) {
+      const NodeId from = read.node;
+      const Affine<float> g = grid(from);
+      parts.push_back(tensor_of_[from]);
       const bool same = g.scale == own.scale && g.zero_point == own.zero_point;
       if (!same) {
-        parts.back() = activations(node(in).name + "/requantized", node(in).extent, own);
-        operation(Code::quantize, 2, {tensor_of_[in]}, parts.back());
+        parts.back() = activations(node(from).name + "/requantized", node(from).extent, own);
+        operation(Code::quantize, 2, {tensor_of_[from]}, parts.back());
       }
       const CodeRange part = same ? g.codes : every_code();
       produced = {std::min(produced.qmin, part.qmin), std::max(produced.qmax, part.qmax)};
     }
     const Index to = activations(node(id).name, node(id).extent, own);
-    operation(Code::concatenation, version(2), parts, to, tflite::Options{10}.number(0, node(id).extent.size()));
+    const std::size_t axis = l.axis < 0 ? node(id).extent.size() - static_cast<std::size_t>(-l.axis) : static_cast<std::size_t>(l.axis);
+    operation(Code::concatenation, version(2), parts, to, tflite::Options{10}.number(0, axis + 1));
     return clamped(id, to, produced);
   }
 
@@ -242,20 +271,20 @@ class TfliteExport {
     o.byte(0, w.padding).number(1, options.stride_w).number(2, options.stride_h).number(3, kernel_w).number(4, kernel_h);
     const Index to = activations(node(id).name, node(id).extent, grid(id));
     operation(code, version(2), {w.input}, to, std::move(o));
-    return clamped(id, to, grid(node(id).inputs[0]).codes);
+    return clamped(id, to, grid(in(id)).codes);
   }
   Index add(NodeId id, const MaxPool& l) {
     if (l.window.dilation_h != 1 || l.window.dilation_w != 1) refuse(id, "a dilated pool");
     const std::size_t operations = model_.operations.size();
     const Index to = pool(id, Code::max_pool_2d, l.kernel_h, l.kernel_w, l.window, false);
-    const Affine<float> g = grid(node(id).inputs[0]);
+    const Affine<float> g = grid(in(id));
     if (model_.operations.size() > operations && model_.operations[operations].code == Code::pad && g.codes.qmin < g.zero_point)
       refuse(id, message("a max pool with padding ", l.window.padding.top, ", ", l.window.padding.left, ", which TFLite's SAME is not, over negative values"));
     return to;
   }
   Index add(NodeId id, const AveragePool& l) {
     if (l.window.dilation_h != 1 || l.window.dilation_w != 1) refuse(id, "a dilated pool");
-    if (q_.requantizer != Requantizer::fixed_point)
+    if (n_.requantizer != Requantizer::fixed_point)
       refuse(id, "TFLite's AVERAGE_POOL_2D keeps its input's grid; quantize with Requantizer::fixed_point, which does so");
     const std::size_t operations = model_.operations.size();
     const Index to = pool(id, Code::average_pool_2d, l.kernel_h, l.kernel_w, l.window, l.count_include_pad);
@@ -265,24 +294,108 @@ class TfliteExport {
   }
   /// In fixed point one window over the picture, else MEAN, whose output has a grid of its own.
   Index add(NodeId id, const GlobalAveragePool&) {
-    const Extents& x = node(node(id).inputs[0]).extent;
-    if (q_.requantizer == Requantizer::fixed_point) return pool(id, Code::average_pool_2d, x[0], x[1], {}, false);
+    const Extents& x = extent_in(id);
+    if (n_.requantizer == Requantizer::fixed_point) return pool(id, Code::average_pool_2d, x[0], x[1], {}, false);
     const Index axes = integers(node(id).name + "/axes", {2}, {1, 2});
     const Index to = activations(node(id).name, node(id).extent, grid(id));
-    operation(Code::mean, version(2), {tensor_of_[node(id).inputs[0]], axes}, to, tflite::Options{27}.byte(0, 1));
+    operation(Code::mean, version(2), {tensor_of_[in(id)], axes}, to, tflite::Options{27}.byte(0, 1));
     return clamped(id, to, every_code());
   }
-  Index add(NodeId id, const Clip&) { return clamped(id, tensor_of_[node(id).inputs[0]], grid(node(id).inputs[0]).codes); }
-  Index add(NodeId id, const Flatten&) {
+  Index add(NodeId id, const Clip&) { return clamped(id, tensor_of_[in(id)], grid(in(id)).codes); }
+  Index add(NodeId id, const Flatten&) { return reshaped(id); }
+  Index add(NodeId id, const Reshape&) { return reshaped(id); }
+  Index reshaped(NodeId id) {
     const std::vector<Index> shape = shape_of(node(id).extent);
     const Index dims = integers(node(id).name + "/shape", {static_cast<Index>(shape.size())}, shape);
     const Index to = activations(node(id).name, node(id).extent, grid(id));
-    operation(Code::reshape, 1, {tensor_of_[node(id).inputs[0]], dims}, to);
+    operation(Code::reshape, 1, {tensor_of_[in(id)], dims}, to);
     return to;
   }
-  Index add(NodeId id, const auto&) { refuse(id, "this operator has no TFLite form yet"); }
+  /// An operator that moves codes, with constant integers beside them.
+  Index moved(NodeId id, Code code, Index of_int8, const std::vector<std::vector<Index>>& rows, tflite::Options options) {
+    std::vector<Index> inputs{tensor_of_[in(id)]};
+    for (const std::vector<Index>& row : rows)
+      inputs.push_back(integers(message(node(id).name, "/", inputs.size()), {static_cast<Index>(row.size())}, row));
+    const Index to = activations(node(id).name, node(id).extent, grid(id));
+    operation(code, version(of_int8), std::move(inputs), to, std::move(options));
+    return clamped(id, to, grid(in(id)).codes);
+  }
+  Index add(NodeId id, const Transpose& l) {
+    std::vector<Index> perm{0};
+    for (const std::size_t axis : l.order) perm.push_back(static_cast<Index>(axis + 1));
+    return moved(id, Code::transpose, 2, {perm}, {26});
+  }
+  /// The ends of axes that run backwards to their first element are left out, by end_mask.
+  Index add(NodeId id, const Slice& l) {
+    std::vector<Index> begin{0}, end{1}, step{1};
+    std::size_t end_mask = 1;
+    for (std::size_t a = 0; a < l.axes.size(); ++a) {
+      const SliceAxis& axis = l.axes[a];
+      const std::ptrdiff_t last = static_cast<std::ptrdiff_t>(axis.start) + static_cast<std::ptrdiff_t>(axis.count) * axis.step;
+      begin.push_back(static_cast<Index>(axis.start));
+      end.push_back(static_cast<Index>(std::max<std::ptrdiff_t>(last, 0)));
+      step.push_back(static_cast<Index>(axis.step));
+      if (last < 0) end_mask |= std::size_t{2} << a;
+    }
+    return moved(id, Code::strided_slice, 2, {begin, end, step}, tflite::Options{32}.number(1, end_mask));
+  }
+  Index add(NodeId id, const Gather& l) {
+    std::vector<Index> indices;
+    for (const std::size_t i : l.indices) indices.push_back(static_cast<Index>(i));
+    return moved(id, Code::gather, 2, {indices}, tflite::Options{23}.number(0, l.axis + 1));
+  }
+  Index add(NodeId id, const Tile& l) {
+    std::vector<Index> repeats{1};
+    for (const std::size_t n : l.repeats) repeats.push_back(static_cast<Index>(n));
+    return moved(id, Code::tile, 1, {repeats}, {51});
+  }
+  Index add(NodeId id, const Pad& l) {
+    if (l.mode != PadMode::constant || l.value != 0) refuse(id, "a Pad by anything but zeros");
+    std::vector<Index> pads{0, 0};
+    for (std::size_t a = 0; a < l.before.size(); ++a) {
+      if (l.before[a] < 0 || l.after[a] < 0) refuse(id, "a Pad that crops");
+      pads.insert(pads.end(), {static_cast<Index>(l.before[a]), static_cast<Index>(l.after[a])});
+    }
+    const Index rows = static_cast<Index>(l.before.size() + 1);
+    const Index paddings = integers(node(id).name + "/paddings", {rows, 2}, pads);
+    const Index to = activations(node(id).name, node(id).extent, grid(id));
+    operation(Code::pad, version(2), {tensor_of_[in(id)], paddings}, to, {22});
+    const Affine<float> from = grid(in(id));
+    return clamped(id, to, {std::min(from.codes.qmin, from.zero_point), std::max(from.codes.qmax, from.zero_point)});
+  }
+  static std::vector<Index> axes_of(const std::vector<std::size_t>& axes) {
+    std::vector<Index> result;
+    for (const std::size_t axis : axes) result.push_back(static_cast<Index>(axis + 1));
+    return result;
+  }
+  Index add(NodeId id, const ReduceMax& l) { return moved(id, Code::reduce_max, 2, {axes_of(l.axes)}, tflite::Options{27}.byte(0, l.keep_axes)); }
+  Index add(NodeId id, const ReduceMin& l) { return moved(id, Code::reduce_min, 2, {axes_of(l.axes)}, tflite::Options{27}.byte(0, l.keep_axes)); }
+  Index add(NodeId id, const ReduceMean& l) {
+    const Index to = moved(id, Code::mean, 2, {axes_of(l.axes)}, tflite::Options{27}.byte(0, l.keep_axes));
+    return clamped(id, to, every_code());
+  }
+  /// The table itself: CAST, ADD of 128 where codes are int8 and of 256 c, GATHER.
+  Index add(NodeId id, const LookupTable& l) {
+    const std::vector<Index> shape = shape_of(node(id).extent);
+    Index index = tensor(node(id).name + "/index", shape, tflite::TensorType::int32);
+    operation(Code::cast, 1, {tensor_of_[in(id)]}, index, {37});
+    if (is_int8() || l.channels() > 1) {
+      std::vector<Index> first;
+      for (std::size_t c = 0; c < l.channels(); ++c) first.push_back(static_cast<Index>(256 * c) + origin_);
+      const Index offsets = integers(node(id).name + "/first", {static_cast<Index>(first.size())}, first);
+      const Index sum = tensor(node(id).name + "/place", shape, tflite::TensorType::int32);
+      operation(Code::add, 1, {index, offsets}, sum, {11});
+      index = sum;
+    }
+    std::vector<std::uint8_t> bytes;
+    for (const std::uint8_t code : l.codes) bytes.push_back(static_cast<std::uint8_t>(code - origin_));
+    const Index table = codes(node(id).name + "/table", {static_cast<Index>(bytes.size())}, grid(id), std::move(bytes));
+    const Index to = activations(node(id).name, node(id).extent, grid(id));
+    operation(Code::gather, version(2), {table, index}, to, {23});
+    return to;
+  }
 
-  const QuantizedNetwork& q_;
+  const LoweredNetwork& n_;
   std::int32_t origin_;
   tflite::Model model_;
   std::vector<Index> tensor_of_;  // by node
@@ -290,17 +403,32 @@ class TfliteExport {
 
 }  // namespace detail
 
-/// The network as a TFLite model of batch 1: symmetric weights as int8 codes with int8 activations, asymmetric ones, with one scale for all
-/// filters, as uint8. Codes are Int8Network's bytes, less 128 where they are int8. Throws unsupported_error for what the format cannot say:
-/// asymmetric weights of several scales, grouped convolutions, average pools with a grid of their own, odd paddings of pools.
-inline tflite::Model to_tflite(const QuantizedNetwork& q, const TfliteOptions& options = {}) { return detail::TfliteExport(q, options).model(); }
+/// The network as a TFLite model of batch 1: int8 codes, Int8Network's bytes less 128, with symmetric weights; or uint8 codes with asymmetric
+/// ones of one scale for all filters. Every input is read on the grid that it was written on, as `lower` makes them.
+///
+/// Codes of a TFLite runtime equal Int8Network's for Requantizer::fixed_point, up to what docs/tflite.md says; with float32 what rounds may
+/// differ by one. Movements, REDUCE_MAX, REDUCE_MIN and tables of functions (CAST, ADD, GATHER) are equal in either case.
+///
+/// Throws unsupported_error, naming the node, for what the format cannot say or says by another arithmetic: nodes in float, asymmetric weights
+/// of several scales, grouped convolutions, average pools with a grid of their own, odd paddings of pools, and operators without a form here.
+inline tflite::Model to_tflite(const LoweredNetwork& n, const TfliteOptions& options = {}) { return detail::TfliteExport(n, options).model(); }
+/// The same of what `lower` makes of q; a clip that an activation stands for is written as that one.
+inline tflite::Model to_tflite(const QuantizedNetwork& q, const TfliteOptions& options = {}) {
+  LoweredNetwork n = lower(q);
+  for (NodeId id = 0; id < n.nodes.size(); ++id) n.nodes[id].clip = q.network[id].clip;
+  return to_tflite(n, options);
+}
 
 /// The file's bytes. Throws as to_tflite does.
-inline std::string serialize_tflite(const QuantizedNetwork& q, const TfliteOptions& options = {}) { return tflite::serialize(to_tflite(q, options)); }
+template <class N>
+std::string serialize_tflite(const N& network, const TfliteOptions& options = {}) {
+  return tflite::serialize(to_tflite(network, options));
+}
 
 /// Writes the file, whole or not at all. Throws as to_tflite does, and io_error.
-inline void write_tflite(const std::filesystem::path& path, const QuantizedNetwork& q, const TfliteOptions& options = {}) {
-  write_file_atomically(path, serialize_tflite(q, options));
+template <class N>
+void write_tflite(const std::filesystem::path& path, const N& network, const TfliteOptions& options = {}) {
+  write_file_atomically(path, serialize_tflite(network, options));
 }
 
 }  // namespace trimtab

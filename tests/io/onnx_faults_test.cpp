@@ -1,0 +1,68 @@
+// Small files that go wrong in one reader or another, against the numbers that ONNX Runtime gives for them. They are not part of this
+// repository: without them the test says so and passes.
+#include <catch.hpp>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <npy.hpp>
+#include <string>
+#include <trimtab/io/onnx.hpp>
+#include <trimtab/net/execute/float_executor.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
+
+using namespace trimtab;
+
+namespace {
+
+struct Result {
+  Array y;
+  float step = 0;  // of the output's codes; 0 for reals
+};
+
+Result result_of(const std::filesystem::path& model, const Array& x) {
+  Int8Network::Workspace workspace;
+  try {
+    const QuantizedOnnxModel q = read_quantized_onnx(model);
+    const Int8Network network(q.network);
+    const float step = q.network.nodes[q.network.outputs[0]].holds_codes ? q.network.output_grids[0].scale : 0;
+    return {to_file_layout(network.run_outputs({from_file_layout(x, q.inputs[0].order)}, workspace)[0], q.outputs[0].order), step};
+  } catch (const unsupported_error& e) {
+    if (std::string(e.what()).find("read_onnx reads it") == std::string::npos) throw;
+    const OnnxModel m = read_onnx(model);
+    return {to_file_layout(run(m.network, from_file_layout(x, m.inputs[0].order)), m.outputs[0].order), 0};
+  }
+}
+
+}  // namespace
+
+TEST_CASE("read_onnx and read_quantized_onnx: files of many tools give ONNX Runtime's numbers", "[io]") {
+  const std::filesystem::path folder = std::filesystem::path(TRIMTAB_SHARED_DATA) / "faults";
+  if (!std::filesystem::is_directory(folder)) {
+    std::cout << "skipped: no files in " << folder << '\n';
+    return;
+  }
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (!entry.is_directory()) continue;
+    CAPTURE(entry.path().filename().string());
+    ++count;
+    const Array expected = test::read_npy(entry.path() / "output.npy");
+    Result got;
+    REQUIRE_NOTHROW(got = result_of(entry.path() / "model.onnx", test::read_npy(entry.path() / "input.npy")));
+    REQUIRE(got.y.shape() == expected.shape());
+    float largest = 0;
+    std::size_t ties = 0;
+    for (const float v : expected) largest = std::max(largest, std::abs(v));
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const float off = std::abs(got.y.data()[i] - expected.data()[i]);
+      if (got.step == 0 || off < 0.01F * got.step) {
+        if (off > 1e-5F * largest) CHECK(got.y.data()[i] == expected.data()[i]);
+      } else {
+        ++ties;  // one code beside it
+        if (off > 1.01F * got.step) CHECK(got.y.data()[i] == expected.data()[i]);
+      }
+    }
+    CHECK(ties <= expected.size() / 20);
+  }
+  CHECK(count >= 24);
+}
