@@ -53,7 +53,7 @@ inline void define_reduced(const OnnxNode& n, OnnxActivation y, const OnnxReduce
   for (std::size_t i = 0; i < y.rank(); ++i) {
     const bool gone = std::find(r.file.begin(), r.file.end(), i) != r.file.end();
     if (gone && !r.keep) continue;
-    axes.push_back(gone && y.axes[i] != NodeAxes{0} ? NodeAxes{} : y.axes[i]);
+    axes.push_back(y.axes[i]);
   }
   y.axes = std::move(axes);
   y.maker = r.keep ? nullptr : std::make_shared<const std::string>(n.import.network[y.node].name + "/flatten");

@@ -59,7 +59,6 @@ inline void read_arg_max(const OnnxNode& n) {
   const std::size_t axis = axis_of(n.integer("axis", 0), x.rank());
   x = with_single_axes(n.import, std::move(x), {axis});
   x.node = n.add(ArgMax{node_axis(x, axis), true}, {x.node});
-  x.axes[axis] = {};
   x.type = OnnxType::int64;
   if (n.integer("keepdims", 1) == 0) {
     x.axes.erase(x.axes.begin() + static_cast<std::ptrdiff_t>(axis));
