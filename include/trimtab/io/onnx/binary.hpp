@@ -166,7 +166,7 @@ inline OnnxActivation binary_with_constant(const OnnxNode& n, const std::string&
       if (!std::isfinite(v)) throw parse_error("a constant that is not finite");
   OnnxActivation y = p.x;
   y.maker = x.maker;
-  if (codes != nullptr && stands_for_codes(n.import, x.node)) {
+  if (codes != nullptr && is_code_type(codes->type) && codes->scale.size() == 1 && stands_for_codes(n.import, x.node)) {
     // Codes on both sides: the constant stays on its grid.
     const OnnxGrid grid{codes->scale[0], codes->zero_point[0] + (codes->type == OnnxType::uint8 ? 128 : 0),
                         codes->type == OnnxType::int8};

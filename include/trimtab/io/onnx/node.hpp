@@ -223,11 +223,16 @@ class OnnxNode {
     if (w.values.empty()) throw shape_error(message("'", proto.input(i), "' is empty"));
   }
   OnnxFloats real_codes(const OnnxCodes& codes) const {
-    if (codes.scale.size() != 1 || codes.zero_point.size() != 1)
-      throw unsupported_error("a constant of codes with several scales");
+    if (codes.scale.empty()) throw unsupported_error("biases on the accumulator's grid as floats");
+    import.charge(codes.tensor.count());
     const OnnxFloats w = codes_as_floats(codes);
+    std::size_t inner = 1;  // elements of one place along the axis
+    for (std::size_t k = static_cast<std::size_t>(codes.axis) + 1; k < w.dims.size(); ++k) inner *= static_cast<std::size_t>(w.dims[k]);
     std::vector<float> values(w.values.begin(), w.values.end());
-    for (float& v : values) v = codes.scale[0] * (v - static_cast<float>(codes.zero_point[0]));
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      const auto of = [&](const auto& row) { return row[row.size() == 1 ? 0 : k / inner % row.size()]; };
+      values[k] = of(codes.scale) * (values[k] - static_cast<float>(of(codes.zero_point)));
+    }
     return {w.dims, std::move(values)};
   }
 };
