@@ -11,4 +11,5 @@
 
 #include <trimtab/core/matrix_product.hpp>
 #include <trimtab/int8/kernel_table.hpp>
+#include <trimtab/net/operators.hpp>
 #include <trimtab/ops/kernels/table.hpp>

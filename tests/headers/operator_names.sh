@@ -4,7 +4,7 @@
 # Usage: operator_names.sh INCLUDE_FOLDER
 set -eu
 cd "$1/trimtab"
-names=$(sed -n '/^using Operators/,/>;/p' net/operators.hpp | grep -oE '\b[A-Z][A-Za-z0-9]*' | grep -vE '^(Operators|Clip)$' | paste -sd '|')
+names=$(grep -oE '^  DO\([A-Za-z0-9]+' net/operators.hpp | sed 's/.*(//' | grep -v '^Clip$' | paste -sd '|')
 found=$(find net io -name '*.hpp' ! -path 'net/operators/*' ! -path net/operators.hpp ! -path 'net/models/*' \
   ! -path 'io/onnx/*' ! -path 'io/tflite/*' -print0 |
   xargs -0 grep -nE "\b(is|get|get_if|OperatorRules|WeightedRules|OnnxRules)<($names)>|\bstruct ($names)\b|(const|[(,]) *($names)&|[( ]($names)\{" |

@@ -3,7 +3,9 @@
 /// Every operator of the library, a line each. Tests, the page docs/operators.md and file formats go through this list; networks take any type
 /// with OperatorRules, in the list or not.
 
+#include <trimtab/core/config.hpp>
 #include <tuple>
+#include <utility>
 
 #include <trimtab/net/operators/abs.hpp>
 #include <trimtab/net/operators/add.hpp>
@@ -80,86 +82,104 @@
 #include <trimtab/net/operators/tile.hpp>
 #include <trimtab/net/operators/transpose.hpp>
 
+/// The list: calls DO(L) for every operator L.
+// clang-format off
+#define TRIMTAB_OPERATORS(DO) \
+  DO(Abs) \
+  DO(Add) \
+  DO(ArgMax) \
+  DO(AveragePool) \
+  DO(BatchNorm) \
+  DO(Ceil) \
+  DO(Celu) \
+  DO(ChannelAffine) \
+  DO(Clip) \
+  DO(Concat) \
+  DO(Constant) \
+  DO(Conv2d) \
+  DO(ConvTranspose2d) \
+  DO(Cos) \
+  DO(DepthToSpace) \
+  DO(DepthwiseConv2d) \
+  DO(Div) \
+  DO(Elu) \
+  DO(Erf) \
+  DO(Exp) \
+  DO(Expand) \
+  DO(Flatten) \
+  DO(Floor) \
+  DO(Gather) \
+  DO(Gelu) \
+  DO(GlobalAveragePool) \
+  DO(GroupNorm) \
+  DO(HardSigmoid) \
+  DO(HardSwish) \
+  DO(Input) \
+  DO(InstanceNorm) \
+  DO(L2Norm) \
+  DO(LayerNorm) \
+  DO(LeakyRelu) \
+  DO(Linear) \
+  DO(LocalResponseNorm) \
+  DO(Log) \
+  DO(LogSoftmax) \
+  DO(LookupTable) \
+  DO(MatMul) \
+  DO(Max) \
+  DO(MaxPool) \
+  DO(Min) \
+  DO(Mish) \
+  DO(Mul) \
+  DO(Neg) \
+  DO(Pad) \
+  DO(Pow) \
+  DO(PRelu) \
+  DO(Reciprocal) \
+  DO(ReduceL2) \
+  DO(ReduceMax) \
+  DO(ReduceMean) \
+  DO(ReduceMin) \
+  DO(ReduceSum) \
+  DO(Reshape) \
+  DO(ResizeLinear) \
+  DO(ResizeNearest) \
+  DO(Round) \
+  DO(Selu) \
+  DO(Sigmoid) \
+  DO(Sign) \
+  DO(Silu) \
+  DO(Sin) \
+  DO(Slice) \
+  DO(Softmax) \
+  DO(SoftmaxTable) \
+  DO(Softplus) \
+  DO(Softsign) \
+  DO(SpaceToDepth) \
+  DO(Sqrt) \
+  DO(Sub) \
+  DO(Tanh) \
+  DO(Tile) \
+  DO(Transpose)
+// clang-format on
+
 namespace trimtab {
+namespace detail {
+
+template <class Head, class... L>
+std::tuple<L...> behind_head(std::tuple<Head, L...>);
+
+}  // namespace detail
 
 /// All of them.
-// clang-format off
-using Operators = std::tuple<
-    Abs,
-    Add,
-    ArgMax,
-    AveragePool,
-    BatchNorm,
-    Ceil,
-    Celu,
-    ChannelAffine,
-    Clip,
-    Concat,
-    Constant,
-    Conv2d,
-    ConvTranspose2d,
-    Cos,
-    DepthToSpace,
-    DepthwiseConv2d,
-    Div,
-    Elu,
-    Erf,
-    Exp,
-    Expand,
-    Flatten,
-    Floor,
-    Gather,
-    Gelu,
-    GlobalAveragePool,
-    GroupNorm,
-    HardSigmoid,
-    HardSwish,
-    Input,
-    InstanceNorm,
-    L2Norm,
-    LayerNorm,
-    LeakyRelu,
-    Linear,
-    LocalResponseNorm,
-    Log,
-    LogSoftmax,
-    LookupTable,
-    MatMul,
-    Max,
-    MaxPool,
-    Min,
-    Mish,
-    Mul,
-    Neg,
-    Pad,
-    Pow,
-    PRelu,
-    Reciprocal,
-    ReduceL2,
-    ReduceMax,
-    ReduceMean,
-    ReduceMin,
-    ReduceSum,
-    Reshape,
-    ResizeLinear,
-    ResizeNearest,
-    Round,
-    Selu,
-    Sigmoid,
-    Sign,
-    Silu,
-    Sin,
-    Slice,
-    Softmax,
-    SoftmaxTable,
-    Softplus,
-    Softsign,
-    SpaceToDepth,
-    Sqrt,
-    Sub,
-    Tanh,
-    Tile,
-    Transpose>;
-// clang-format on
+#define TRIMTAB_ONE_MORE(L) , L
+using Operators = decltype(detail::behind_head(std::declval<std::tuple<void* TRIMTAB_OPERATORS(TRIMTAB_ONE_MORE)>>()));
+#undef TRIMTAB_ONE_MORE
+
+// A program of many files compiles them once, with the kernels; see core/config.hpp.
+#ifdef TRIMTAB_KERNELS_TEMPLATE
+#define TRIMTAB_ONE_MODEL(L) TRIMTAB_KERNELS_TEMPLATE class detail::OperatorModel<L>;
+TRIMTAB_OPERATORS(TRIMTAB_ONE_MODEL)
+#undef TRIMTAB_ONE_MODEL
+#endif
 
 }  // namespace trimtab
