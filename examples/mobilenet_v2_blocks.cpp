@@ -1,7 +1,6 @@
 // A whole MobileNet-v2, block by block: what each block holds, and how far the int8 network has drifted from the float one after
 // it. The weights are drawn, not trained, and so are the pictures; mobilenet_v2_blocks 1.0 224 is the full size.
 
-#include "typed_layers.hpp"
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -57,7 +56,7 @@ int main(int argc, char** argv) {
     for (; id < network.size() && block_of(id) == block; last = id++)
       if (q.weight[id]) {
         ++layers;
-        test::with_layer(network[id].op, [&](const auto& l) { weights += l.weight.size(); });
+        weights += network[id].op->weighted()->weight().size();
       }
     std::ostringstream extent;
     extent << network[last].extent;
