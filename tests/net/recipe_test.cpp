@@ -20,7 +20,7 @@ TEST_CASE("recipes: every choice brings the outputs nearer to the float network'
   const Array x = pictures(detail::first_indices(32)), wanted = run(n, x);
   const auto error = [&](Recipe recipe) {
     recipe.fine_tune.batch = 8;
-    const Applied applied = apply(recipe, n, pictures, 32, 16, quantization);
+    const Applied applied = apply(recipe, n, pictures, 32, 32, quantization);
     return compare_outputs(wanted, FakeQuantExecutor(applied.network).forward(x)).rmse;
   };
   Recipe nothing, corrected;

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <trimtab/int8/steps_input.hpp>
-#include <trimtab/ops/batch_matmul.hpp>
+#include <trimtab/ops/batch_matmul_shape.hpp>
 #include <vector>
 
 namespace trimtab::int8 {
