@@ -192,7 +192,10 @@ bool quantized_passes(Vector v) {
     scale.set_name("one"), scale.set_data_type(onnx::TensorProto::FLOAT), scale.add_float_data(1);
     auto& zero_point = *v.graph().add_initializer();
     zero_point.set_name("zero"), zero_point.set_data_type(onnx::TensorProto::UINT8), zero_point.add_int32_data(zero);
-    append(v, "QuantizeLinear", {v.graph().node(0).output(0), "one", "zero"}, "codes");
+    append(v, "Cast", {v.graph().node(0).output(0)}, "real");
+    auto& to = *v.graph().mutable_node(v.graph().node_size() - 1)->add_attribute();
+    to.set_name("to"), to.set_type(onnx::AttributeProto::INT), to.set_i(onnx::TensorProto::FLOAT);
+    append(v, "QuantizeLinear", {"real", "one", "zero"}, "codes");
     append(v, "DequantizeLinear", {"codes", "one", "zero"}, "sums");
     v.graph().mutable_output(0)->set_name("sums");
   }

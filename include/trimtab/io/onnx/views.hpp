@@ -112,12 +112,15 @@ inline void read_dropout(const OnnxNode& n) {
   if (n.has(2) && (!is_boolean(n.known(2).type) || n.number(2) != 0)) throw unsupported_error("in training mode");
   hand_on(n);
 }
-/// Between types that hold the same numbers: reals stay float32 here, integers are reals without a fraction.
+/// Between types that hold the same numbers: reals stay float32 here, integers are reals without a fraction. bfloat16 is refused: it
+/// keeps 8 bits of a number, so results would differ.
 inline void read_cast(const OnnxNode& n) {
   n.require({"saturate", "to", "round_mode"});
   n.require_inputs(1, 1);
   OnnxActivation x = n.padded(0);
   const OnnxType to = onnx_type(static_cast<std::int32_t>(n.integer("to", 0)));
+  if (to == OnnxType::bfloat16 || x.type == OnnxType::bfloat16)
+    throw unsupported_error("to or from bfloat16 would change the numbers; export the network in float32");
   const bool narrower = !is_real(to) && (type_info(to).lo > type_info(x.type).lo || type_info(to).hi < type_info(x.type).hi);
   if (!is_real(to) && (is_real(x.type) || is_boolean(to) || narrower))
     throw unsupported_error(message("from ", type_name(x.type), " to ", type_name(to), " would change the numbers"));
