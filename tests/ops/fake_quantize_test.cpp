@@ -162,7 +162,7 @@ TEST_CASE("fake_quantize_backward: adds into both outputs", "[ops]") {
 
 TEST_CASE("fake_quantize_backward: factors' gradients equal central differences of the declared surrogate", "[ops]") {
   // The straight-through surrogate holds each element's rounding residue r = round(x / s) - x / s still:
-  // y = clip(x, left, right) + s * r inside, left or right outside. Ends are those of the unrounded grid; elements near them
+  // y = clip(x, left, right) + s * r with residues r that stay: of the element inside, of the zero point outside. Ends are those of the unrounded grid; elements near them
   // are left out, since there the surrogate has its kink.
   const std::size_t channels = 3, n = 400;
   const Extents extent{n, channels};
@@ -183,7 +183,9 @@ TEST_CASE("fake_quantize_backward: factors' gradients equal central differences 
       for (std::size_t i = 0; i < x.size(); ++i) {
         const std::size_t c = i % channels;
         const double l = left(moved, c), r = l + width(moved, c), s = width(moved, c) / (q.codes().qmax - q.codes().qmin);
-        sum += g[i] * (x[i] < l ? l : x[i] > r ? r : x[i] + s * residue[i]);
+        const auto grid = q.grid(c);
+        const double at_left = grid.lowest() - left(q, c) / grid.scale, at_right = grid.highest() - (left(q, c) + width(q, c)) / grid.scale;
+        sum += g[i] * (x[i] < l ? l + s * at_left : x[i] > r ? r + s * at_right : x[i] + s * residue[i]);
       }
       return sum;
     };
