@@ -53,9 +53,7 @@ std::string traced(const std::string& bytes, const LoweredNetwork& network, Json
     const std::string value = gives(node.name + "/clamped") ? node.name + "/clamped" : codes;
     Json inputs = Json::array();
     for (const LoweredInput& in : node.inputs) inputs.push_back(in.node);
-    const char* const names[] = {"Input",   "Conv2d",  "DepthwiseConv2d",   "Linear", "Add",    "Concat",
-                                 "AveragePool", "MaxPool", "GlobalAveragePool", "Clip",   "Flatten"};
-    nodes.push_back({{"name", node.name}, {"operator", names[node.op.index()]}, {"extent", node.extent}, {"inputs", inputs}, {"output", gives(value) ? value : ""}});
+    nodes.push_back({{"name", node.name}, {"operator", operator_name(node.op)}, {"extent", node.extent}, {"inputs", inputs}, {"output", gives(value) ? value : ""}});
     if (!gives(value)) continue;  // a Clip that changes nothing is not in the file
     auto& output = *graph.add_output();
     output.set_name(value);
