@@ -15,10 +15,10 @@
 #include <string>
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/onnx/read.hpp>
-#include <trimtab/net/report/evaluate.hpp>
+#include <trimtab/net/passes/reestimate_batch_norm.hpp>
 #include <trimtab/net/passes/simplify.hpp>
 #include <trimtab/net/recipe.hpp>
-#include <trimtab/net/passes/reestimate_batch_norm.hpp>
+#include <trimtab/net/report/evaluate.hpp>
 #include <vector>
 
 namespace {

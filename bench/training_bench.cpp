@@ -13,12 +13,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
-
-#include <trimtab/net/passes/calibrate.hpp>
-#include <trimtab/net/train/distillation_step.hpp>
 #include <trimtab/net/models/mobilenets.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/passes/simplify.hpp>
+#include <trimtab/net/train/distillation_step.hpp>
+#include <vector>
 
 #include "timing.hpp"
 
@@ -113,10 +112,10 @@ void training_step(benchmark::State& state, Setup& s, int threads) {
     state.SetIterationTime(t);
 #ifdef TRIMTAB_BENCH_LIBTORCH
     peers::TorchNetwork::set_threads(threads);
-    ratios.push_back(timing::seconds(threads, 1, [&] {
-                       s.torch->backward(s.torch->forward(std::span(s.x.data(), s.x.size()), view(s.x).extent));
-                     }) /
-                     t);
+    ratios.push_back(
+        timing::seconds(threads, 1,
+                        [&] { s.torch->backward(s.torch->forward(std::span(s.x.data(), s.x.size()), view(s.x).extent)); }) /
+        t);
 #endif
   }
   using benchmark::Counter;

@@ -42,8 +42,11 @@ struct trimtab::OperatorRules<Maxout> : SimpleRules<Maxout> {
   }
   static void forward(const Maxout&, FloatInputs x, const TensorView<float>& y) { pick(x[0].data, y.size(), y.data); }
   static void backward(const Maxout&, const FloatBackward& b) { pass(b.x[0].data, b.grad_y, b.grad_x.zeros(0)); }
-  static void codes(const Maxout&, CodeInputs x, const Affine<float>&, const TensorView<std::uint8_t>& y) { pick(x[0].codes.data, y.size(), y.data); }
-  static void codes_backward(const Maxout&, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y, InputGradients& grad_x) {
+  static void codes(const Maxout&, CodeInputs x, const Affine<float>&, const TensorView<std::uint8_t>& y) {
+    pick(x[0].codes.data, y.size(), y.data);
+  }
+  static void codes_backward(const Maxout&, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y,
+                             InputGradients& grad_x) {
     pass(x[0].codes.data, grad_y, grad_x.zeros(0));
   }
 
@@ -57,17 +60,21 @@ struct trimtab::OperatorRules<Maxout> : SimpleRules<Maxout> {
 };
 
 int main() {
-  const Array x = 2 * xt::random::randn<float>({64, 16}), w1 = xt::random::randn<float>({32, 16}), w2 = xt::random::randn<float>({4, 16});
+  const Array x = 2 * xt::random::randn<float>({64, 16}), w1 = xt::random::randn<float>({32, 16}),
+              w2 = xt::random::randn<float>({4, 16});
   Network network;
   NodeId at = network.add(Input{{16}}, {});
   at = network.add(Linear{w1, xt::zeros<float>({32})}, {at});
   at = network.add(Snake{}, {at});
   at = network.add(Maxout{}, {at});
   network.add(Linear{w2, xt::zeros<float>({4})}, {at});
-  const auto rows = [&](std::span<const std::size_t> some) -> Array { return xt::view(x, xt::keep(std::vector(some.begin(), some.end())), xt::all()); };
+  const auto rows = [&](std::span<const std::size_t> some) -> Array {
+    return xt::view(x, xt::keep(std::vector(some.begin(), some.end())), xt::all());
+  };
   QuantizedNetwork q = quantize(network, calibrate(network, rows, 64, MinMaxObserver<float>{}), {.weight_bits = 4});
   const FineTuneReport report = fine_tune(q, teacher_outputs(network, rows, 64), rows, {.epochs = 20});
   const bool equal = !verify(q, x).has_value();
-  std::printf("RMSE %.4f before training, %.4f after; codes of training and deployment %s\n", report.loss_before, report.loss_after, equal ? "equal" : "DIFFER");
+  std::printf("RMSE %.4f before training, %.4f after; codes of training and deployment %s\n", report.loss_before,
+              report.loss_after, equal ? "equal" : "DIFFER");
   return equal && report.loss_after < report.loss_before ? 0 : 1;
 }

@@ -50,12 +50,15 @@ bool in_a_network() {
   Network network;
   network.add(Input{{8}}, {});
   network.add(Linear{w, xt::zeros<float>({4})}, {0});
-  const auto rows = [&](std::span<const std::size_t> some) -> Array { return xt::view(x, xt::keep(std::vector(some.begin(), some.end())), xt::all()); };
+  const auto rows = [&](std::span<const std::size_t> some) -> Array {
+    return xt::view(x, xt::keep(std::vector(some.begin(), some.end())), xt::all());
+  };
   const auto ranges = calibrate(network, rows, 32, MinMaxObserver<float>{});
   QuantizedNetwork q = quantize(network, ranges, {});
   for (NodeId id = 0; id < network.size(); ++id) q.output[id] = ShiftThreshold(8, ranges[id].threshold());
   const FineTuneReport report = fine_tune(q, teacher_outputs(network, rows, 32), rows, {.epochs = 10});
-  std::printf("in a network: RMSE %.5f -> %.5f, scale of the output 2^%d\n", report.loss_before, report.loss_after, std::ilogb(q.output_grid(1).scale));
+  std::printf("in a network: RMSE %.5f -> %.5f, scale of the output 2^%d\n", report.loss_before, report.loss_after,
+              std::ilogb(q.output_grid(1).scale));
   return !verify(q, x).has_value();
 }
 

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 #include <trimtab/io/progress_bar.hpp>
-#include <trimtab/net/report/evaluate.hpp>
 #include <trimtab/net/recipe.hpp>
+#include <trimtab/net/report/evaluate.hpp>
 
 #include "quantize_onnx/arguments.hpp"
 #include "quantize_onnx/evaluate.hpp"

@@ -9,10 +9,10 @@
 #include <trimtab/io/onnx.hpp>
 #include <trimtab/io/progress_bar.hpp>
 #include <trimtab/net/passes/calibrate.hpp>
-#include <trimtab/net/report/evaluate.hpp>
-#include <trimtab/net/train/fine_tune.hpp>
 #include <trimtab/net/passes/simplify.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
+#include <trimtab/net/report/evaluate.hpp>
+#include <trimtab/net/train/fine_tune.hpp>
 #include <vector>
 
 namespace {

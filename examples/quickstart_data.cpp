@@ -11,10 +11,10 @@
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/onnx.hpp>
 #include <trimtab/io/progress_bar.hpp>
+#include <trimtab/net/models/mobilenets.hpp>
 #include <trimtab/net/report/evaluate.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
 #include <trimtab/net/train/float_training.hpp>
-#include <trimtab/net/models/mobilenets.hpp>
 #include <vector>
 
 #include "drawn_pictures.hpp"

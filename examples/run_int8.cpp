@@ -81,7 +81,8 @@ void run_int8(const Arguments& a) {
 
   const Int8Network network(model.network);
   const Extents input = network.input_extent();
-  if (input.size() != 3 || input[2] != 3) throw unsupported_error(detail::message("the network's input is ", input, ", not a picture H W 3"));
+  if (input.size() != 3 || input[2] != 3)
+    throw unsupported_error(detail::message("the network's input is ", input, ", not a picture H W 3"));
   const std::size_t classes = element_count(network.output_extent());
   const std::vector<std::string> names = read_classes(a.classes, classes);
   Int8Network::Workspace workspace;
@@ -89,7 +90,8 @@ void run_int8(const Arguments& a) {
   for (const std::string& file : a.pictures) {
     const PictureSet picture = PictureSet::load({file}, fit_to(input[0], input[1]));
     const std::size_t first = 0;
-    const std::vector<double> p = softmax(network.run(picture.batch(std::span(&first, 1), preprocess), workspace), network.output_grid());
+    const std::vector<double> p =
+        softmax(network.run(picture.batch(std::span(&first, 1), preprocess), workspace), network.output_grid());
     std::vector<std::size_t> order(classes);
     std::iota(order.begin(), order.end(), std::size_t{0});
     const auto top = std::min(a.top, classes);

@@ -7,8 +7,7 @@
 using namespace trimtab;
 
 int main() {
-  const Network teacher =
-      simplify(small_mobilenet());  // random weights; yours come from read_onnx or from code
+  const Network teacher = simplify(small_mobilenet());  // random weights; yours come from read_onnx or from code
   std::mt19937 random(3);
   Array data = Array::from_shape({64, 32, 32, 3});
   for (float& v : data) v = static_cast<float>(random() >> 8) * 0x1p-23F - 1;

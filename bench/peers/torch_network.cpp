@@ -2,7 +2,6 @@
 
 #include <torch/torch.h>
 
-
 namespace peers {
 
 using namespace trimtab;
@@ -16,8 +15,8 @@ struct Quantizer {
 };
 
 Quantizer quantizer(const AnyQuantizer& q) {
-  Quantizer result{torch::empty({static_cast<std::int64_t>(q.channels())}), torch::zeros({static_cast<std::int64_t>(q.channels())}),
-                   q.grid(0).codes.qmin, q.grid(0).codes.qmax};
+  Quantizer result{torch::empty({static_cast<std::int64_t>(q.channels())}),
+                   torch::zeros({static_cast<std::int64_t>(q.channels())}), q.grid(0).codes.qmin, q.grid(0).codes.qmax};
   for (std::size_t c = 0; c < q.channels(); ++c) {
     if (q.grid(c).zero_point != 0) throw unsupported_error("TorchNetwork: symmetric thresholds only");
     result.scale.data_ptr<float>()[c] = q.grid(c).scale;
@@ -64,7 +63,8 @@ struct TorchNetwork::State {
     const Padding& p = o.padding;
     const bool even = p.top == p.bottom && p.left == p.right;
     const torch::Tensor padded = even ? x : torch::constant_pad_nd(x, {i(p.left), i(p.right), i(p.top), i(p.bottom)}, 0);
-    const std::vector<std::int64_t> padding = even ? std::vector<std::int64_t>{i(p.top), i(p.left)} : std::vector<std::int64_t>{0, 0};
+    const std::vector<std::int64_t> padding =
+        even ? std::vector<std::int64_t>{i(p.top), i(p.left)} : std::vector<std::int64_t>{0, 0};
     return torch::conv2d(padded, quantize(l.weight, l.quantizer), l.bias, {i(o.stride_h), i(o.stride_w)}, padding,
                          {i(o.dilation_h), i(o.dilation_w)}, groups);
   }
@@ -83,7 +83,8 @@ TorchNetwork::TorchNetwork(const QuantizedNetwork& q, bool channels_last)
     else if (const auto* depthwise = op.get_if<DepthwiseConv2d>())
       s.add_layer(id, *depthwise, filters(depthwise->weight.data(), view(depthwise->weight).extent, true, s.format));
     else if (const auto* linear = op.get_if<trimtab::Linear>())
-      s.add_layer(id, *linear, torch::from_blob(const_cast<float*>(linear->weight.data()), sizes(view(linear->weight).extent)).clone());
+      s.add_layer(id, *linear,
+                  torch::from_blob(const_cast<float*>(linear->weight.data()), sizes(view(linear->weight).extent)).clone());
   }
 }
 

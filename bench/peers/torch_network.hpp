@@ -5,9 +5,8 @@
 #include <cstddef>
 #include <memory>
 #include <span>
-#include <vector>
-
 #include <trimtab/net/quantize/quantized_network.hpp>
+#include <vector>
 
 namespace peers {
 

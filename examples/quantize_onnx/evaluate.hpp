@@ -8,9 +8,9 @@
 #include <span>
 #include <trimtab/io/images.hpp>
 #include <trimtab/io/progress_bar.hpp>
-#include <trimtab/net/report/analyze.hpp>
 #include <trimtab/net/execute/fake_quant_executor.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
+#include <trimtab/net/report/analyze.hpp>
 #include <vector>
 
 #include "arguments.hpp"

@@ -6,9 +6,9 @@
 #include <trimtab/io/onnx/read.hpp>
 #include <trimtab/io/onnx/self_check.hpp>
 #include <trimtab/io/onnx/write_quantized.hpp>
-#include <trimtab/net/train/fine_tune.hpp>
-#include <trimtab/net/quantize/lower_layer.hpp>
 #include <trimtab/net/passes/simplify.hpp>
+#include <trimtab/net/quantize/lower_layer.hpp>
+#include <trimtab/net/train/fine_tune.hpp>
 #include <unordered_map>
 #ifdef TRIMTAB_WITH_TFLITE
 #include <trimtab/io/tflite/write.hpp>

@@ -42,7 +42,8 @@ void write_quantized_networks(const std::filesystem::path& folder) {
     for (const OnnxForm form : {OnnxForm::qdq, OnnxForm::qoperator}) {
       const LoweredNetwork network = lower(test::quantized(test::small_network(), {WeightMode::vector, scheme}));
       const char* const name = form == OnnxForm::qdq ? "qdq" : "qoperator";
-      write_onnx(network, form, folder / (name + std::string(scheme == Scheme::symmetric ? "_symmetric" : "_asymmetric")), with_self_check(network));
+      write_onnx(network, form, folder / (name + std::string(scheme == Scheme::symmetric ? "_symmetric" : "_asymmetric")),
+                 with_self_check(network));
     }
 }
 

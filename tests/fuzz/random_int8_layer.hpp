@@ -182,8 +182,10 @@ void check_layer(Choices& choose, Kind kind, Reused& reused) {
   std::vector<float> plain_m = code_m;  // with codes of the whole type a shorter way through the kernels, where all are below 1
   for (float& f : plain_m) f = f < 1 ? f : 0.75F;
   const int lo = choose.in(-128, 127), hi = choose.in(lo, 127), zero_point = choose.in(-128, 127);
-  const Requantize stages[] = {
-      {code_m, zero_point + 128, lo + 128, hi + 128}, {plain_m, 0, 0, 255}, {code_m, zero_point, lo, hi}, {plain_m, -128, -128, 127}};
+  const Requantize stages[] = {{code_m, zero_point + 128, lo + 128, hi + 128},
+                               {plain_m, 0, 0, 255},
+                               {code_m, zero_point, lo, hi},
+                               {plain_m, -128, -128, 127}};
   std::vector<float> floats;
   std::vector<std::uint8_t> codes[4];
   for (std::size_t i = 0; i < acc.size(); ++i) {

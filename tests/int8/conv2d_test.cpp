@@ -242,7 +242,8 @@ TEST_CASE("A bias past bias_limit counts as the limit, so that no sum leaves int
   CHECK(y[0] == std::numeric_limits<std::int32_t>::max());
 }
 
-TEST_CASE("Multipliers that leave int32 or vanish requantize alike on every ISA; zero, negative ones and NaN are refused", "[int8]") {
+TEST_CASE("Multipliers that leave int32 or vanish requantize alike on every ISA; zero, negative ones and NaN are refused",
+          "[int8]") {
   const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
   CAPTURE(int8::name(isa));
   const auto groups = GENERATE(std::size_t{1}, std::size_t{40});  // a pointwise layer and a depthwise one

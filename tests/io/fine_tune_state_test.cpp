@@ -77,11 +77,15 @@ TEST_CASE("fine tune state: a well-formed file with something else in it is a ty
   const auto initializer = [](::onnx::ModelProto& m, int i) { return m.mutable_graph()->mutable_initializer(i); };
   CHECK_THROWS_AS(parse_fine_tune_state(changed([](auto& m) { m.set_doc_string("a network"); }), r.description), parse_error);
   CHECK_THROWS_AS(parse_fine_tune_state(changed([](auto& m) { m.clear_graph(); }), r.description), parse_error);
-  CHECK_THROWS_AS(parse_fine_tune_state(changed([&](auto& m) { initializer(m, 0)->set_dims(0, 1 << 30); }), r.description), parse_error);
-  CHECK_THROWS_AS(parse_fine_tune_state(changed([&](auto& m) { initializer(m, 2)->set_dims(0, -1); }), r.description), parse_error);
-  CHECK_THROWS_AS(parse_fine_tune_state(changed([&](auto& m) { initializer(m, 8)->set_data_type(1); }), r.description), parse_error);
+  CHECK_THROWS_AS(parse_fine_tune_state(changed([&](auto& m) { initializer(m, 0)->set_dims(0, 1 << 30); }), r.description),
+                  parse_error);
+  CHECK_THROWS_AS(parse_fine_tune_state(changed([&](auto& m) { initializer(m, 2)->set_dims(0, -1); }), r.description),
+                  parse_error);
+  CHECK_THROWS_AS(parse_fine_tune_state(changed([&](auto& m) { initializer(m, 8)->set_data_type(1); }), r.description),
+                  parse_error);
   CHECK_THROWS_AS(
-      parse_fine_tune_state(changed([&](auto& m) { initializer(m, 1)->set_data_location(::onnx::TensorProto::EXTERNAL); }), r.description),
+      parse_fine_tune_state(changed([&](auto& m) { initializer(m, 1)->set_data_location(::onnx::TensorProto::EXTERNAL); }),
+                            r.description),
       unsupported_error);
 }
 
@@ -91,8 +95,9 @@ TEST_CASE("fine tune state: of another run, each difference is named", "[io]") {
   FineTuneOptions options = r.options;
   options.learning_rate = 0.002;
   options.epochs = 4;
-  CHECK_THROWS_WITH(parse_fine_tune_state(file, describe_run(r.q, r.teacher, options), "file"),
-                    "read_fine_tune_state: file: the state of another run: epochs was 3 and is 4; learning_rate was 0.001 and is 0.002");
+  CHECK_THROWS_WITH(
+      parse_fine_tune_state(file, describe_run(r.q, r.teacher, options), "file"),
+      "read_fine_tune_state: file: the state of another run: epochs was 3 and is 4; learning_rate was 0.001 and is 0.002");
   const auto refused = [&](const QuantizedNetwork& q, const Array& teacher, const char* what) {
     CHECK_THROWS_AS(parse_fine_tune_state(file, describe_run(q, teacher, r.options)), value_error);
     CHECK_THROWS_WITH(parse_fine_tune_state(file, describe_run(q, teacher, r.options)), ContainsSubstring(what));

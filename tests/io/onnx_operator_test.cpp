@@ -72,7 +72,8 @@ Vector load_vector(const fs::path& folder) {
 }
 
 std::size_t count(const onnx::TensorProto& t) {
-  return std::accumulate(t.dims().begin(), t.dims().end(), std::size_t{1}, [](std::size_t a, std::int64_t b) { return a * static_cast<std::size_t>(b); });
+  return std::accumulate(t.dims().begin(), t.dims().end(), std::size_t{1},
+                         [](std::size_t a, std::int64_t b) { return a * static_cast<std::size_t>(b); });
 }
 
 onnx::NodeProto& append(Vector& v, const char* op, const std::vector<std::string>& inputs, const std::string& output) {
@@ -137,7 +138,8 @@ bool agree(const std::vector<double>& got, const std::vector<double>& expected, 
 onnx::TensorProto slice(const onnx::TensorProto& t, std::size_t axis, std::size_t at) {
   const Numbers n = numbers_of(t);
   std::size_t outer = 1, inner = 1;
-  for (std::size_t k = 0; k < n.dims.size(); ++k) (k < axis ? outer : inner) *= k == axis ? 1 : static_cast<std::size_t>(n.dims[k]);
+  for (std::size_t k = 0; k < n.dims.size(); ++k)
+    (k < axis ? outer : inner) *= k == axis ? 1 : static_cast<std::size_t>(n.dims[k]);
   onnx::TensorProto s;
   s.set_data_type(t.data_type());
   for (std::size_t k = 0; k < n.dims.size(); ++k)
@@ -161,7 +163,8 @@ bool quantized_passes(Vector v) {
   if ((op == "QuantizeLinear" || op == "DequantizeLinear") && count(v.inputs[1]) > 1) {
     bool good = true;
     for (std::size_t c = 0; c < count(v.inputs[1]); ++c) {
-      Vector one{v.model, {slice(v.inputs[0], 1, c), slice(v.inputs[1], 0, c), slice(v.inputs[2], 0, c)}, {slice(v.outputs[0], 1, c)}};
+      Vector one{
+          v.model, {slice(v.inputs[0], 1, c), slice(v.inputs[1], 0, c), slice(v.inputs[2], 0, c)}, {slice(v.outputs[0], 1, c)}};
       one.graph().mutable_node(0)->clear_attribute();
       good = good && quantized_passes(one);
     }
@@ -172,7 +175,8 @@ bool quantized_passes(Vector v) {
     bool good = true;
     for (std::size_t b = 0; b < static_cast<std::size_t>(v.inputs[0].dims(0)); ++b) {
       Vector one = v;
-      one.inputs[0] = slice(v.inputs[0], 0, b), one.inputs[3] = slice(v.inputs[3], 0, b), one.outputs[0] = slice(v.outputs[0], 0, b);
+      one.inputs[0] = slice(v.inputs[0], 0, b), one.inputs[3] = slice(v.inputs[3], 0, b),
+      one.outputs[0] = slice(v.outputs[0], 0, b);
       one.declare({one.inputs[0].dims(0), one.inputs[0].dims(1)});
       good = good && quantized_passes(one);
     }
@@ -222,7 +226,9 @@ bool runs_and_agrees(Vector v, const std::vector<bool>& computed) {
   double relative = 1e-5;
   for (const auto& node : v.graph().node())
     for (const auto& a : node.attribute())
-      if (node.op_type() == "Cast" && a.name() == "to" && (a.i() == onnx::TensorProto::FLOAT16 || a.i() == onnx::TensorProto::BFLOAT16)) relative = 0x1p-8;
+      if (node.op_type() == "Cast" && a.name() == "to" &&
+          (a.i() == onnx::TensorProto::FLOAT16 || a.i() == onnx::TensorProto::BFLOAT16))
+        relative = 0x1p-8;
   bool good = true;
   for (std::size_t i = 0; i < y.size(); ++i)
     for (int o = 0; o < v.graph().output_size(); ++o) {
@@ -230,8 +236,9 @@ bool runs_and_agrees(Vector v, const std::vector<bool>& computed) {
       const Array out = to_file_layout(y[i], model.outputs[i].order);
       const Numbers expected = numbers_of(v.outputs.at(static_cast<std::size_t>(o)));
       good = good && agree({out.begin(), out.end()}, expected.values, relative);
-      if (model.notes.empty()) good = good && std::equal(out.shape().begin(), out.shape().end(), expected.dims.begin(), expected.dims.end(),
-                                                         [](std::size_t a, std::int64_t b) { return a == static_cast<std::size_t>(b); });
+      if (model.notes.empty())
+        good = good && std::equal(out.shape().begin(), out.shape().end(), expected.dims.begin(), expected.dims.end(),
+                                  [](std::size_t a, std::int64_t b) { return a == static_cast<std::size_t>(b); });
     }
   return good;
 }
@@ -239,9 +246,12 @@ bool runs_and_agrees(Vector v, const std::vector<bool>& computed) {
 /// With all inputs of reals computed; with one of them, the others constants. Throws the last refusal where nothing of that is read.
 bool float_passes(Vector v) {
   // What opset 7 defines as the older ones did may be read as of opset 7.
-  static const std::set<std::string> changed_at_7{"Add", "BatchNormalization", "Div", "Dropout", "Gemm", "Mul", "Pow", "PRelu", "Sub", "Upsample", "And", "Or", "Equal", "Less", "Greater"};
+  static const std::set<std::string> changed_at_7{
+      "Add", "BatchNormalization", "Div", "Dropout", "Gemm",  "Mul",  "Pow",    "PRelu",
+      "Sub", "Upsample",           "And", "Or",      "Equal", "Less", "Greater"};
   auto& opset = *v.model.mutable_opset_import(0);
-  if (opset.version() < 7 && std::none_of(v.graph().node().begin(), v.graph().node().end(), [&](const auto& n) { return changed_at_7.count(n.op_type()) != 0; }))
+  if (opset.version() < 7 && std::none_of(v.graph().node().begin(), v.graph().node().end(),
+                                          [&](const auto& n) { return changed_at_7.count(n.op_type()) != 0; }))
     opset.set_version(7);
   // A second output, so that this is no classifier whose end is left out.
   const std::string op = v.graph().node(v.graph().node_size() - 1).op_type();
@@ -257,7 +267,8 @@ bool float_passes(Vector v) {
     v.outputs.push_back(negated);
   }
   std::vector<std::vector<bool>> attempts{std::vector<bool>(v.inputs.size(), false)};
-  for (std::size_t i = 0; i < v.inputs.size(); ++i) attempts[0][i] = i == 0 || v.inputs[i].data_type() == onnx::TensorProto::FLOAT;
+  for (std::size_t i = 0; i < v.inputs.size(); ++i)
+    attempts[0][i] = i == 0 || v.inputs[i].data_type() == onnx::TensorProto::FLOAT;
   for (std::size_t i = 0; i < std::min<std::size_t>(2, v.inputs.size()); ++i) {
     attempts.emplace_back(v.inputs.size(), false);
     attempts.back()[i] = true;
@@ -297,8 +308,8 @@ TEST_CASE("read_onnx, read_quantized_onnx: the ONNX project's test vectors", "[i
   for (const char* set : {"node", "simple", "pytorch-operator", "pytorch-converted"})
     for (const auto& folder : fs::directory_iterator(testdata / set)) {
       const auto model = load<onnx::ModelProto>(folder.path() / "model.onnx");
-      if (!std::all_of(model.graph().node().begin(), model.graph().node().end(), is_read) ||
-          model.graph().node_size() == 0 || !fs::exists(folder.path() / "test_data_set_0/input_0.pb")) {
+      if (!std::all_of(model.graph().node().begin(), model.graph().node().end(), is_read) || model.graph().node_size() == 0 ||
+          !fs::exists(folder.path() / "test_data_set_0/input_0.pb")) {
         ++others;
         continue;
       }
@@ -308,9 +319,12 @@ TEST_CASE("read_onnx, read_quantized_onnx: the ONNX project's test vectors", "[i
         const Vector v = load_vector(folder.path());
         bool quantized = false;
         for (const auto& node : model.graph().node())
-          quantized = quantized || node.op_type().find("Linear") != std::string::npos || node.op_type().find("Integer") != std::string::npos;
+          quantized = quantized || node.op_type().find("Linear") != std::string::npos ||
+                      node.op_type().find("Integer") != std::string::npos;
         // ONNX Runtime takes these coordinates from the output's whole number of elements, and this library with it.
-        if (name == "node/resize_downsample_scales_linear_align_corners" || name == "node/resize_downsample_scales_cubic_align_corners") continue;
+        if (name == "node/resize_downsample_scales_linear_align_corners" ||
+            name == "node/resize_downsample_scales_cubic_align_corners")
+          continue;
         const bool good = quantized ? quantized_passes(v) : float_passes(v);
         CHECK(good);
         if (good) passed.insert(name);
@@ -322,12 +336,13 @@ TEST_CASE("read_onnx, read_quantized_onnx: the ONNX project's test vectors", "[i
         refused[name] = e.what();
       }
     }
-  std::cout << passed.size() << " of the ONNX project's test vectors run and agree; " << refused.size() << " of the same operators are refused; " << others
-            << " are of other operators or have no input\n";
+  std::cout << passed.size() << " of the ONNX project's test vectors run and agree; " << refused.size()
+            << " of the same operators are refused; " << others << " are of other operators or have no input\n";
   for (const std::string& name : passed) std::cout << "  agrees " << name << '\n';
   for (const auto& [name, why] : refused) std::cout << "  refused " << name << ": " << why << '\n';
   CHECK(passed.size() >= 88);
-  for (const char* name : {"quantizelinear", "quantizelinear_axis", "dequantizelinear", "dequantizelinear_axis", "qlinearconv", "qlinearmatmul_2D",
-                           "qlinearmatmul_3D", "convinteger_with_padding", "convinteger_without_padding", "matmulinteger"})
+  for (const char* name :
+       {"quantizelinear", "quantizelinear_axis", "dequantizelinear", "dequantizelinear_axis", "qlinearconv", "qlinearmatmul_2D",
+        "qlinearmatmul_3D", "convinteger_with_padding", "convinteger_without_padding", "matmulinteger"})
     CHECK(passed.count(std::string("node/") + name) == 1);
 }

@@ -61,7 +61,8 @@ TEST_CASE("write_onnx: a quantized network read back gives the same codes, in bo
       const Array x = test::random_pictures(q.network, 5, 11);
       for (const OnnxForm form : {OnnxForm::qdq, OnnxForm::qoperator}) {
         CAPTURE(int(options.weights), int(options.scheme), options.weight_bits, int(form));
-        const QuantizedOnnxModel read = parse_quantized_onnx(serialize_onnx(lowered, form, with_self_check(lowered, {{"author", "unknown"}})));
+        const QuantizedOnnxModel read =
+            parse_quantized_onnx(serialize_onnx(lowered, form, with_self_check(lowered, {{"author", "unknown"}})));
         CHECK(codes_of(read.network, x) == codes_of(lowered, x));
         CHECK(read.network.output_grids == lowered.output_grids);
         CHECK(read.metadata.at("author") == "unknown");
@@ -101,7 +102,8 @@ TEST_CASE("write_onnx: every operator on codes is read back with the same codes,
 
 TEST_CASE("read_onnx and read_quantized_onnx name each other for the other one's files", "[io]") {
   const Network network = test::small_network();
-  CHECK_THROWS_WITH(parse_onnx(serialize_onnx(lower(test::quantized(network, {})), OnnxForm::qdq)), ContainsSubstring("read_quantized_onnx"));
+  CHECK_THROWS_WITH(parse_onnx(serialize_onnx(lower(test::quantized(network, {})), OnnxForm::qdq)),
+                    ContainsSubstring("read_quantized_onnx"));
   CHECK_THROWS_WITH(parse_quantized_onnx(serialize_onnx(network)), ContainsSubstring("read_onnx"));
 }
 

@@ -22,7 +22,9 @@ namespace {
 std::vector<double> parameters(Operator op) {
   struct All final : OperatorVisitor {
     std::vector<double> numbers;
-    void tensor(std::string_view, const TensorView<float>& values, ParameterKind) override { numbers.insert(numbers.end(), values.data, values.data + values.size()); }
+    void tensor(std::string_view, const TensorView<float>& values, ParameterKind) override {
+      numbers.insert(numbers.end(), values.data, values.data + values.size());
+    }
     void number(std::string_view, double value) override { numbers.push_back(value); }
   } all;
   op->visit(all);

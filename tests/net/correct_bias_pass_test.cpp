@@ -1,9 +1,10 @@
-#include "typed_layers.hpp"
 #include <catch.hpp>
 #include <drawn_pictures.hpp>
-#include <trimtab/net/passes/correct_bias.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
+#include <trimtab/net/passes/correct_bias.hpp>
 #include <trimtab/net/passes/reestimate_batch_norm.hpp>
+
+#include "typed_layers.hpp"
 
 using namespace trimtab;
 

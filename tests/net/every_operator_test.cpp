@@ -10,7 +10,9 @@ using namespace trimtab;
 namespace {
 
 QuantizedNetwork quantized(const Network& n, const QuantizationOptions& options) {
-  const auto pictures = [&](std::span<const std::size_t> some) { return test::random_pictures(n, some.size(), unsigned(some[0])); };
+  const auto pictures = [&](std::span<const std::size_t> some) {
+    return test::random_pictures(n, some.size(), unsigned(some[0]));
+  };
   return quantize(n, calibrate(n, pictures, 8, MinMaxObserver<float>{}), options);
 }
 
@@ -52,7 +54,9 @@ TEST_CASE("every operator: training and deployment have the same codes, on every
 
 TEST_CASE("every operator: a network of all of them trains, and its outputs come nearer", "[net]") {
   const Network n = fuse_clips(fold_batch_norm(test::every_operator()));
-  const auto pictures = [&](std::span<const std::size_t> some) { return test::random_pictures(n, some.size(), unsigned(some[0])); };
+  const auto pictures = [&](std::span<const std::size_t> some) {
+    return test::random_pictures(n, some.size(), unsigned(some[0]));
+  };
   for (const Scheme scheme : {Scheme::symmetric, Scheme::asymmetric}) {
     QuantizedNetwork q = quantized(n, {.scheme = scheme, .weight_bits = 5, .activation_bits = 5});
     FineTuneOptions options;

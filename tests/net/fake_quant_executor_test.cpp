@@ -2,10 +2,10 @@
 #include <naive_quantized.hpp>
 #include <quantized_small_network.hpp>
 #include <trimtab/core/parallel.hpp>
-#include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/execute/fake_quant_executor.hpp>
-#include <trimtab/net/train/fine_tune.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
+#include <trimtab/net/train/fine_tune.hpp>
 
 using namespace trimtab;
 using test::all_modes;
@@ -64,7 +64,8 @@ TEST_CASE("FakeQuantExecutor: gradients of every factor equal the chain rule ove
     double largest = 0;
     for (const double g : expected) largest = std::max(largest, std::abs(g));
     for (std::size_t i = 0; i < got.size(); ++i) {
-      CAPTURE(pointwise, int(products), int(options.weights), int(options.scheme), options.weight_bits, int(options.requantizer), i);
+      CAPTURE(pointwise, int(products), int(options.weights), int(options.scheme), options.weight_bits, int(options.requantizer),
+              i);
       CHECK(double(got[i]) == Approx(expected[i]).epsilon(1e-3).margin(1e-4 * largest));
     }
   }
@@ -122,8 +123,8 @@ TEST_CASE("fine_tune: lowers the loss, keeps factors in bounds, and repeats bit 
 TEST_CASE("quantize: dead filters give finite scales and keep their bias", "[net]") {
   Network n = test::small_network();
   auto& stem = n[1].op.get<Conv2d>();
-  for (std::size_t i = 0; i < 27; ++i) stem.weight.data()[i] = i % 2 == 0 ? 1e-23F : -3e-24F;       // nothing but dust
-  for (std::size_t i = 27; i < 54; ++i) stem.weight.data()[i] = i % 2 == 0 ? 1e-9F : -1e-9F;        // small, yet not dead
+  for (std::size_t i = 0; i < 27; ++i) stem.weight.data()[i] = i % 2 == 0 ? 1e-23F : -3e-24F;  // nothing but dust
+  for (std::size_t i = 27; i < 54; ++i) stem.weight.data()[i] = i % 2 == 0 ? 1e-9F : -1e-9F;   // small, yet not dead
   stem.bias(0) = 4.0F;
   stem.bias(1) = -3.0F;
   const Array x = test::random_pictures(n, 2, 3);
@@ -142,7 +143,8 @@ TEST_CASE("quantize: dead filters give finite scales and keep their bias", "[net
 TEST_CASE("quantize: what it cannot take is named", "[net]") {
   Network n = test::small_network();
   CHECK_THROWS_AS(quantize(n, std::vector<Range<float>>(3), {}), value_error);
-  CHECK_THROWS_AS(quantize(n, std::vector<Range<float>>(n.size(), {0, std::numeric_limits<float>::infinity()}), {}), quantization_range_error);
+  CHECK_THROWS_AS(quantize(n, std::vector<Range<float>>(n.size(), {0, std::numeric_limits<float>::infinity()}), {}),
+                  quantization_range_error);
   n[1].op.get<Conv2d>().weight.data()[5] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_AS(quantize(n, std::vector<Range<float>>(n.size(), {-1, 1}), {}), quantization_range_error);
   Network unfolded;

@@ -1,9 +1,9 @@
 #include <catch.hpp>
 #include <cmath>
 #include <trimtab/core/parallel.hpp>
+#include <trimtab/net/models/mobilenets.hpp>
 #include <trimtab/net/report/evaluate.hpp>
 #include <trimtab/net/train/float_training.hpp>
-#include <trimtab/net/models/mobilenets.hpp>
 
 using namespace trimtab;
 

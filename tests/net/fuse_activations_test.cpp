@@ -5,8 +5,8 @@
 #include <string>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/operators.hpp>
-#include <trimtab/net/passes/fold.hpp>
 #include <trimtab/net/operators/spellings/fuse_activations.hpp>
+#include <trimtab/net/passes/fold.hpp>
 #include <vector>
 
 #include "small_network.hpp"

@@ -1,8 +1,9 @@
-#include "typed_layers.hpp"
 #include <array>
 #include <catch.hpp>
 #include <quantized_small_network.hpp>
 #include <trimtab/net/execute/fake_quant_executor.hpp>
+
+#include "typed_layers.hpp"
 
 using namespace trimtab;
 
@@ -16,7 +17,8 @@ int at(const Int16Columns& columns, std::size_t k, std::size_t n) {
 
 }  // namespace
 
-TEST_CASE("Int16Weights: codes are the weights', derivatives what fake_quantize_backward_factors gives, to half a step", "[net]") {
+TEST_CASE("Int16Weights: codes are the weights', derivatives what fake_quantize_backward_factors gives, to half a step",
+          "[net]") {
   const Network n = test::small_network();
   for (const QuantizationOptions& options : test::all_modes)
     for (const unsigned seed : {0U, 3U}) {  // where factors start, and elsewhere: with weights beyond their limits
@@ -27,7 +29,8 @@ TEST_CASE("Int16Weights: codes are the weights', derivatives what fake_quantize_
         REQUIRE(weights.in_int16(id));
         test::with_layer(n[id].op, [&](const auto& layer) {
           const Int16Weights& w = weights[id].int16;
-          const std::size_t filters = layer.weight.shape(0), size = layer.weight.size() / filters, factors = q.weight[id]->factors().size();
+          const std::size_t filters = layer.weight.shape(0), size = layer.weight.size() / filters,
+                            factors = q.weight[id]->factors().size();
           const std::size_t channels = q.weight[id]->channels();
           auto unit = layer.weight;
           unit.fill(0.0F);
@@ -45,7 +48,8 @@ TEST_CASE("Int16Weights: codes are the weights', derivatives what fake_quantize_
               for (std::size_t i = 0; i < w.derivatives().size(); ++i) {
                 const Int16Weights::Derivative& d = w.derivatives()[i];
                 const double wanted = double(exact[i * channels + c]);
-                const double got = d.step.empty() ? 0 : double(d.step[o]) * at(d.r, k, o), half = d.step.empty() ? 0 : 0.5 * double(d.step[o]);
+                const double got = d.step.empty() ? 0 : double(d.step[o]) * at(d.r, k, o),
+                             half = d.step.empty() ? 0 : 0.5 * double(d.step[o]);
                 CHECK(std::abs(got - wanted) <= half + 1e-6 * std::abs(wanted));
               }
             }
@@ -105,9 +109,11 @@ TEST_CASE("FakeQuantExecutor: products in integers give the gradients of those i
       for (const float g : block.of(std::span<const float>(got[0])))
         largest[std::size_t(block.kind)] = std::max(largest[std::size_t(block.kind)], std::abs(g));
     for (const FactorBlock& block : factor_blocks(q)) {
-      const std::span<const float> floats = block.of(std::span<const float>(got[0])), integers = block.of(std::span<const float>(got[1]));
+      const std::span<const float> floats = block.of(std::span<const float>(got[0])),
+                                   integers = block.of(std::span<const float>(got[1]));
       for (std::size_t i = 0; i < block.count; ++i) {
-        CAPTURE(pointwise, int(options.weights), int(options.scheme), options.weight_bits, int(options.requantizer), block.node, int(block.kind), i);
+        CAPTURE(pointwise, int(options.weights), int(options.scheme), options.weight_bits, int(options.requantizer), block.node,
+                int(block.kind), i);
         CHECK(std::abs(integers[i] - floats[i]) <= 0x1p-10F * largest[std::size_t(block.kind)]);
         // Nothing is rounded before the last layer's own factors, where single weights are trained.
         if (pointwise && block.node == n.output() && block.kind != FactorKind::activation) CHECK(integers[i] == floats[i]);

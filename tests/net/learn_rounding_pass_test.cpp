@@ -1,8 +1,9 @@
-#include "typed_layers.hpp"
 #include <catch.hpp>
 #include <drawn_pictures.hpp>
-#include <trimtab/net/passes/learn_rounding.hpp>
 #include <trimtab/net/execute/verify.hpp>
+#include <trimtab/net/passes/learn_rounding.hpp>
+
+#include "typed_layers.hpp"
 
 using namespace trimtab;
 

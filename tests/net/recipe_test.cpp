@@ -1,11 +1,12 @@
-#include "typed_layers.hpp"
 #include <catch.hpp>
 #include <cmath>
 #include <drawn_pictures.hpp>
 #include <quantized_small_network.hpp>
-#include <trimtab/net/report/evaluate.hpp>
-#include <trimtab/net/recipe.hpp>
 #include <trimtab/net/execute/verify.hpp>
+#include <trimtab/net/recipe.hpp>
+#include <trimtab/net/report/evaluate.hpp>
+
+#include "typed_layers.hpp"
 
 using namespace trimtab;
 using test::DrawnPictures;
@@ -37,7 +38,8 @@ TEST_CASE("recipes: say what they did, in order", "[net]") {
   const auto names = [&](Recipe recipe) {
     recipe.fine_tune.epochs = 1;
     std::vector<std::string> first_words;
-    for (const std::string& t : apply(recipe, n, DrawnPictures{&n}, 4, 4, {}).transforms) first_words.push_back(t.substr(0, t.find(' ')));
+    for (const std::string& t : apply(recipe, n, DrawnPictures{&n}, 4, 4, {}).transforms)
+      first_words.push_back(t.substr(0, t.find(' ')));
     return first_words;
   };
   using Words = std::vector<std::string>;
@@ -54,7 +56,8 @@ TEST_CASE("mse_observers: for the codes that each node will have; calibrate take
   const DrawnPictures pictures{&n};
   QuantizationOptions options;
   options.activation_bits = 3;  // coarse, so that cutting the largest values pays
-  const auto widest = calibrate(n, pictures, 16, MinMaxObserver<float>()), ranges = calibrate(n, pictures, 16, mse_observers(n, options));
+  const auto widest = calibrate(n, pictures, 16, MinMaxObserver<float>()),
+             ranges = calibrate(n, pictures, 16, mse_observers(n, options));
   std::size_t cut = 0;
   for (NodeId id = 0; id < n.size(); ++id) {
     CAPTURE(n[id].name);
@@ -108,7 +111,8 @@ TEST_CASE("search_weight_thresholds: the squared error of weights falls", "[net]
       test::with_layer(q.network[id].op, [&](const auto& layer) {
         Array rounded = Array::from_shape(std::vector<std::size_t>(layer.weight.shape().begin(), layer.weight.shape().end()));
         fake_quantize_forward(layer.weight, *q.weight[id], rounded);
-        for (std::size_t i = 0; i < rounded.size(); ++i) sum += std::pow(double(rounded.data()[i]) - double(layer.weight.data()[i]), 2.0);
+        for (std::size_t i = 0; i < rounded.size(); ++i)
+          sum += std::pow(double(rounded.data()[i]) - double(layer.weight.data()[i]), 2.0);
       });
     return sum;
   };

@@ -1,9 +1,9 @@
 #include <catch.hpp>
 #include <drawn_pictures.hpp>
 #include <string>
-#include <trimtab/net/passes/fold.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/models/mobilenets.hpp>
+#include <trimtab/net/passes/fold.hpp>
 #include <trimtab/net/passes/rescale.hpp>
 
 using namespace trimtab;

@@ -3,13 +3,6 @@
 //
 //   dump_codes OUT_FOLDER SHARED_DATA PICTURES
 
-#include <trimtab/io/atomic_file.hpp>
-#include <trimtab/io/images.hpp>
-#include <trimtab/io/onnx.hpp>
-#include <trimtab/net/passes/calibrate.hpp>
-#include <trimtab/net/execute/int8_network.hpp>
-#include <trimtab/net/passes/fold.hpp>
-
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
@@ -17,6 +10,12 @@
 #include <quantized_small_network.hpp>
 #include <random>
 #include <string>
+#include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/images.hpp>
+#include <trimtab/io/onnx.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
+#include <trimtab/net/passes/fold.hpp>
 #include <vector>
 
 #include "../io/onnx_networks.hpp"
@@ -53,7 +52,11 @@ std::string traced(const std::string& bytes, const LoweredNetwork& network, Json
     const std::string value = gives(node.name + "/clamped") ? node.name + "/clamped" : codes;
     Json inputs = Json::array();
     for (const LoweredInput& in : node.inputs) inputs.push_back(in.node);
-    nodes.push_back({{"name", node.name}, {"operator", operator_name(node.op)}, {"extent", node.extent}, {"inputs", inputs}, {"output", gives(value) ? value : ""}});
+    nodes.push_back({{"name", node.name},
+                     {"operator", operator_name(node.op)},
+                     {"extent", node.extent},
+                     {"inputs", inputs},
+                     {"output", gives(value) ? value : ""}});
     if (!gives(value)) continue;  // a Clip that changes nothing is not in the file
     auto& output = *graph.add_output();
     output.set_name(value);
@@ -67,16 +70,17 @@ class Dump {
   explicit Dump(fs::path folder) : folder_(std::move(folder)) { fs::create_directories(folder_); }
 
   /// Writes the network in both forms with the codes of `count` pictures; of the first `trace` pictures those of every node.
-  void add(const std::string& name, const std::string& mode, const QuantizedNetwork& q, const Json& input, std::size_t count, std::size_t trace,
-           const auto& pictures) {
+  void add(const std::string& name, const std::string& mode, const QuantizedNetwork& q, const Json& input, std::size_t count,
+           std::size_t trace, const auto& pictures) {
     const LoweredNetwork lowered = lower(q);
     const Int8Network network(lowered);
     Int8Network::Workspace workspace;
     std::string codes, all;
     for (std::size_t i = 0; i < count; ++i) {
-      const std::span<const std::uint8_t> out = network.run(pictures(std::span(&i, 1)), workspace, [&](NodeId, std::span<const std::uint8_t> bytes) {
-        if (i < trace) all.append(bytes.begin(), bytes.end());
-      });
+      const std::span<const std::uint8_t> out =
+          network.run(pictures(std::span(&i, 1)), workspace, [&](NodeId, std::span<const std::uint8_t> bytes) {
+            if (i < trace) all.append(bytes.begin(), bytes.end());
+          });
       codes.append(out.begin(), out.end());
     }
     std::string file = name + '.' + mode;
@@ -89,9 +93,18 @@ class Dump {
       Json nodes = Json::array();
       write(file + '.' + form_name + ".onnx", bytes);
       write(file + '.' + form_name + ".traced.onnx", traced(bytes, lowered, nodes));
-      manifest_.push_back({{"network", name}, {"mode", mode}, {"form", form_name}, {"model", file + '.' + form_name}, {"input", input},
-                           {"count", count}, {"trace", trace}, {"codes", file + ".codes"}, {"all", file + ".all"}, {"nodes", nodes},
-                           {"scale", lowered.output_grids[0].scale}, {"zero_point", lowered.output_grids[0].zero_point}});
+      manifest_.push_back({{"network", name},
+                           {"mode", mode},
+                           {"form", form_name},
+                           {"model", file + '.' + form_name},
+                           {"input", input},
+                           {"count", count},
+                           {"trace", trace},
+                           {"codes", file + ".codes"},
+                           {"all", file + ".all"},
+                           {"nodes", nodes},
+                           {"scale", lowered.output_grids[0].scale},
+                           {"zero_point", lowered.output_grids[0].zero_point}});
     }
   }
   void write(const std::string& name, std::string_view bytes) { write_file_atomically(folder_ / name, bytes); }
@@ -115,11 +128,12 @@ void add_small(Dump& dump) {
   dump.write("small.reals", bytes_of(x.data(), x.size()));
   const Json input{{"reals", "small.reals"}, {"extent", e}};
   for (const Mode& mode : modes())
-    dump.add("every operator", mode.name, test::quantized(network, mode.options), input, count, count, [&](std::span<const std::size_t> some) {
-      Array one = Array::from_shape({1, e[0], e[1], e[2]});
-      std::copy_n(x.data() + some[0] * one.size(), one.size(), one.data());
-      return one;
-    });
+    dump.add("every operator", mode.name, test::quantized(network, mode.options), input, count, count,
+             [&](std::span<const std::size_t> some) {
+               Array one = Array::from_shape({1, e[0], e[1], e[2]});
+               std::copy_n(x.data() + some[0] * one.size(), one.size(), one.data());
+               return one;
+             });
 }
 
 /// The first pictures of images/evaluate in an order drawn once.
@@ -134,7 +148,8 @@ void add_real(Dump& dump, const fs::path& data, std::size_t count) {
     for (std::size_t i = list->size(); i > 1; --i) std::swap((*list)[i - 1], (*list)[generator() % i]);
   files.resize(std::min(count, files.size()));
   calibration.resize(std::min<std::size_t>(std::max<std::size_t>(count, 16), 100));
-  const PictureSet pictures = PictureSet::load(files, fit_to(224, 224)), training = PictureSet::load(calibration, fit_to(224, 224));
+  const PictureSet pictures = PictureSet::load(files, fit_to(224, 224)),
+                   training = PictureSet::load(calibration, fit_to(224, 224));
   std::string all;
   for (std::size_t i = 0; i < pictures.size(); ++i) all.append(bytes_of(pictures.bytes(i).data(), pictures.bytes(i).size()));
   dump.write("pictures", all);
@@ -144,14 +159,17 @@ void add_real(Dump& dump, const fs::path& data, std::size_t count) {
     const Network network = fuse_clips(fold_batch_norm(model.network));
     std::vector<float> table;  // the real value of each byte, by channel
     for (std::size_t c = 0; c < 3; ++c)
-      for (std::size_t x = 0; x < 256; ++x) table.push_back(static_cast<float>((double(x) - preprocess.mean[c]) / preprocess.scale[c]));
+      for (std::size_t x = 0; x < 256; ++x)
+        table.push_back(static_cast<float>((double(x) - preprocess.mean[c]) / preprocess.scale[c]));
     dump.write(name + ".table", bytes_of(table.data(), table.size()));
     const Json input{{"pictures", "pictures"}, {"table", name + ".table"}, {"extent", Extents{224, 224, 3}}};
-    const auto source = [&](const PictureSet& set) { return [&](std::span<const std::size_t> some) { return set.batch(some, preprocess); }; };
+    const auto source = [&](const PictureSet& set) {
+      return [&](std::span<const std::size_t> some) { return set.batch(some, preprocess); };
+    };
     const auto ranges = calibrate(network, source(training), training.size(), MinMaxObserver<float>{});
     for (const Mode& mode : modes()) {
-      dump.add(name, mode.name, quantize(network, ranges, mode.options), input, pictures.size(), std::min<std::size_t>(pictures.size(), 4),
-               source(pictures));
+      dump.add(name, mode.name, quantize(network, ranges, mode.options), input, pictures.size(),
+               std::min<std::size_t>(pictures.size(), 4), source(pictures));
       std::cout << name << ", " << mode.name << ": " << pictures.size() << " pictures\n";
     }
   }

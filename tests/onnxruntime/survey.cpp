@@ -42,9 +42,13 @@ Reference read_reference(const std::string& folder) {
   for (std::string line; std::getline(manifest, line);) {
     std::istringstream fields(line);
     std::string kind, name, file, type;
-    std::getline(fields, kind, '\t'), std::getline(fields, name, '\t'), std::getline(fields, file, '\t'), std::getline(fields, type, '\t');
+    std::getline(fields, kind, '\t'), std::getline(fields, name, '\t'), std::getline(fields, file, '\t'),
+        std::getline(fields, type, '\t');
     const std::string path = folder + "/" + file;
-    Array x = type == "float32" ? as_floats<float>(path) : type == "uint8" ? as_floats<std::uint8_t>(path) : type == "int8" ? as_floats<std::int8_t>(path) : as_floats<std::int64_t>(path);
+    Array x = type == "float32" ? as_floats<float>(path)
+              : type == "uint8" ? as_floats<std::uint8_t>(path)
+              : type == "int8"  ? as_floats<std::int8_t>(path)
+                                : as_floats<std::int64_t>(path);
     if (kind == "input")
       r.inputs.push_back(std::move(x));
     else
@@ -88,7 +92,8 @@ std::vector<Array> inputs_like(const std::vector<Array>& given, std::span<const 
     for (std::size_t i = 0; i < indices.size(); ++i) {
       std::mt19937 random(static_cast<unsigned>(indices[i]));
       std::normal_distribution<float> noise(0, (*most - *least) / 5);
-      for (std::size_t k = 0; k < one.size(); ++k) x.data()[i * one.size() + k] = std::clamp(one.data()[k] + noise(random), *least, *most);
+      for (std::size_t k = 0; k < one.size(); ++k)
+        x.data()[i * one.size() + k] = std::clamp(one.data()[k] + noise(random), *least, *most);
     }
     batch.push_back(std::move(x));
   }
@@ -119,10 +124,13 @@ int main(int argc, char** argv) {
     for (const std::string& note : model.notes)
       if (note.find("does not depend") == std::string::npos) std::printf("note\t%s\n", note.c_str());
     std::vector<Array> inputs;
-    const bool softmax_left_out = std::any_of(model.notes.begin(), model.notes.end(), [](const std::string& n) { return n.find("(Softmax)") != std::string::npos && n.find("left out") != std::string::npos; });
+    const bool softmax_left_out = std::any_of(model.notes.begin(), model.notes.end(), [](const std::string& n) {
+      return n.find("(Softmax)") != std::string::npos && n.find("left out") != std::string::npos;
+    });
     if (!reference.empty()) {
       Reference r = read_reference(reference);
-      for (std::size_t i = 0; i < model.inputs.size(); ++i) inputs.push_back(from_file_layout(r.inputs.at(i), model.inputs[i].order));
+      for (std::size_t i = 0; i < model.inputs.size(); ++i)
+        inputs.push_back(from_file_layout(r.inputs.at(i), model.inputs[i].order));
       const std::vector<Array> outputs = run_outputs(model.network, inputs);
       for (std::size_t i = 0; i < outputs.size(); ++i) {
         Array y = to_file_layout(outputs[i], model.outputs[i].order);
@@ -153,8 +161,9 @@ int main(int argc, char** argv) {
       for (const WeightMode weights : {WeightMode::scalar, WeightMode::vector}) {
         const QuantizedNetwork q = quantize(network, ranges, {.weights = weights, .scheme = scheme});
         const auto difference = verify(q, test);
-        std::printf("%s %s\t%s%s", scheme == Scheme::symmetric ? "symmetric" : "asymmetric", weights == WeightMode::scalar ? "scalar" : "vector",
-                    difference ? "DIFFERS at " : "equal", difference ? difference->name.c_str() : "");
+        std::printf("%s %s\t%s%s", scheme == Scheme::symmetric ? "symmetric" : "asymmetric",
+                    weights == WeightMode::scalar ? "scalar" : "vector", difference ? "DIFFERS at " : "equal",
+                    difference ? difference->name.c_str() : "");
         good = good && !difference;
         Int8Network::Workspace workspace;
         const std::vector<Array> y = Int8Network(q).run_outputs(test, workspace);
@@ -170,8 +179,10 @@ int main(int argc, char** argv) {
       }
     double macs = network.macs(), integer = 0;
     for (NodeId id = 0; id < network.size(); ++id)
-      if (network[id].op->integers() != IntegerRule::none) integer += network[id].op->macs(network.input_extents(id), network[id].extent);
-    std::printf("nodes\t%zu, %.1f million multiply-accumulates, %.1f %% of them in integers\n", network.size(), macs / 1e6, macs > 0 ? 100 * integer / macs : 100);
+      if (network[id].op->integers() != IntegerRule::none)
+        integer += network[id].op->macs(network.input_extents(id), network[id].extent);
+    std::printf("nodes\t%zu, %.1f million multiply-accumulates, %.1f %% of them in integers\n", network.size(), macs / 1e6,
+                macs > 0 ? 100 * integer / macs : 100);
   } catch (const std::exception& e) {
     std::printf("refused\t%s\n", e.what());
     return 1;

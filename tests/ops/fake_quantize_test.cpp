@@ -184,7 +184,8 @@ TEST_CASE("fake_quantize_backward: factors' gradients equal central differences 
         const std::size_t c = i % channels;
         const double l = left(moved, c), r = l + width(moved, c), s = width(moved, c) / (q.codes().qmax - q.codes().qmin);
         const auto grid = q.grid(c);
-        const double at_left = grid.lowest() - left(q, c) / grid.scale, at_right = grid.highest() - (left(q, c) + width(q, c)) / grid.scale;
+        const double at_left = grid.lowest() - left(q, c) / grid.scale,
+                     at_right = grid.highest() - (left(q, c) + width(q, c)) / grid.scale;
         sum += g[i] * (x[i] < l ? l + s * at_left : x[i] > r ? r + s * at_right : x[i] + s * residue[i]);
       }
       return sum;

@@ -1,10 +1,11 @@
 #pragma once
 // A quantized network by the plainest loops there are: 64-bit integers forward, double backward. The reference of the executors.
 
-#include "typed_layers.hpp"
 #include <cmath>
 #include <trimtab/net/quantize/lower_layer.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
+
+#include "typed_layers.hpp"
 
 namespace trimtab::test {
 
@@ -13,7 +14,8 @@ template <class F>
 void for_each_product(const Network& n, NodeId id, const F& f) {
   const Extents& in = n[n[id].inputs[0]].extent;
   const Extents& out = n[id].extent;
-  const auto window = [&](std::size_t kh, std::size_t kw, std::size_t per_filter, std::size_t group_out, const WindowOptions& o, const auto& weight) {
+  const auto window = [&](std::size_t kh, std::size_t kw, std::size_t per_filter, std::size_t group_out, const WindowOptions& o,
+                          const auto& weight) {
     for (std::size_t y = 0; y < out[0]; ++y)
       for (std::size_t x = 0; x < out[1]; ++x)
         for (std::size_t c = 0; c < out[2]; ++c)
@@ -21,9 +23,11 @@ void for_each_product(const Network& n, NodeId id, const F& f) {
             for (std::size_t s = 0; s < kw; ++s)
               for (std::size_t i = 0; i < per_filter; ++i) {
                 const std::size_t iy = y * o.stride_h + r * o.dilation_h, ix = x * o.stride_w + s * o.dilation_w;
-                if (iy < o.padding.top || ix < o.padding.left || iy - o.padding.top >= in[0] || ix - o.padding.left >= in[1]) continue;
+                if (iy < o.padding.top || ix < o.padding.left || iy - o.padding.top >= in[0] || ix - o.padding.left >= in[1])
+                  continue;
                 const std::size_t channel = c / group_out * per_filter + i;
-                f((y * out[1] + x) * out[2] + c, ((iy - o.padding.top) * in[1] + ix - o.padding.left) * in[2] + channel, weight(c, r, s, i), c);
+                f((y * out[1] + x) * out[2] + c, ((iy - o.padding.top) * in[1] + ix - o.padding.left) * in[2] + channel,
+                  weight(c, r, s, i), c);
               }
   };
   if (const auto* l = n[id].op.get_if<Conv2d>()) {
@@ -32,7 +36,8 @@ void for_each_product(const Network& n, NodeId id, const F& f) {
            [&](std::size_t c, std::size_t r, std::size_t s, std::size_t i) { return ((c * sh[1] + r) * sh[2] + s) * sh[3] + i; });
   } else if (const auto* d = n[id].op.get_if<DepthwiseConv2d>()) {
     const auto& sh = d->weight.shape();
-    window(sh[0], sh[1], 1, 1, d->window, [&](std::size_t c, std::size_t r, std::size_t s, std::size_t) { return (r * sh[1] + s) * sh[2] + c; });
+    window(sh[0], sh[1], 1, 1, d->window,
+           [&](std::size_t c, std::size_t r, std::size_t s, std::size_t) { return (r * sh[1] + s) * sh[2] + c; });
   } else if (const auto* m = n[id].op.get_if<Linear>()) {
     for (std::size_t o = 0; o < m->weight.shape(0); ++o)
       for (std::size_t i = 0; i < m->weight.shape(1); ++i) f(o, i, o * m->weight.shape(1) + i, o);
@@ -46,7 +51,8 @@ void for_each_pooled(const Network& n, NodeId id, const F& f) {
   const Extents& out = n[id].extent;
   const auto* average = n[id].op.get_if<AveragePool>();
   const auto* max = n[id].op.get_if<MaxPool>();
-  const std::size_t kh = average ? average->kernel_h : (max ? max->kernel_h : in[0]), kw = average ? average->kernel_w : (max ? max->kernel_w : in[1]);
+  const std::size_t kh = average ? average->kernel_h : (max ? max->kernel_h : in[0]),
+                    kw = average ? average->kernel_w : (max ? max->kernel_w : in[1]);
   const WindowOptions o = average ? average->window : (max ? max->window : WindowOptions{});
   for (std::size_t y = 0; y < out[0]; ++y)
     for (std::size_t x = 0; x < out[1]; ++x) {
@@ -64,8 +70,8 @@ void for_each_pooled(const Network& n, NodeId id, const F& f) {
 }
 
 struct NaiveRun {
-  std::vector<std::vector<int>> bytes;      // by node, batch outermost
-  std::vector<std::vector<double>> steps;   // before clip and rounding; empty where codes are kept
+  std::vector<std::vector<int>> bytes;     // by node, batch outermost
+  std::vector<std::vector<double>> steps;  // before clip and rounding; empty where codes are kept
 };
 
 inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
@@ -100,7 +106,8 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
             acc[o] += input(0, i) * (w_grid(c).quantize(l.weight.data()[w]) - w_grid(c).zero_point);
           });
           for (std::size_t i = 0; i < size; ++i)
-            steps[i] = static_cast<float>(static_cast<std::int32_t>(acc[i])) * (scale(0) * w_grid(i % channels).scale / grid.scale);
+            steps[i] =
+                static_cast<float>(static_cast<std::int32_t>(acc[i])) * (scale(0) * w_grid(i % channels).scale / grid.scale);
           for (std::size_t i = 0; fixed && i < size; ++i) {
             const bool uint8 = q.weight[id]->grid(0).codes.qmin != -q.weight[id]->grid(0).codes.qmax;
             const bool one_scale = uint8 || (node.op.is<Linear>() && q.weight[id]->channels() == 1);
@@ -141,10 +148,12 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
           sum[o] += input(0, i);
           count[o] = static_cast<std::int64_t>(of);
         });
-        for (std::size_t i = 0; i < size; ++i) steps[i] = static_cast<float>(sum[i]) * (scale(0) / (grid.scale * static_cast<float>(count[i])));
+        for (std::size_t i = 0; i < size; ++i)
+          steps[i] = static_cast<float>(sum[i]) * (scale(0) / (grid.scale * static_cast<float>(count[i])));
         // The mean of TFLite's codes, ties away from their 0, less the zero point.
         const std::int64_t zero = grid.zero_point - code_origin(q);
-        for (std::size_t i = 0; fixed && i < size; ++i) whole.push_back(std::llround(double(sum[i] + count[i] * zero) / double(count[i])) - zero);
+        for (std::size_t i = 0; fixed && i < size; ++i)
+          whole.push_back(std::llround(double(sum[i] + count[i] * zero) / double(count[i])) - zero);
       } else if (node.op.is<MaxPool>()) {
         kept.assign(size, -1000);
         for_each_pooled(n, id, [&](std::size_t o, std::size_t i, std::size_t) {
@@ -154,8 +163,10 @@ inline NaiveRun naive_run(const QuantizedNetwork& q, const Array& x) {
         for (std::size_t i = 0; i < size; ++i) kept.push_back(int(input(0, i)) + grid.zero_point);
       }
       for (std::size_t i = 0; i < size; ++i) {
-        const double exact = whole.empty() ? kept.empty() ? double(steps[i]) : double(kept[i] - grid.zero_point) : double(whole[i]);
-        const double held = std::clamp(exact, double(grid.codes.qmin - grid.zero_point), double(grid.codes.qmax - grid.zero_point));
+        const double exact =
+            whole.empty() ? kept.empty() ? double(steps[i]) : double(kept[i] - grid.zero_point) : double(whole[i]);
+        const double held =
+            std::clamp(exact, double(grid.codes.qmin - grid.zero_point), double(grid.codes.qmax - grid.zero_point));
         run.bytes[id].push_back(int(std::nearbyint(held)) + grid.zero_point);
         if (kept.empty()) run.steps[id].push_back(double(steps[i]));
       }
@@ -188,10 +199,13 @@ inline std::vector<double> naive_factor_gradients(const QuantizedNetwork& q, con
         const double clipped = std::clamp(real, lo, hi) / double(grid.scale);
         double& g = grad[id][i];
         GridGradient& sums = of_output[q.grid_of[id]];
-        const bool below = clipped < double(grid.lowest()), above = clipped > double(grid.highest());
-        if (below) sums.below += g;
-        else if (above) sums.above += g;
-        else sums.residue += g * (std::nearbyint(clipped) - clipped);
+        const bool below = clipped<double(grid.lowest()), above = clipped> double(grid.highest());
+        if (below)
+          sums.below += g;
+        else if (above)
+          sums.above += g;
+        else
+          sums.residue += g * (std::nearbyint(clipped) - clipped);
         if (below || above || real < lo || real > hi) g = 0;
       }
     const auto in_size = [&](std::size_t k) { return element_count(n[node.inputs[k]].extent); };
@@ -216,8 +230,10 @@ inline std::vector<double> naive_factor_gradients(const QuantizedNetwork& q, con
             const Affine<float> wg = w.grid(channel[at]);
             const double v = double(l.weight.data()[at] / wg.scale);
             GridGradient& sums = of_weight[id][channel[at]];
-            if (v < double(wg.lowest())) sums.below += grad_w[at];
-            else if (v > double(wg.highest())) sums.above += grad_w[at];
+            if (v < double(wg.lowest()))
+              sums.below += grad_w[at];
+            else if (v > double(wg.highest()))
+              sums.above += grad_w[at];
             else {
               sums.residue += grad_w[at] * (std::nearbyint(v) - v);
               of_single[id].first.resize(grad_w.size());
@@ -225,7 +241,8 @@ inline std::vector<double> naive_factor_gradients(const QuantizedNetwork& q, con
             }
           }
           of_single[id].second.resize(own.bias.size());
-          for (std::size_t i = 0; i < size; ++i) of_single[id].second[i % own.bias.size()] += g[i] * double(own.bias(i % own.bias.size()));
+          for (std::size_t i = 0; i < size; ++i)
+            of_single[id].second[i % own.bias.size()] += g[i] * double(own.bias(i % own.bias.size()));
         });
       } else if (node.op.is<Add>()) {
         for (std::size_t i = 0; i < size; ++i) {
@@ -236,7 +253,8 @@ inline std::vector<double> naive_factor_gradients(const QuantizedNetwork& q, con
         std::size_t begin = 0;
         for (std::size_t k = 0; k < node.inputs.size(); ++k) {
           const std::size_t channels = n[node.inputs[k]].extent.back();
-          for (std::size_t i = 0; i < in_size(k); ++i) grad_in(k, i) += g[i / channels * node.extent.back() + begin + i % channels];
+          for (std::size_t i = 0; i < in_size(k); ++i)
+            grad_in(k, i) += g[i / channels * node.extent.back() + begin + i % channels];
           begin += channels;
         }
       } else if (node.op.is<MaxPool>()) {
@@ -267,7 +285,8 @@ inline std::vector<double> naive_factor_gradients(const QuantizedNetwork& q, con
     if (q.weight[id]) append(*q.weight[id], of_weight[id]);
   for (NodeId id = 0; id < n.size(); ++id)
     if (!q.pointwise[id].weight.empty())
-      for (const auto& list : {of_single[id].first, of_single[id].second}) factors.insert(factors.end(), list.begin(), list.end());
+      for (const auto& list : {of_single[id].first, of_single[id].second})
+        factors.insert(factors.end(), list.begin(), list.end());
   return factors;
 }
 

@@ -25,7 +25,8 @@ struct Job {
     labels << "file,class_index\n";
     for (int i = 0; i < 12; ++i) {
       std::vector<std::uint8_t> pixels(32 * 32 * 3);
-      for (std::size_t p = 0; p < pixels.size(); ++p) pixels[p] = static_cast<std::uint8_t>((p * 7 + static_cast<std::size_t>(i) * 31) % 251);
+      for (std::size_t p = 0; p < pixels.size(); ++p)
+        pixels[p] = static_cast<std::uint8_t>((p * 7 + static_cast<std::size_t>(i) * 31) % 251);
       std::string name = "p";
       name += std::to_string(i) + ".png";
       folder.write_png("pictures/" + name, pixels, 32, 32, 3);

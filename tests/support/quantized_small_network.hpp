@@ -2,8 +2,8 @@
 // small_network with quantizers on it, in every mode.
 
 #include <small_network.hpp>
-#include <trimtab/net/quantize/factors.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
+#include <trimtab/net/quantize/factors.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
 
 namespace trimtab::test {

@@ -35,8 +35,10 @@ inline Network small_network(unsigned seed = 1) {
   WindowOptions same;
   same.padding = {1, 1, 1, 1};
   const NodeId x = n.add(Input{{9, 10, 3}}, {});
-  const NodeId a = n.add(Conv2d{random_tensor<4>({8, 3, 3, 3}, random, 0.5F), random_tensor<1>({8}, random), stem}, {x}, "stem", relu6);
-  const NodeId b = n.add(DepthwiseConv2d{random_tensor<3>({3, 3, 8}, random, 0.5F), random_tensor<1>({8}, random), same}, {a}, "dw", relu6);
+  const NodeId a =
+      n.add(Conv2d{random_tensor<4>({8, 3, 3, 3}, random, 0.5F), random_tensor<1>({8}, random), stem}, {x}, "stem", relu6);
+  const NodeId b =
+      n.add(DepthwiseConv2d{random_tensor<3>({3, 3, 8}, random, 0.5F), random_tensor<1>({8}, random), same}, {a}, "dw", relu6);
   const NodeId c = n.add(Conv2d{random_tensor<4>({6, 1, 1, 8}, random, 0.4F), random_tensor<1>({6}, random), {}}, {b}, "project");
   const NodeId d = n.add(Conv2d{random_tensor<4>({6, 1, 1, 8}, random, 0.4F), random_tensor<1>({6}, random), {}}, {a}, "side");
   const NodeId e = n.add(Add{}, {c, d}, "sum");
@@ -46,7 +48,8 @@ inline Network small_network(unsigned seed = 1) {
   const NodeId f = n.add(AveragePool{2, 2, pool, false}, {e}, "average");
   const NodeId g = n.add(MaxPool{2, 2, pool}, {e}, "max");
   const NodeId h = n.add(Concat{}, {f, g}, "concat");
-  const NodeId i = n.add(Conv2d{random_tensor<4>({8, 2, 2, 6}, random, 0.3F), random_tensor<1>({8}, random), {}, 2}, {h}, "grouped", relu);
+  const NodeId i =
+      n.add(Conv2d{random_tensor<4>({8, 2, 2, 6}, random, 0.3F), random_tensor<1>({8}, random), {}, 2}, {h}, "grouped", relu);
   const NodeId j = n.add(GlobalAveragePool{}, {i}, "pool");
   const NodeId k = n.add(Flatten{}, {j}, "flatten");
   n.add(Linear{random_tensor<2>({5, 8}, random), random_tensor<1>({5}, random)}, {k}, "logits");

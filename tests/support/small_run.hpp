@@ -24,7 +24,8 @@ struct SmallRun {
     return [this](std::span<const std::size_t> indices) {
       const std::size_t size = pictures.size() / pictures.shape(0);
       Array x = Array::from_shape({indices.size(), pictures.shape(1), pictures.shape(2), pictures.shape(3)});
-      for (std::size_t i = 0; i < indices.size(); ++i) std::copy_n(pictures.data() + indices[i] * size, size, x.data() + i * size);
+      for (std::size_t i = 0; i < indices.size(); ++i)
+        std::copy_n(pictures.data() + indices[i] * size, size, x.data() + i * size);
       return x;
     };
   }

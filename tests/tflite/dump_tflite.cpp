@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iostream>
 #include <numeric>
+#include <quantized_small_network.hpp>
 #include <sstream>
 #include <string>
 #include <trimtab/io/atomic_file.hpp>
@@ -18,11 +19,10 @@
 #include <trimtab/io/onnx.hpp>
 #include <trimtab/io/preprocess.hpp>
 #include <trimtab/io/tflite/write.hpp>
-#include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/passes/fold.hpp>
 
-#include <quantized_small_network.hpp>
 #include "tflite_network.hpp"
 
 namespace fs = std::filesystem;
@@ -75,7 +75,8 @@ class Dump {
     const tflite::Model model = to_tflite(q, {true});
     tflite::Model whole = model;
     whole.outputs = {model.outputs.back()};
-    if (model.outputs.size() != q.network.size() || q.network.output() + 1 != q.network.size()) throw value_error("a node is not an output of its own");
+    if (model.outputs.size() != q.network.size() || q.network.output() + 1 != q.network.size())
+      throw value_error("a node is not an output of its own");
     files(name, whole);
     const Int8Network deployed(q);
     Int8Network::Workspace workspace;
@@ -96,9 +97,9 @@ class Dump {
     }
     write_file_atomically(folder_ / (name + ".inputs.bin"), inputs);
     write_file_atomically(folder_ / (name + ".outputs.bin"), outputs);
-    manifest_ << (manifest_.tellp() == 0 ? "[\n" : ",\n") << R"({"name": ")" << name << R"(", "int8": )" << (flip != 0) << R"(, "fixed_point": )"
-              << (q.requantizer == Requantizer::fixed_point) << R"(, "pictures": )" << pictures << R"(, "alone": )" << std::min(pictures, alone)
-              << R"(, "nodes": [)";
+    manifest_ << (manifest_.tellp() == 0 ? "[\n" : ",\n") << R"({"name": ")" << name << R"(", "int8": )" << (flip != 0)
+              << R"(, "fixed_point": )" << (q.requantizer == Requantizer::fixed_point) << R"(, "pictures": )" << pictures
+              << R"(, "alone": )" << std::min(pictures, alone) << R"(, "nodes": [)";
     bool first = true;
     for (NodeId id = 0; id < q.network.size(); ++id) {
       const Node& node = q.network[id];
@@ -107,8 +108,8 @@ class Dump {
       std::vector<Index> in;
       for (const NodeId i : node.inputs) in.push_back(model.outputs[i]);
       files(name + "." + std::to_string(id), cut(model, in, model.outputs[id]));
-      manifest_ << (first ? "" : ", ") << R"({"id": )" << id << R"(, "operator": ")" << operator_name(node.op) << R"(", "inputs": )"
-                << Extents(node.inputs.begin(), node.inputs.end()) << "}";
+      manifest_ << (first ? "" : ", ") << R"({"id": )" << id << R"(, "operator": ")" << operator_name(node.op)
+                << R"(", "inputs": )" << Extents(node.inputs.begin(), node.inputs.end()) << "}";
       first = false;
     }
     manifest_ << "]}";

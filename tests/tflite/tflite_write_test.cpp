@@ -1,10 +1,12 @@
-#include "typed_layers.hpp"
+#include <subset_generated.h>
+
 #include <algorithm>
 #include <catch.hpp>
 #include <quantized_small_network.hpp>
-#include <subset_generated.h>
 #include <tflite_network.hpp>
 #include <trimtab/io/tflite/write.hpp>
+
+#include "typed_layers.hpp"
 
 using namespace trimtab;
 namespace file = trimtab_test::tflite;
@@ -46,7 +48,8 @@ class Written {
     std::vector<std::int32_t> result;
     const std::vector<std::uint8_t> bytes = data(t);
     for (std::size_t i = 0; i < bytes.size(); i += 4)
-      result.push_back(static_cast<std::int32_t>(bytes[i] | std::uint32_t{bytes[i + 1]} << 8 | std::uint32_t{bytes[i + 2]} << 16 | std::uint32_t{bytes[i + 3]} << 24));
+      result.push_back(static_cast<std::int32_t>(bytes[i] | std::uint32_t{bytes[i + 1]} << 8 | std::uint32_t{bytes[i + 2]} << 16 |
+                                                 std::uint32_t{bytes[i + 3]} << 24));
     return result;
   }
 
@@ -56,7 +59,8 @@ class Written {
 
 std::vector<std::int32_t> shape(const file::Tensor& t) { return {t.shape()->begin(), t.shape()->end()}; }
 
-QuantizedNetwork quantized_for(Requantizer requantizer, Scheme scheme = Scheme::symmetric, WeightMode weights = WeightMode::vector, int bits = 8) {
+QuantizedNetwork quantized_for(Requantizer requantizer, Scheme scheme = Scheme::symmetric,
+                               WeightMode weights = WeightMode::vector, int bits = 8) {
   QuantizationOptions options{weights, scheme, bits, bits};
   options.requantizer = requantizer;
   return test::quantized(test::tflite_network(), options);
@@ -125,7 +129,8 @@ TEST_CASE("write_tflite: weights, biases and grids are those of the int8 network
     const Written w(serialize_tflite(q));
     for (NodeId id = 0; id < q.network.size(); ++id) {
       const Node& node = q.network[id];
-      const auto* t = *std::find_if(w.graph().tensors()->begin(), w.graph().tensors()->end(), [&](const auto* one) { return one->name()->str() == node.name; });
+      const auto* t = *std::find_if(w.graph().tensors()->begin(), w.graph().tensors()->end(),
+                                    [&](const auto* one) { return one->name()->str() == node.name; });
       const Affine<float> grid = byte_grid(q, id);
       CHECK(t->type() == file::TensorType::INT8);
       CHECK(t->quantization()->scale()->Get(0) == grid.scale);
@@ -135,7 +140,8 @@ TEST_CASE("write_tflite: weights, biases and grids are those of the int8 network
         const LoweredLayer l = lower_layer(layer, *q.weight[id], scale_x, grid.scale);
         const file::Tensor &weight = w.input(node.name, 1), &bias = w.input(node.name, 2);
         const std::vector<std::uint8_t> bytes = w.data(weight);
-        CHECK(std::equal(bytes.begin(), bytes.end(), l.codes.begin(), l.codes.end(), [](auto a, auto b) { return static_cast<std::int8_t>(a) == b; }));
+        CHECK(std::equal(bytes.begin(), bytes.end(), l.codes.begin(), l.codes.end(),
+                         [](auto a, auto b) { return static_cast<std::int8_t>(a) == b; }));
         CHECK(w.integers(bias) == l.bias);
         const auto& scale = *weight.quantization()->scale();
         REQUIRE(scale.size() == (weights == WeightMode::vector ? l.bias.size() : 1));
@@ -195,7 +201,8 @@ TEST_CASE("write_tflite: a global pool with a grid of its own is MEAN", "[tflite
   std::mt19937 random(1);
   Network n;
   const NodeId x = n.add(Input{{4, 4, 3}}, {}, "x");
-  const NodeId c = n.add(Conv2d{test::random_tensor<4>({4, 1, 1, 3}, random), test::random_tensor<1>({4}, random), {}}, {x}, "conv", relu);
+  const NodeId c =
+      n.add(Conv2d{test::random_tensor<4>({4, 1, 1, 3}, random), test::random_tensor<1>({4}, random), {}}, {x}, "conv", relu);
   n.add(GlobalAveragePool{}, {c}, "pool");
   const Written w(serialize_tflite(test::quantized(n, {})));
   CHECK(w.code(w.producer("pool")).builtin_code() == BuiltinOperator::MEAN);
@@ -212,8 +219,10 @@ TEST_CASE("write_tflite: all nodes as outputs; a file on disk", "[tflite]") {
 
 TEST_CASE("write_tflite: what the format cannot say is named", "[tflite]") {
   CHECK_THROWS_AS(to_tflite(quantized_for(Requantizer::fixed_point, Scheme::asymmetric)), unsupported_error);
-  CHECK_THROWS_WITH(to_tflite(quantized_for(Requantizer::fixed_point, Scheme::asymmetric)), ContainsSubstring("stem") && ContainsSubstring("one scale for all filters"));
-  CHECK_THROWS_WITH(to_tflite(quantized_for(Requantizer::float32)), ContainsSubstring("average") && ContainsSubstring("fixed_point"));
+  CHECK_THROWS_WITH(to_tflite(quantized_for(Requantizer::fixed_point, Scheme::asymmetric)),
+                    ContainsSubstring("stem") && ContainsSubstring("one scale for all filters"));
+  CHECK_THROWS_WITH(to_tflite(quantized_for(Requantizer::float32)),
+                    ContainsSubstring("average") && ContainsSubstring("fixed_point"));
   QuantizationOptions options;
   options.requantizer = Requantizer::fixed_point;
   const Network pads = test::small_network();  // its pools pad at one corner each

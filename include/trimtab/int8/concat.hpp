@@ -55,7 +55,8 @@ void concat(std::span<const ConcatInput<T>> inputs, Y& y, const ValueOf& value_o
 
 /// steps(q) = float(q - z) * m, m = s / s_y: an input's code in steps of the output's grid.
 inline auto concat_step(const Affine<float>& grid, float scale_y) {
-  return [zero_point = grid.zero_point, m = grid.scale / scale_y](std::int32_t q) { return static_cast<float>(q - zero_point) * m; };
+  return
+      [zero_point = grid.zero_point, m = grid.scale / scale_y](std::int32_t q) { return static_cast<float>(q - zero_point) * m; };
 }
 
 }  // namespace detail
@@ -65,7 +66,8 @@ inline auto concat_step(const Affine<float>& grid, float scale_y) {
 template <class T, Tensor Y>
 void concat_steps(std::span<const ConcatInput<T>> inputs, float scale_y, Y&& steps) {
   static_assert(std::is_same_v<value_t<Y>, float>, "trimtab: steps are float");
-  detail::concat(inputs, steps, [&](const Affine<float>& grid) { return detail::concat_step(grid, scale_y); }, "concat_steps");
+  detail::concat(
+      inputs, steps, [&](const Affine<float>& grid) { return detail::concat_step(grid, scale_y); }, "concat_steps");
 }
 
 /// y[.., c] = z_y + round_half_even(clamp(float(q - z) * m, lo - z_y, hi - z_y)), m = s / s_y, of the inputs' codes q side by
@@ -86,9 +88,11 @@ template <class T, Tensor Y>
 void concat_fixed_point(std::span<const ConcatInput<T>> inputs, const Affine<float>& grid_y, Y&& y) {
   detail::steps_to_code<value_t<Y>>(grid_y, "concat_fixed_point");  // checks the grid
   const auto code_of = [&](const Affine<float>& grid) {
-    return [m = fixed_point(double(grid.scale) / double(grid_y.scale)), zero_point = grid.zero_point, to = grid_y](std::int32_t q) {
-      return FixedPointRequantize{std::span(&m, 1), FixedPointRounding::twice, to.zero_point, to.codes.qmin, to.codes.qmax}(q - zero_point, 0);
-    };
+    return
+        [m = fixed_point(double(grid.scale) / double(grid_y.scale)), zero_point = grid.zero_point, to = grid_y](std::int32_t q) {
+          return FixedPointRequantize{std::span(&m, 1), FixedPointRounding::twice, to.zero_point, to.codes.qmin, to.codes.qmax}(
+              q - zero_point, 0);
+        };
   };
   detail::concat(inputs, y, code_of, "concat_fixed_point");
 }

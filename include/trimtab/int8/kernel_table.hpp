@@ -25,7 +25,7 @@ struct KernelTable {
   void (*gemm_u8s8)(const GemmTask&);                          ///< matrix product, see GemmTask
   GemmForm gemm_form;                                          ///< what gemm_u8s8 wants of weights
   const DepthwiseKernel& (*depthwise)(const DepthwiseShape&);  ///< the fastest kernel for a shape
-  void (*add)(const AddTask&);                      ///< residual addition, see AddTask
+  void (*add)(const AddTask&);                                 ///< residual addition, see AddTask
   /// to[i] = x[i] xor flip.
   void (*copy_flipped)(const std::uint8_t* x, std::size_t count, std::uint8_t flip, std::uint8_t* to);
 };

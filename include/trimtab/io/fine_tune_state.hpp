@@ -16,8 +16,8 @@
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/atomic_file.hpp>
 #include <trimtab/io/file_bytes.hpp>
-#include <trimtab/io/onnx/schema.hpp>
 #include <trimtab/io/onnx/read_tensor.hpp>
+#include <trimtab/io/onnx/schema.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
 #include <utility>
 #include <vector>
@@ -58,7 +58,9 @@ class Fingerprint {
 inline std::string fingerprint(const Network& network) {
   struct Visitor final : OperatorVisitor {
     Fingerprint print;
-    void tensor(std::string_view, const TensorView<float>& values, ParameterKind) override { print.add(std::span<const float>(values.data, values.size())); }
+    void tensor(std::string_view, const TensorView<float>& values, ParameterKind) override {
+      print.add(std::span<const float>(values.data, values.size()));
+    }
     void number(std::string_view, double value) override { print.add(value); }
   } visitor;
   for (const Node& node : network.nodes()) {
@@ -214,8 +216,8 @@ inline void require_same_run(const ::onnx::ModelProto& model, const RunDescripti
   std::string differences;
   for (const auto& [key, value] : run)
     if (found[key] != value)
-      differences += message(differences.empty() ? "" : "; ", key, " was ", found[key].empty() ? "not told" : found[key].substr(0, 80),
-                             " and is ", value);
+      differences += message(differences.empty() ? "" : "; ", key, " was ",
+                             found[key].empty() ? "not told" : found[key].substr(0, 80), " and is ", value);
   if (!differences.empty()) throw value_error("the state of another run: " + differences);
 }
 
@@ -231,7 +233,8 @@ inline FineTuneState state_of(const ::onnx::ModelProto& model) {
     using Numbers = std::decay_t<decltype(list)>;
     constexpr OnnxType type = std::is_same_v<Numbers, std::vector<float>> ? OnnxType::float32 : OnnxType::float64;
     const KnownTensor t = read_known(find(name), inside);
-    if (t.type != type) throw unsupported_error(message("list '", name, "' is of ", type_name(t.type), ", expected ", type_name(type)));
+    if (t.type != type)
+      throw unsupported_error(message("list '", name, "' is of ", type_name(t.type), ", expected ", type_name(type)));
     list = std::get<Numbers>(*t.numbers);
   });
   const std::vector<std::int64_t> steps = known_integers(read_known(find("adam.steps"), inside));

@@ -260,7 +260,8 @@ inline std::string html_report(const ReportInput& in) {
     html += "<h2>Layer " + html_escaped((*in.reference)[in.layer].name) + "</h2>\n" + layer;
 
   if (!in.loss.empty()) {
-    const std::string curve = figure(training_curve(in.loss, in.learning_rate), "Loss of each step's batch (eq. 25), and the learning rate.");
+    const std::string curve =
+        figure(training_curve(in.loss, in.learning_rate), "Loss of each step's batch (eq. 25), and the learning rate.");
     if (!curve.empty()) html += "<h2>Training</h2>\n" + curve;
     html += figure(threshold_changes(*in.before, *in.after),
                    "Thresholds after training as a share of the calibrated ones; of a layer's filters the "

@@ -104,7 +104,8 @@ inline constexpr std::size_t max_pixels_per_byte = 1032 * 8;
 inline Picture decode_image(std::span<const unsigned char> bytes, const std::string& name) {
   const auto refuse = [&](const std::string& why) { throw parse_error("load_image: " + name + ": " + why); };
   if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) refuse("beyond 2 GiB");
-  if (!bytes.empty() && bytes[0] == 0xFF && !detail::has_sound_huffman_tables(bytes)) refuse("a Huffman table of more than 256 symbols");
+  if (!bytes.empty() && bytes[0] == 0xFF && !detail::has_sound_huffman_tables(bytes))
+    refuse("a Huffman table of more than 256 symbols");
   const int length = static_cast<int>(bytes.size());
   int w = 0, h = 0, channels = 0;
   if (stbi_info_from_memory(bytes.data(), length, &w, &h, &channels) == 0)

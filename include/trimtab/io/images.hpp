@@ -76,7 +76,8 @@ inline std::unordered_map<std::string, std::size_t> read_labels(const std::files
 namespace detail {
 
 /// The class of a picture by its name. Throws value_error, naming it, when it is not among the labels or has a class of `classes` or more.
-inline std::size_t label_of(const std::string& name, const std::unordered_map<std::string, std::size_t>& labels, std::size_t classes) {
+inline std::size_t label_of(const std::string& name, const std::unordered_map<std::string, std::size_t>& labels,
+                            std::size_t classes) {
   const auto found = labels.find(name);
   if (found == labels.end()) throw value_error(message("no label for picture ", name));
   if (found->second >= classes) throw value_error(message("picture ", name, " has class ", found->second, " of ", classes));

@@ -4,9 +4,6 @@
 /// with OperatorRules, in the list or not.
 
 #include <trimtab/core/config.hpp>
-#include <tuple>
-#include <utility>
-
 #include <trimtab/net/operators/abs.hpp>
 #include <trimtab/net/operators/add.hpp>
 #include <trimtab/net/operators/arg_max.hpp>
@@ -81,6 +78,8 @@
 #include <trimtab/net/operators/tanh.hpp>
 #include <trimtab/net/operators/tile.hpp>
 #include <trimtab/net/operators/transpose.hpp>
+#include <tuple>
+#include <utility>
 
 /// The list: calls DO(L) for every operator L.
 // clang-format off
@@ -172,7 +171,7 @@ std::tuple<L...> behind_head(std::tuple<Head, L...>);
 
 /// All of them.
 #define TRIMTAB_ONE_MORE(L) , L
-using Operators = decltype(detail::behind_head(std::declval<std::tuple<void* TRIMTAB_OPERATORS(TRIMTAB_ONE_MORE)>>()));
+using Operators = decltype(detail::behind_head(std::declval<std::tuple<void * TRIMTAB_OPERATORS(TRIMTAB_ONE_MORE)>>()));
 #undef TRIMTAB_ONE_MORE
 
 // A program of many files compiles them once, with the kernels; see core/config.hpp.

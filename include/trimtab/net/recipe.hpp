@@ -9,10 +9,10 @@
 #include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/passes/channel_maxima.hpp>
 #include <trimtab/net/passes/correct_bias.hpp>
-#include <trimtab/net/train/fine_tune.hpp>
 #include <trimtab/net/passes/learn_rounding.hpp>
-#include <trimtab/net/quantize/quantized_network.hpp>
 #include <trimtab/net/passes/rescale.hpp>
+#include <trimtab/net/quantize/quantized_network.hpp>
+#include <trimtab/net/train/fine_tune.hpp>
 #include <utility>
 #include <vector>
 
@@ -105,8 +105,9 @@ Applied prepare(const Recipe& recipe, const Network& teacher, const Pictures& pi
       done.push_back(detail::describe_pass("equalize", equalize(network, maxima, thrice)));
     }
   }
-  const auto ranges = recipe.mse_ranges ? calibrate(network, pictures, count, mse_observers(network, quantization), progress, world)
-                                        : calibrate(network, pictures, count, MinMaxObserver<float>{}, progress, world);
+  const auto ranges = recipe.mse_ranges
+                          ? calibrate(network, pictures, count, mse_observers(network, quantization), progress, world)
+                          : calibrate(network, pictures, count, MinMaxObserver<float>{}, progress, world);
   if (recipe.mse_ranges) done.push_back("mse_ranges");
   QuantizedNetwork q = quantize(network, ranges, quantization);
   if (recipe.mse_weights) {

@@ -26,7 +26,8 @@ struct FixedPointMultiplier {
 /// The nearest fixed-point number to `m`, ties away from zero: a relative error of at most 2^-31. 0 for m below 2^-32. Throws
 /// quantization_range_error unless 0 <= m < 2^30.
 inline FixedPointMultiplier fixed_point(double m) {
-  if (!(m >= 0 && m < 0x1p30)) throw quantization_range_error(detail::message("fixed_point: a multiplier of ", m, "; expected 0 to 2^30"));
+  if (!(m >= 0 && m < 0x1p30))
+    throw quantization_range_error(detail::message("fixed_point: a multiplier of ", m, "; expected 0 to 2^30"));
   int exponent = 0;
   const double fraction = std::frexp(m, &exponent);  // m = fraction * 2^exponent, 0.5 <= fraction < 1
   auto mantissa = static_cast<std::int64_t>(std::round(fraction * 0x1p31));
@@ -47,7 +48,8 @@ enum class FixedPointRounding {
 namespace detail {
 
 inline std::int32_t saturate_int32(std::int64_t x) {
-  return static_cast<std::int32_t>(std::clamp<std::int64_t>(x, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()));
+  return static_cast<std::int32_t>(
+      std::clamp<std::int64_t>(x, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()));
 }
 
 /// x / 2^shift to the nearest integer, ties away from zero; shift 0 to 62.

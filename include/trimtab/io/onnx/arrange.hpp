@@ -23,7 +23,8 @@ inline OnnxActivation settled(OnnxImport& import, OnnxActivation x) {
   if (!x.padded()) return x;
   const Padding& p = x.padding.pixels;
   const auto side = [](std::size_t pixels) { return static_cast<std::ptrdiff_t>(pixels); };
-  x.node = import.add(*x.padding.name, Pad{{side(p.top), side(p.left), 0}, {side(p.bottom), side(p.right), 0}, PadMode::constant, x.padding.value},
+  x.node = import.add(*x.padding.name,
+                      Pad{{side(p.top), side(p.left), 0}, {side(p.bottom), side(p.right), 0}, PadMode::constant, x.padding.value},
                       {x.node});
   x.padding = {};
   return x;
@@ -168,7 +169,8 @@ inline bool free_axis(const OnnxImport& import, OnnxActivation& x, std::size_t i
 
 /// The same elements with other extents, row-major in the file. Axes that are joined, or taken apart again, cost nothing; others
 /// become a Reshape. `maker` names what is added.
-inline OnnxActivation seen_as(OnnxImport& import, OnnxActivation x, const BatchDims& wanted, std::shared_ptr<const std::string> maker) {
+inline OnnxActivation seen_as(OnnxImport& import, OnnxActivation x, const BatchDims& wanted,
+                              std::shared_ptr<const std::string> maker) {
   const BatchDims now = import.dims(x);
   if (product(now) != product(wanted)) throw shape_error(message("a view of ", product(now), " numbers as ", product(wanted)));
   if (now == wanted) return x;
@@ -252,8 +254,8 @@ inline OnnxActivation picture(OnnxImport& import, OnnxActivation x) {
   if (x.rank() != 4 && x.rank() != 3)
     throw unsupported_error(message("expected an input of N C H W or N C L, got rank ", x.rank()));
   if (x.rank() == 3) x.axes.insert(x.axes.begin() + 2, NodeAxes{});
-  if (x.padded() && import.extent(x).size() == 3 && x.axes[0] == NodeAxes{0} && x.axes[1] == NodeAxes{3} && x.axes[3] == NodeAxes{2} &&
-      (x.axes[2] == NodeAxes{1} || (x.axes[2].empty() && import.extent(x)[0] == 1)))
+  if (x.padded() && import.extent(x).size() == 3 && x.axes[0] == NodeAxes{0} && x.axes[1] == NodeAxes{3} &&
+      x.axes[3] == NodeAxes{2} && (x.axes[2] == NodeAxes{1} || (x.axes[2].empty() && import.extent(x)[0] == 1)))
     return x;
   return arranged(import, std::move(x), {0, 2, 3, 1});
 }

@@ -26,7 +26,8 @@ inline void read_batch_norm(const OnnxNode& n) {
   require_integer_attribute(n.proto, "training_mode", 0);
   const OnnxActivation x = channels_last(n, n.real(0));
   const std::size_t channels = n.import.extent(x).back();
-  BatchNorm bn{n.vector(1, channels), n.vector(2, channels), n.vector(3, channels), n.vector(4, channels), n.real("epsilon", 1e-5F)};
+  BatchNorm bn{n.vector(1, channels), n.vector(2, channels), n.vector(3, channels), n.vector(4, channels),
+               n.real("epsilon", 1e-5F)};
   // Statistics of the exporter's may be a little below 0; what counts is the sum.
   for (const float variance : bn.variance)
     if (!(variance + bn.epsilon > 0) || !std::isfinite(bn.epsilon))

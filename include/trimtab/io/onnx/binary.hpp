@@ -112,7 +112,8 @@ inline NodeId constant_node(OnnxImport& import, const std::string& name, const D
 inline bool add_to_bias(const OnnxNode& n, int i, const OnnxActivation& x, const OnnxPaired& p) {
   Node* producer = n.sole_producer(i);
   WeightedLayer* layer = producer == nullptr || producer->clip != no_clip ? nullptr : producer->op->weighted();
-  if (layer == nullptr || p.x.node != x.node || !p.is_row(producer->extent) || layer->output_channels() != producer->extent.back())
+  if (layer == nullptr || p.x.node != x.node || !p.is_row(producer->extent) ||
+      layer->output_channels() != producer->extent.back())
     return false;
   const auto codes = n.import.quantization.layers.find(x.node);
   if (codes != n.import.quantization.layers.end() && !codes->second.bias.empty()) return false;
@@ -189,7 +190,8 @@ inline OnnxActivation binary_with_constant(const OnnxNode& n, const std::string&
     return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
   };
   constexpr float infinity = std::numeric_limits<float>::infinity();
-  const std::vector<float> reciprocal = kind == OnnxBinary::div && first ? each([](float v) { return 1.0F / v; }) : std::vector<float>{};
+  const std::vector<float> reciprocal =
+      kind == OnnxBinary::div && first ? each([](float v) { return 1.0F / v; }) : std::vector<float>{};
   if (kind == OnnxBinary::add && i >= 0 && add_to_bias(n, i, x, p)) {
     y = x;
   } else if (row && kind == OnnxBinary::add) {
@@ -206,14 +208,16 @@ inline OnnxActivation binary_with_constant(const OnnxNode& n, const std::string&
     y.node = n.import.add(name, Clip{-infinity, p.values[0]}, {y.node});
   } else {
     const NodeId constant = constant_node(n.import, name + "/constant", p.lengths, p.values);
-    y.node = n.import.add(name, binary_operator(kind), first ? std::vector<NodeId>{y.node, constant} : std::vector<NodeId>{constant, y.node});
+    y.node = n.import.add(name, binary_operator(kind),
+                          first ? std::vector<NodeId>{y.node, constant} : std::vector<NodeId>{constant, y.node});
   }
   if (p.added && y.axes.size() > x.rank()) y.axes.erase(y.axes.begin());
   return y;
 }
 
 /// Two activations, whichever axes they have.
-inline OnnxActivation binary_of_two(const OnnxNode& n, const std::string& name, OnnxBinary kind, const OnnxActivation& a, const OnnxActivation& b) {
+inline OnnxActivation binary_of_two(const OnnxNode& n, const std::string& name, OnnxBinary kind, const OnnxActivation& a,
+                                    const OnnxActivation& b) {
   const Operator op = binary_operator(kind);
   if (a.axes == b.axes && n.import.extent(a) == n.import.extent(b)) {
     OnnxActivation y = a;

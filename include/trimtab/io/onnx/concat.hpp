@@ -44,7 +44,8 @@ inline void read_concat(const OnnxNode& n) {
     const Dims own = row_major(dims);
     Dims lengths, strides;
     for (std::size_t j = 1; j < order.size(); ++j) {
-      if (order[j] != axis && seen[order[j]] != BatchInteger{dims[order[j]], 0}) throw shape_error("the inputs differ in their extents");
+      if (order[j] != axis && seen[order[j]] != BatchInteger{dims[order[j]], 0})
+        throw shape_error("the inputs differ in their extents");
       lengths.push_back(dims[order[j]]);
       strides.push_back(own[order[j]]);
     }

@@ -14,7 +14,8 @@ namespace trimtab {
 namespace detail {
 
 /// O I KH KW to O KH KW I.
-inline xt::xtensor<float, 4> filters_to_nhwc(std::span<const float> w, std::size_t o, std::size_t i, std::size_t kh, std::size_t kw) {
+inline xt::xtensor<float, 4> filters_to_nhwc(std::span<const float> w, std::size_t o, std::size_t i, std::size_t kh,
+                                             std::size_t kw) {
   auto result = xt::xtensor<float, 4>::from_shape({o, kh, kw, i});
   const std::size_t pixels = kh * kw;
   for (std::size_t f = 0; f < o; ++f)
@@ -139,9 +140,11 @@ inline void read_conv(const OnnxNode& n) {
   OnnxWindow window = read_window(n, f.rank - 2, f.kernel_h, f.kernel_w, padded_size(n.import, x));
   window.options.padding = sum_of(window.options.padding, x.padding.pixels);
   const xt::xtensor<float, 1> bias = n.layer_bias(2, outputs);
-  Operator op = f.groups > 1 && f.groups == channels && outputs == channels
-                    ? Operator(DepthwiseConv2d{depthwise_to_nhwc(f.w.values, channels, f.kernel_h, f.kernel_w), bias, window.options})
-                    : Operator(Conv2d{filters_to_nhwc(f.w.values, outputs, f.extent(1), f.kernel_h, f.kernel_w), bias, window.options, f.groups});
+  Operator op =
+      f.groups > 1 && f.groups == channels && outputs == channels
+          ? Operator(DepthwiseConv2d{depthwise_to_nhwc(f.w.values, channels, f.kernel_h, f.kernel_w), bias, window.options})
+          : Operator(Conv2d{filters_to_nhwc(f.w.values, outputs, f.extent(1), f.kernel_h, f.kernel_w), bias, window.options,
+                            f.groups});
   n.define(OnnxActivation{n.add(std::move(op), {x.node}), picture_axes(f.rank)});
   record_layer(n, 0);
 }

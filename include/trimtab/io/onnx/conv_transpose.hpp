@@ -14,14 +14,15 @@ namespace trimtab {
 namespace detail {
 
 /// I O/groups KH KW to O KH KW I/groups.
-inline xt::xtensor<float, 4> transposed_filters_to_nhwc(std::span<const float> w, std::size_t inputs, std::size_t group_outputs, std::size_t kh,
-                                                        std::size_t kw, std::size_t groups) {
+inline xt::xtensor<float, 4> transposed_filters_to_nhwc(std::span<const float> w, std::size_t inputs, std::size_t group_outputs,
+                                                        std::size_t kh, std::size_t kw, std::size_t groups) {
   const std::size_t group_inputs = inputs / groups, pixels = kh * kw;
   auto result = xt::xtensor<float, 4>::from_shape({group_outputs * groups, kh, kw, group_inputs});
   for (std::size_t i = 0; i < inputs; ++i)
     for (std::size_t o = 0; o < group_outputs; ++o)
       for (std::size_t p = 0; p < pixels; ++p)
-        result.data()[((i / group_inputs * group_outputs + o) * pixels + p) * group_inputs + i % group_inputs] = w[(i * group_outputs + o) * pixels + p];
+        result.data()[((i / group_inputs * group_outputs + o) * pixels + p) * group_inputs + i % group_inputs] =
+            w[(i * group_outputs + o) * pixels + p];
   return result;
 }
 
@@ -68,7 +69,8 @@ inline void read_conv_transpose(const OnnxNode& n) {
     throw shape_error(message(inputs, " input channels in ", f.groups, " groups do not fit ", in[2]));
   const auto more = window_numbers(n, "output_padding", axes, 1, 0, 0);
   const std::vector<std::int64_t> shape = n.integers("output_shape");
-  if (!shape.empty() && shape.size() != axes) throw unsupported_error(message("output_shape has ", shape.size(), " numbers, expected ", axes));
+  if (!shape.empty() && shape.size() != axes)
+    throw unsupported_error(message("output_shape has ", shape.size(), " numbers, expected ", axes));
   const std::string mode = n.text("auto_pad", "NOTSET");
   // Its own padding as for a window; SAME means something else here.
   OnnxWindow window;
@@ -88,8 +90,12 @@ inline void read_conv_transpose(const OnnxNode& n) {
     cut = {{{pads.top, pads.bottom, more[0]}, {pads.left, pads.right, more[1]}}};
   }
   window.options.padding = {cut[0].before, cut[1].before, cut[0].after, cut[1].after};
-  ConvTranspose2d layer{transposed_filters_to_nhwc(f.w.values, inputs, f.extent(1), f.kernel_h, f.kernel_w, f.groups), n.layer_bias(2, outputs),
-                        window.options, f.groups, cut[0].more, cut[1].more};
+  ConvTranspose2d layer{transposed_filters_to_nhwc(f.w.values, inputs, f.extent(1), f.kernel_h, f.kernel_w, f.groups),
+                        n.layer_bias(2, outputs),
+                        window.options,
+                        f.groups,
+                        cut[0].more,
+                        cut[1].more};
   n.define(OnnxActivation{n.add(std::move(layer), {f.x.node}), picture_axes(f.rank)});
   record_layer(n, 1);
 }

@@ -7,13 +7,13 @@
 #include <string>
 #include <string_view>
 #include <trimtab/core/error.hpp>
+#include <trimtab/io/onnx/attributes.hpp>
 #include <trimtab/io/onnx/fold_elementwise.hpp>
 #include <trimtab/io/onnx/fold_moves.hpp>
 #include <trimtab/io/onnx/fold_node.hpp>
 #include <trimtab/io/onnx/fold_reduce.hpp>
 #include <trimtab/io/onnx/fold_views.hpp>
 #include <trimtab/io/onnx/read_tensor.hpp>
-#include <trimtab/io/onnx/attributes.hpp>
 #include <trimtab/io/onnx/schema.hpp>
 #include <unordered_map>
 #include <vector>

@@ -10,9 +10,9 @@
 #include <span>
 #include <string_view>
 #include <trimtab/core/error.hpp>
+#include <trimtab/io/onnx/attributes.hpp>
 #include <trimtab/io/onnx/known_tensor.hpp>
 #include <trimtab/io/onnx/read_tensor.hpp>
-#include <trimtab/io/onnx/attributes.hpp>
 #include <trimtab/io/onnx/schema.hpp>
 #include <utility>
 #include <variant>

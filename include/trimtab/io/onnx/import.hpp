@@ -83,8 +83,8 @@ class OnnxImport {
     double elements = 1;
     for (const std::size_t extent : network[id].extent) elements *= static_cast<double>(extent);
     if (elements > most_elements || elements == 0)
-      throw unsupported_error(
-          message("node '", network[id].name, "' gives ", network[id].extent, elements == 0 ? ", nothing" : ", which is too large"));
+      throw unsupported_error(message("node '", network[id].name, "' gives ", network[id].extent,
+                                      elements == 0 ? ", nothing" : ", which is too large"));
     return id;
   }
   static constexpr double most_elements = 1 << 28;
@@ -107,7 +107,8 @@ class OnnxImport {
   }
   /// The same for names: an operator may stand for many nodes, each with its name in it.
   void charge_name(std::string_view name) {
-    if (name.size() > letters_left_) throw unsupported_error(message("names as long as '", name.substr(0, 60), "...' are too many"));
+    if (name.size() > letters_left_)
+      throw unsupported_error(message("names as long as '", name.substr(0, 60), "...' are too many"));
     letters_left_ -= name.size();
   }
 

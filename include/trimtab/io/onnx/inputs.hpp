@@ -16,9 +16,9 @@ namespace trimtab::detail {
 
 /// The nodes that read a value as soon as its axes matter: behind those that go element by element.
 inline std::vector<const ::onnx::NodeProto*> structural_readers(const ::onnx::GraphProto& graph, const std::string& value) {
-  static const std::unordered_set<std::string> elementwise{"Add",     "Cast", "Clip", "DequantizeLinear", "Div",  "Dropout", "Identity",
-                                                           "Max",     "Min",  "Mul",  "Neg",              "Pow",  "QuantizeLinear",
-                                                           "Sigmoid", "Relu", "Sub",  "Tanh",             "Sqrt", "Scale"};
+  static const std::unordered_set<std::string> elementwise{
+      "Add", "Cast", "Clip",           "DequantizeLinear", "Div",  "Dropout", "Identity", "Max",  "Min",  "Mul",
+      "Neg", "Pow",  "QuantizeLinear", "Sigmoid",          "Relu", "Sub",     "Tanh",     "Sqrt", "Scale"};
   std::unordered_set<std::string_view> seen{value};
   std::vector<const ::onnx::NodeProto*> found;
   for (const auto& node : graph.node()) {
@@ -36,7 +36,8 @@ inline std::vector<const ::onnx::NodeProto*> structural_readers(const ::onnx::Gr
 /// Axis order[j] of the file is axis j of the Input node. N C H W is held as N H W C; what is N H W C already stays as it is: it
 /// goes into a Transpose to N C H W, or, with one channel, into a Reshape that comes to the same. N C L goes as N L C into what
 /// takes it for that. Everything else is held as in the file.
-inline std::vector<std::size_t> input_order(const ::onnx::GraphProto& graph, const ::onnx::ValueInfoProto& input, const BatchDims& dims) {
+inline std::vector<std::size_t> input_order(const ::onnx::GraphProto& graph, const ::onnx::ValueInfoProto& input,
+                                            const BatchDims& dims) {
   using Integers = std::vector<std::int64_t>;
   const auto is_one_channel = [&](const ::onnx::NodeProto& node) {
     if (node.op_type() != "Reshape" || node.input_size() != 2 || dims[3] != BatchInteger{1, 0}) return false;
@@ -50,8 +51,9 @@ inline std::vector<std::size_t> input_order(const ::onnx::GraphProto& graph, con
     }
     return false;
   };
-  static const std::unordered_set<std::string> channels_second{"AveragePool",       "BatchNormalization",    "Conv",    "ConvTranspose", "GlobalAveragePool",
-                                                               "GlobalMaxPool",     "InstanceNormalization", "MaxPool", "ConvInteger",   "QLinearConv"};
+  static const std::unordered_set<std::string> channels_second{
+      "AveragePool",   "BatchNormalization",    "Conv",    "ConvTranspose", "GlobalAveragePool",
+      "GlobalMaxPool", "InstanceNormalization", "MaxPool", "ConvInteger",   "QLinearConv"};
   const std::vector<const ::onnx::NodeProto*> readers = structural_readers(graph, input.name());
   if (dims.size() == 4) {
     for (const auto* node : readers)
@@ -75,13 +77,16 @@ inline OnnxActivation import_input(OnnxImport& import, const ::onnx::GraphProto&
   if (is_boolean(type)) throw unsupported_error(message("input '", input.name(), "' is of bool"));
   BatchDims dims = input_extents(input, sizes, "--input-size", import.notes);
   if (dims.empty()) throw unsupported_error(message("input '", input.name(), "' is a scalar; the first axis is the batch"));
-  if (const auto given = sizes.find(input.name()); given != sizes.end() && dims[0] == batch_extent) dims[0] = {given->second[0], 0};
+  if (const auto given = sizes.find(input.name()); given != sizes.end() && dims[0] == batch_extent)
+    dims[0] = {given->second[0], 0};
   if (first) import.batch = dims[0];
   if (dims[0] != import.batch)
-    throw unsupported_error(message("input '", input.name(), "' has a first axis of ", dims[0], ", the inputs before it ", import.batch));
+    throw unsupported_error(
+        message("input '", input.name(), "' has a first axis of ", dims[0], ", the inputs before it ", import.batch));
   const std::vector<std::size_t> order = input_order(graph, input, dims);
   Extents extent;
-  for (std::size_t j = 1; j < order.size(); ++j) extent.push_back(static_cast<std::size_t>(known_as<std::int64_t>(dims[order[j]])));
+  for (std::size_t j = 1; j < order.size(); ++j)
+    extent.push_back(static_cast<std::size_t>(known_as<std::int64_t>(dims[order[j]])));
   const NodeId id = import.add(input.name(), Input{extent}, {});
   if (is_code_type(type)) import.quantization.code_inputs[id] = type == OnnxType::int8;
   return {id, axes_in_order(order), type};

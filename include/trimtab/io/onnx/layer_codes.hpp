@@ -50,8 +50,7 @@ inline void record_layer(const OnnxNode& n, std::int64_t axis) {
     layer.bias = bias_codes(n, bias);
     layer.bias_scale = bias.scale;
     if (layer.bias.size() != outputs || (layer.bias_scale.size() > 1 && layer.bias_scale.size() != outputs))
-      throw shape_error(
-          message(layer.bias.size(), " biases of ", layer.bias_scale.size(), " scales for ", outputs, " outputs"));
+      throw shape_error(message(layer.bias.size(), " biases of ", layer.bias_scale.size(), " scales for ", outputs, " outputs"));
   }
   n.import.quantization.layers[id] = std::move(layer);
 }

@@ -18,7 +18,8 @@ namespace detail {
 /// of the node's, such as C H W of a picture that was flattened, the weight's columns take the node's order.
 inline void read_linear(const OnnxNode& n, OnnxActivation x, const OnnxFloats& w, bool outputs_first, float factor,
                         xt::xtensor<float, 1> bias) {
-  const auto outputs = static_cast<std::size_t>(w.dims[outputs_first ? 0 : 1]), columns = static_cast<std::size_t>(w.dims[outputs_first ? 1 : 0]);
+  const auto outputs = static_cast<std::size_t>(w.dims[outputs_first ? 0 : 1]),
+             columns = static_cast<std::size_t>(w.dims[outputs_first ? 1 : 0]);
   const std::size_t stride_o = outputs_first ? columns : 1, stride_i = outputs_first ? 1 : outputs;
   if (x.rank() < 2) throw unsupported_error(message("a matrix product with a tensor of rank ", x.rank()));
   const BatchDims dims = n.import.dims(x);
@@ -46,7 +47,8 @@ inline void read_linear(const OnnxNode& n, OnnxActivation x, const OnnxFloats& w
   n.import.charge(outputs * columns);
   auto weight = xt::xtensor<float, 2>::from_shape({outputs, columns});
   for (std::size_t o = 0; o < outputs; ++o)
-    for (std::size_t i = 0; i < columns; ++i) weight.data()[o * columns + i] = factor * w.values[o * stride_o + order[i] * stride_i];
+    for (std::size_t i = 0; i < columns; ++i)
+      weight.data()[o * columns + i] = factor * w.values[o * stride_o + order[i] * stride_i];
   // The last axis has to be the node's last one too.
   x = plain(n.import, std::move(x));
   if (x.axes.back() != NodeAxes{n.import.extent(x).size()}) {

@@ -18,7 +18,8 @@ inline void read_product(const OnnxNode& n) {
       continue;
     }
     const OnnxFloats c = n.floats(i);
-    if (c.dims.size() < 2 || c.values.empty()) throw unsupported_error(message("a product with a constant of rank ", c.dims.size()));
+    if (c.dims.size() < 2 || c.values.empty())
+      throw unsupported_error(message("a product with a constant of rank ", c.dims.size()));
     for (const float v : c.values)
       if (!std::isfinite(v)) throw parse_error("a constant that is not finite");
     const NodeId id = constant_node(n.import, n.name() + "/constant", c.dims, {c.values.begin(), c.values.end()});

@@ -104,7 +104,8 @@ class OnnxNode {
   OnnxFloats floats(int i) const {
     if (const auto* codes = std::get_if<OnnxCodes>(&value(i)); codes != nullptr && codes->real) return real_codes(*codes);
     const KnownTensor& x = known(i);
-    if (!is_real(x.type)) throw unsupported_error(message("'", proto.input(i), "' is of ", type_name(x.type), ", expected floats"));
+    if (!is_real(x.type))
+      throw unsupported_error(message("'", proto.input(i), "' is of ", type_name(x.type), ", expected floats"));
     import.charge(x.count());
     return OnnxFloats(x);
   }
@@ -135,7 +136,8 @@ class OnnxNode {
   OnnxFloats layer_weights(int i, std::size_t rank) const {
     const auto* codes = std::get_if<OnnxCodes>(&value(i));
     if (codes == nullptr) return weights(i, rank);
-    if (!codes->real || !is_code_type(codes->type)) throw unsupported_error(message("'", proto.input(i), "' are no weights of 8 bits"));
+    if (!codes->real || !is_code_type(codes->type))
+      throw unsupported_error(message("'", proto.input(i), "' are no weights of 8 bits"));
     OnnxFloats w = codes_as_floats(*codes);
     require_rank(i, w, rank);
     return w;
@@ -158,10 +160,12 @@ class OnnxNode {
     }
     const OnnxFloats reals(x);
     std::size_t inner = 1;  // elements of one place along the axis
-    for (std::size_t k = static_cast<std::size_t>(codes.axis) + 1; k < x.dims.size(); ++k) inner *= static_cast<std::size_t>(x.dims[k]);
+    for (std::size_t k = static_cast<std::size_t>(codes.axis) + 1; k < x.dims.size(); ++k)
+      inner *= static_cast<std::size_t>(x.dims[k]);
     for (std::size_t k = 0; k < values.size(); ++k) {
       const auto of = [&](const auto& row) { return row[row.size() == 1 ? 0 : k / inner % row.size()]; };
-      values[k] = static_cast<float>(Affine<float>{of(codes.scale), of(codes.zero_point), full_signed_codes()}.quantize(reals.values[k]));
+      values[k] =
+          static_cast<float>(Affine<float>{of(codes.scale), of(codes.zero_point), full_signed_codes()}.quantize(reals.values[k]));
     }
     return {x.dims, std::move(values)};
   }
@@ -169,13 +173,17 @@ class OnnxNode {
   // ---- attributes
   /// Throws unsupported_error for an attribute that is not among these: to ignore it could change the result.
   void require(std::initializer_list<std::string_view> attributes) const { require_attributes(proto, attributes); }
-  std::int64_t integer(std::string_view attribute, std::int64_t fallback) const { return integer_attribute(proto, attribute, fallback); }
+  std::int64_t integer(std::string_view attribute, std::int64_t fallback) const {
+    return integer_attribute(proto, attribute, fallback);
+  }
   float real(std::string_view attribute, float fallback) const {
     const float value = float_attribute(proto, attribute, fallback);
     if (std::isnan(value)) throw parse_error(message(attribute, " is not a number"));
     return value;
   }
-  std::string text(std::string_view attribute, const std::string& fallback) const { return text_attribute(proto, attribute, fallback); }
+  std::string text(std::string_view attribute, const std::string& fallback) const {
+    return text_attribute(proto, attribute, fallback);
+  }
   std::vector<std::int64_t> integers(std::string_view attribute) const { return integers_attribute(proto, attribute); }
   bool has_attribute(std::string_view attribute) const {
     return std::any_of(proto.attribute().begin(), proto.attribute().end(), [&](const auto& a) { return a.name() == attribute; });
@@ -183,7 +191,8 @@ class OnnxNode {
   /// Integers that were an attribute before opset `since` and are input i since then. Null when they are left out.
   std::optional<std::vector<std::int64_t>> attribute_or_input(std::string_view attribute, std::int64_t since, int i) const {
     if (opset() >= since) {
-      if (has_attribute(attribute)) throw unsupported_error(message(attribute, " is an input since opset ", since, ", not an attribute"));
+      if (has_attribute(attribute))
+        throw unsupported_error(message(attribute, " is an input since opset ", since, ", not an attribute"));
       if (!has(i)) return std::nullopt;
       return integers(i);
     }
@@ -227,7 +236,8 @@ class OnnxNode {
     import.charge(codes.tensor.count());
     const OnnxFloats w = codes_as_floats(codes);
     std::size_t inner = 1;  // elements of one place along the axis
-    for (std::size_t k = static_cast<std::size_t>(codes.axis) + 1; k < w.dims.size(); ++k) inner *= static_cast<std::size_t>(w.dims[k]);
+    for (std::size_t k = static_cast<std::size_t>(codes.axis) + 1; k < w.dims.size(); ++k)
+      inner *= static_cast<std::size_t>(w.dims[k]);
     std::vector<float> values(w.values.begin(), w.values.end());
     for (std::size_t k = 0; k < values.size(); ++k) {
       const auto of = [&](const auto& row) { return row[row.size() == 1 ? 0 : k / inner % row.size()]; };

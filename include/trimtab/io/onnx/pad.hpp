@@ -35,7 +35,8 @@ inline OnnxPads read_pads(const OnnxNode& n, std::size_t rank) {
   } else {
     for (std::size_t i = 0; i < rank; ++i) axes.push_back(i);
   }
-  if (pads.size() != 2 * axes.size()) throw shape_error(message("pads has ", pads.size(), " numbers, expected ", 2 * axes.size()));
+  if (pads.size() != 2 * axes.size())
+    throw shape_error(message("pads has ", pads.size(), " numbers, expected ", 2 * axes.size()));
   OnnxPads p{std::vector<std::int64_t>(rank, 0), std::vector<std::int64_t>(rank, 0)};
   for (const std::int64_t pad : pads)
     if (pad < -(1 << 24) || pad > (1 << 24)) throw unsupported_error(message("pads holds ", pad));
@@ -116,9 +117,11 @@ inline void read_pad(const OnnxNode& n) {
   // 0 of codes is no real 0.
   if (mode == PadMode::constant && is_real(x.type) && let_wait(n, x, pads, value)) return n.define(std::move(x));
   x = with_single_axes(n.import, n.activation(0), changed);
-  if (mode == PadMode::constant && !std::isfinite(value)) value = value < 0 ? std::numeric_limits<float>::lowest() : std::numeric_limits<float>::max();
+  if (mode == PadMode::constant && !std::isfinite(value))
+    value = value < 0 ? std::numeric_limits<float>::lowest() : std::numeric_limits<float>::max();
   const std::size_t rank = n.import.extent(x).size();
-  Pad pad{std::vector<std::ptrdiff_t>(rank, 0), std::vector<std::ptrdiff_t>(rank, 0), mode, mode == PadMode::constant ? value : 0.0F};
+  Pad pad{std::vector<std::ptrdiff_t>(rank, 0), std::vector<std::ptrdiff_t>(rank, 0), mode,
+          mode == PadMode::constant ? value : 0.0F};
   for (const std::size_t i : changed) {
     pad.before[node_axis(x, i)] = static_cast<std::ptrdiff_t>(pads.before[i]);
     pad.after[node_axis(x, i)] = static_cast<std::ptrdiff_t>(pads.after[i]);

@@ -17,8 +17,10 @@ namespace detail {
 /// Rows and columns behind the picture that the windows of ceil_mode reach into: a window more where the last one does not end at
 /// the edge, unless it would begin behind the picture and the padding before it. ONNX counts so since opset 19, ONNX Runtime in
 /// all of them.
-inline std::array<std::size_t, 2> ceil_mode_reach(const OnnxWindow& w, const Padding& padding, const std::array<std::size_t, 2>& in) {
-  const auto more = [](std::size_t size, std::size_t before, std::size_t after, std::size_t span, std::size_t stride) -> std::size_t {
+inline std::array<std::size_t, 2> ceil_mode_reach(const OnnxWindow& w, const Padding& padding,
+                                                  const std::array<std::size_t, 2>& in) {
+  const auto more = [](std::size_t size, std::size_t before, std::size_t after, std::size_t span,
+                       std::size_t stride) -> std::size_t {
     const std::size_t whole = size + before + after;
     if (whole < span || (whole - span) % stride == 0) return 0;
     const std::size_t last = (whole - span) / stride + 1;  // one window more than floor gives
@@ -66,7 +68,8 @@ inline void read_max_pool(const OnnxNode& n) {
   }
   options.padding.bottom += p.reach[0];
   options.padding.right += p.reach[1];
-  n.define(OnnxActivation{n.add(MaxPool{p.window.kernel_h, p.window.kernel_w, options}, {p.x.node}), picture_axes(p.rank), p.x.type});
+  n.define(
+      OnnxActivation{n.add(MaxPool{p.window.kernel_h, p.window.kernel_w, options}, {p.x.node}), picture_axes(p.rank), p.x.type});
 }
 
 inline void read_average_pool(const OnnxNode& n) {
@@ -92,7 +95,8 @@ inline void read_average_pool(const OnnxNode& n) {
   if (reaches) count_include_pad = false;
   options.padding.bottom += p.reach[0];
   options.padding.right += p.reach[1];
-  n.define(OnnxActivation{n.add(AveragePool{p.window.kernel_h, p.window.kernel_w, options, count_include_pad}, {p.x.node}), picture_axes(p.rank)});
+  n.define(OnnxActivation{n.add(AveragePool{p.window.kernel_h, p.window.kernel_w, options, count_include_pad}, {p.x.node}),
+                          picture_axes(p.rank)});
 }
 
 inline void read_global_average_pool(const OnnxNode& n) {

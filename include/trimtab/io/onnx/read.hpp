@@ -21,8 +21,9 @@ namespace trimtab {
 
 /// What the file leaves open, and where the network ends.
 struct OnnxReadOptions {
-  OnnxInputSizes input_sizes = {};     ///< extents of inputs by name; see parse_input_size
-  std::vector<std::string> cut = {};   ///< values, or nodes for their first output, that the network gives in place of the file's outputs
+  OnnxInputSizes input_sizes = {};  ///< extents of inputs by name; see parse_input_size
+  std::vector<std::string> cut =
+      {};  ///< values, or nodes for their first output, that the network gives in place of the file's outputs
 };
 
 /// An input or an output of the file.
@@ -149,7 +150,8 @@ inline std::vector<std::string_view> wanted_outputs(const ::onnx::GraphProto& gr
   if (!cut.empty()) return outputs;
   for (const auto& output : graph.output()) {
     std::string_view name = output.name();
-    for (auto giver = givers.find(name); giver != givers.end() && giver->second->domain() == "ai.onnx.ml"; giver = givers.find(name)) {
+    for (auto giver = givers.find(name); giver != givers.end() && giver->second->domain() == "ai.onnx.ml";
+         giver = givers.find(name)) {
       const ::onnx::NodeProto& node = *giver->second;
       const int from = node.op_type() == "ZipMap" ? 0 : node.op_type() == "ArrayFeatureExtractor" ? 1 : -1;
       if (from < 0 || node.input_size() <= from || node.input(from).empty()) break;
@@ -184,8 +186,8 @@ inline OnnxPort import_output(OnnxImport& import, const std::string& name, NodeI
 }
 
 /// The network of a file, and what it says of codes.
-inline OnnxModel import_model(const ::onnx::ModelProto& model, std::size_t file_size, const OnnxReadOptions& options, ExternalData external,
-                              OnnxQuantization& quantization) {
+inline OnnxModel import_model(const ::onnx::ModelProto& model, std::size_t file_size, const OnnxReadOptions& options,
+                              ExternalData external, OnnxQuantization& quantization) {
   const ::onnx::GraphProto& graph = model.graph();
   if (!model.has_graph() || graph.node_size() == 0) throw parse_error("no graph, or one without nodes");
   if (graph.output_size() == 0) throw parse_error("the graph has no output");
@@ -271,7 +273,8 @@ inline ExternalData beside(const std::filesystem::path& path) {
   return ExternalData(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
 }
 
-inline OnnxModel parse_float_model(std::string_view bytes, const std::string& name, const OnnxReadOptions& options, ExternalData external) {
+inline OnnxModel parse_float_model(std::string_view bytes, const std::string& name, const OnnxReadOptions& options,
+                                   ExternalData external) {
   return parse_model(bytes, name, [&](const ::onnx::ModelProto& model) {
     OnnxQuantization quantization;
     OnnxModel result = import_model(model, bytes.size(), options, std::move(external), quantization);

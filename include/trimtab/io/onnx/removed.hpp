@@ -44,12 +44,15 @@ inline void read_crop(const OnnxNode& n) {
   const std::vector<std::int64_t> border = n.integers("border"), size = n.integers("scale");
   const Extents in = n.import.extent(x);
   const auto height = static_cast<std::int64_t>(in[0]), width = static_cast<std::int64_t>(in[1]);
-  if (border.size() != 4 || (!size.empty() && size.size() != 2)) throw parse_error("expected a border of 4 numbers, and a scale of 2 or none");
+  if (border.size() != 4 || (!size.empty() && size.size() != 2))
+    throw parse_error("expected a border of 4 numbers, and a scale of 2 or none");
   for (const std::int64_t b : border)
     if (b < 0 || b > (1 << 24)) throw parse_error(message("border ", b));
-  const std::int64_t rows = size.empty() ? height - border[1] - border[3] : size[0], columns = size.empty() ? width - border[0] - border[2] : size[1];
+  const std::int64_t rows = size.empty() ? height - border[1] - border[3] : size[0],
+                     columns = size.empty() ? width - border[0] - border[2] : size[1];
   if (rows < 1 || columns < 1 || rows > height - border[1] || columns > width - border[0])
-    throw shape_error(message(rows, " x ", columns, " pixels from ", border[1], ", ", border[0], " on of ", height, " x ", width));
+    throw shape_error(
+        message(rows, " x ", columns, " pixels from ", border[1], ", ", border[0], " on of ", height, " x ", width));
   std::vector<SliceAxis> parts = whole_axes(in);
   parts[0] = {static_cast<std::size_t>(border[1]), static_cast<std::size_t>(rows), 1};
   parts[1] = {static_cast<std::size_t>(border[0]), static_cast<std::size_t>(columns), 1};

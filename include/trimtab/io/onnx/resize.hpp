@@ -23,7 +23,8 @@ struct OnnxResized {
 };
 
 /// Resizes the axes; those left out stay.
-inline void resize_axes(const OnnxNode& n, const std::map<std::size_t, OnnxResized>& axes, bool nearest, const ResizeOptions& options) {
+inline void resize_axes(const OnnxNode& n, const std::map<std::size_t, OnnxResized>& axes, bool nearest,
+                        const ResizeOptions& options) {
   OnnxActivation x = n.activation(0);
   const BatchDims dims = n.import.dims(x);
   const auto stays = [&](std::size_t i) {
@@ -63,13 +64,15 @@ inline void resize_axes(const OnnxNode& n, const std::map<std::size_t, OnnxResiz
 inline bool resize_mode(const OnnxNode& n, ResizeOptions& options) {
   const std::string mode = n.text("mode", "nearest");
   if (mode == "nearest") return true;
-  if (mode != "linear" && mode != "bilinear" && mode != "cubic") throw unsupported_error(message("mode '", mode, "' is not supported"));
+  if (mode != "linear" && mode != "bilinear" && mode != "cubic")
+    throw unsupported_error(message("mode '", mode, "' is not supported"));
   options.interpolation = mode == "cubic" ? Interpolation::cubic : Interpolation::linear;
   return false;
 }
 
 /// A scale for each of the file's axes.
-inline std::map<std::size_t, OnnxResized> axis_scales(const OnnxNode& n, std::span<const float> scales, const std::vector<std::size_t>& axes) {
+inline std::map<std::size_t, OnnxResized> axis_scales(const OnnxNode& n, std::span<const float> scales,
+                                                      const std::vector<std::size_t>& axes) {
   if (scales.size() != axes.size()) throw shape_error(message(scales.size(), " scales for ", axes.size(), " axes"));
   std::map<std::size_t, OnnxResized> result;
   for (std::size_t k = 0; k < axes.size(); ++k) result[axes[k]] = {scales[k], {}};
@@ -115,7 +118,8 @@ inline void read_resize(const OnnxNode& n) {
                                                        {"align_corners", ResizeCoordinates::align_corners},
                                                        {"asymmetric", ResizeCoordinates::asymmetric},
                                                        {"tf_half_pixel_for_nn", ResizeCoordinates::tf_half_pixel_for_nn}};
-  if (known.count(coordinates) == 0) throw unsupported_error(message("coordinate_transformation_mode '", coordinates, "' is not supported"));
+  if (known.count(coordinates) == 0)
+    throw unsupported_error(message("coordinate_transformation_mode '", coordinates, "' is not supported"));
   options.coordinates = known.at(coordinates);
   const std::string rounding = n.text("nearest_mode", "round_prefer_floor");
   const std::map<std::string, NearestRounding> roundings{{"round_prefer_floor", NearestRounding::round_prefer_floor},

@@ -54,12 +54,14 @@ inline void read_slice(const OnnxNode& n) {
   }
   OnnxActivation x = n.activation(0);
   const std::vector<std::int64_t> starts = slice_numbers(n, "starts", 1), ends = slice_numbers(n, "ends", 2);
-  std::vector<std::int64_t> given = slice_numbers(n, "axes", 3), steps = n.opset() < 10 ? std::vector<std::int64_t>{} : slice_numbers(n, "steps", 4);
+  std::vector<std::int64_t> given = slice_numbers(n, "axes", 3),
+                            steps = n.opset() < 10 ? std::vector<std::int64_t>{} : slice_numbers(n, "steps", 4);
   if (given.empty())
     for (std::size_t i = 0; i < starts.size(); ++i) given.push_back(static_cast<std::int64_t>(i));
   steps.resize(steps.empty() ? starts.size() : steps.size(), 1);
   if (ends.size() != starts.size() || given.size() != starts.size() || steps.size() != starts.size())
-    throw parse_error(message(starts.size(), " starts, ", ends.size(), " ends, ", given.size(), " axes and ", steps.size(), " steps"));
+    throw parse_error(
+        message(starts.size(), " starts, ", ends.size(), " ends, ", given.size(), " axes and ", steps.size(), " steps"));
   const std::vector<std::size_t> axes = axes_of(given, x.rank());
   const BatchDims dims = n.import.dims(x);
   std::vector<std::optional<SliceAxis>> cut(axes.size());
@@ -82,7 +84,8 @@ inline void read_slice(const OnnxNode& n) {
     if (span <= 0) throw unsupported_error(message("nothing is left of axis ", axes[k]));
     const std::int64_t count = (span - 1) / stride + 1;
     if (start == 0 && count == length && (step == 1 || count == 1)) continue;
-    cut[k] = SliceAxis{static_cast<std::size_t>(start), static_cast<std::size_t>(count), static_cast<std::ptrdiff_t>(count == 1 ? 1 : step)};
+    cut[k] = SliceAxis{static_cast<std::size_t>(start), static_cast<std::size_t>(count),
+                       static_cast<std::ptrdiff_t>(count == 1 ? 1 : step)};
     changed.push_back(axes[k]);
   }
   if (changed.empty()) return n.define(std::move(x));
@@ -107,10 +110,12 @@ inline void read_split(const OnnxNode& n) {
     const std::int64_t count = n.integer("num_outputs", outputs);
     if (count != outputs) throw parse_error(message("num_outputs ", count, " with ", outputs, " outputs"));
     const std::int64_t each = (length - 1) / count + 1;
-    if (n.opset() < 18 && length % count != 0) throw shape_error(message("axis of ", length, " does not fall into ", count, " parts"));
+    if (n.opset() < 18 && length % count != 0)
+      throw shape_error(message("axis of ", length, " does not fall into ", count, " parts"));
     for (std::int64_t i = 0; i < count; ++i) sizes.push_back(std::min(each, length - i * each));
   }
-  if (static_cast<std::int64_t>(sizes.size()) != outputs) throw parse_error(message(sizes.size(), " parts for ", outputs, " outputs"));
+  if (static_cast<std::int64_t>(sizes.size()) != outputs)
+    throw parse_error(message(sizes.size(), " parts for ", outputs, " outputs"));
   std::int64_t left = length;
   for (const std::int64_t size : sizes) {
     if (size < 1 || size > left) throw shape_error(message("a part of ", size, " of an axis of ", length));
@@ -183,11 +188,13 @@ inline void read_gather(const OnnxNode& n) {
   // The axis with the indices in a row, then with their extents in its place.
   BatchDims wanted = n.import.dims(x);
   wanted.erase(wanted.begin() + static_cast<std::ptrdiff_t>(axis));
-  for (std::size_t k = known.dims.size(); k-- > 0;) wanted.insert(wanted.begin() + static_cast<std::ptrdiff_t>(axis), {known.dims[k], 0});
+  for (std::size_t k = known.dims.size(); k-- > 0;)
+    wanted.insert(wanted.begin() + static_cast<std::ptrdiff_t>(axis), {known.dims[k], 0});
   if (length > 1 || indices.size() > 1) {
     x = with_single_axes(n.import, std::move(x), {axis});
     const std::size_t place = node_axis(x, axis);
-    const auto step = indices.size() == 1 ? std::ptrdiff_t{1} : static_cast<std::ptrdiff_t>(indices[1]) - static_cast<std::ptrdiff_t>(indices[0]);
+    const auto step = indices.size() == 1 ? std::ptrdiff_t{1}
+                                          : static_cast<std::ptrdiff_t>(indices[1]) - static_cast<std::ptrdiff_t>(indices[0]);
     bool even = step != 0;
     for (std::size_t i = 1; i < indices.size(); ++i)
       even = even && static_cast<std::ptrdiff_t>(indices[i]) - static_cast<std::ptrdiff_t>(indices[i - 1]) == step;

@@ -200,7 +200,8 @@ struct OnnxRules<HardSigmoid> {
   static void read(detail::OnnxReaders& readers) {
     readers.add("HardSigmoid", [](const detail::OnnxNode& n) {
       n.require({"alpha", "beta"});
-      n.apply(detail::function_input(n), HardSigmoid{detail::read_parameter(n, "alpha", 0.2F), detail::read_parameter(n, "beta", 0.5F)});
+      n.apply(detail::function_input(n),
+              HardSigmoid{detail::read_parameter(n, "alpha", 0.2F), detail::read_parameter(n, "beta", 0.5F)});
     });
   }
   static void write(detail::OnnxWriter& w, const HardSigmoid& l, const detail::OnnxCall& n) {

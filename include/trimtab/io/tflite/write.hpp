@@ -7,12 +7,12 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <trimtab/core/config.hpp>
 #include <trimtab/io/atomic_file.hpp>
 #include <trimtab/io/tflite/schema.hpp>
 #include <trimtab/net/operators.hpp>
 #include <trimtab/net/quantize/lowered_network.hpp>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -35,8 +35,8 @@ class TfliteExport {
       for (const LoweredInput& read : node(id).inputs)
         if (read.scale != node(read.node).grid.scale || read.zero_point != node(read.node).grid.zero_point)
           refuse(id, message("reads ", node(read.node).name, " by another grid than it was written on"));
-      if (!add_as<Input, Conv2d, DepthwiseConv2d, Linear, Add, Sub, Mul, Concat, MaxPool, AveragePool, GlobalAveragePool, Clip, Flatten, Reshape, Transpose,
-                  Slice, Gather, Tile, Pad, ReduceMax, ReduceMin, ReduceMean, LookupTable>(id))
+      if (!add_as<Input, Conv2d, DepthwiseConv2d, Linear, Add, Sub, Mul, Concat, MaxPool, AveragePool, GlobalAveragePool, Clip,
+                  Flatten, Reshape, Transpose, Slice, Gather, Tile, Pad, ReduceMax, ReduceMin, ReduceMean, LookupTable>(id))
         refuse(id, message("no TFLite form of ", operator_name(node(id).op)));
     }
     for (const NodeId id : n.inputs) model_.inputs.push_back(tensor_of_[id]);
@@ -96,8 +96,11 @@ class TfliteExport {
   Index codes(const std::string& name, std::vector<Index> shape, const Affine<float>& g, std::vector<std::uint8_t> data = {}) {
     return tensor(name, std::move(shape), code_type(), {{g.scale}, {g.zero_point}}, std::move(data));
   }
-  Index activations(const std::string& name, const Extents& extent, const Affine<float>& g) { return codes(name, shape_of(extent), g); }
-  Index integers(const std::string& name, std::vector<Index> shape, const std::vector<std::int32_t>& values, tflite::Quantization quantization = {}) {
+  Index activations(const std::string& name, const Extents& extent, const Affine<float>& g) {
+    return codes(name, shape_of(extent), g);
+  }
+  Index integers(const std::string& name, std::vector<Index> shape, const std::vector<std::int32_t>& values,
+                 tflite::Quantization quantization = {}) {
     std::vector<std::uint8_t> bytes;
     for (const std::int32_t v : values)
       for (const int shift : {0, 8, 16, 24}) bytes.push_back(static_cast<std::uint8_t>(static_cast<std::uint32_t>(v) >> shift));
@@ -154,7 +157,8 @@ class TfliteExport {
     tflite::Padding padding;
     Index input;
   };
-  static bool pads_as_same(std::size_t in, std::size_t out, std::size_t kernel, std::size_t stride, std::size_t dilation, std::size_t before) {
+  static bool pads_as_same(std::size_t in, std::size_t out, std::size_t kernel, std::size_t stride, std::size_t dilation,
+                           std::size_t before) {
     const std::size_t span = (out - 1) * stride + (kernel - 1) * dilation + 1;
     return out == (in + stride - 1) / stride && before == (span > in ? (span - in) / 2 : 0);
   }
@@ -162,17 +166,19 @@ class TfliteExport {
     const NodeId from = in(id);
     const Extents &x = node(from).extent, &y = node(id).extent;
     const Padding& p = w.padding;
-    const auto fits = [](std::size_t n, std::size_t out, std::size_t kernel, std::size_t stride, std::size_t dilation, std::size_t before) {
-      return before == 0 && (out - 1) * stride + (kernel - 1) * dilation + 1 <= n;
-    };
-    if (fits(x[0], y[0], kernel_h, w.stride_h, w.dilation_h, p.top) && fits(x[1], y[1], kernel_w, w.stride_w, w.dilation_w, p.left))
+    const auto fits = [](std::size_t n, std::size_t out, std::size_t kernel, std::size_t stride, std::size_t dilation,
+                         std::size_t before) { return before == 0 && (out - 1) * stride + (kernel - 1) * dilation + 1 <= n; };
+    if (fits(x[0], y[0], kernel_h, w.stride_h, w.dilation_h, p.top) &&
+        fits(x[1], y[1], kernel_w, w.stride_w, w.dilation_w, p.left))
       return {tflite::Padding::valid, tensor_of_[from]};
     if (!zeros_count && pads_as_same(x[0], y[0], kernel_h, w.stride_h, w.dilation_h, p.top) &&
         pads_as_same(x[1], y[1], kernel_w, w.stride_w, w.dilation_w, p.left))
       return {tflite::Padding::same, tensor_of_[from]};
     const auto n = [](std::size_t v) { return static_cast<std::int32_t>(v); };
-    const Index paddings = integers(node(id).name + "/paddings", {4, 2}, {0, 0, n(p.top), n(p.bottom), n(p.left), n(p.right), 0, 0});
-    const Index padded = activations(node(id).name + "/padded", {x[0] + p.top + p.bottom, x[1] + p.left + p.right, x[2]}, grid(from));
+    const Index paddings =
+        integers(node(id).name + "/paddings", {4, 2}, {0, 0, n(p.top), n(p.bottom), n(p.left), n(p.right), 0, 0});
+    const Index padded =
+        activations(node(id).name + "/padded", {x[0] + p.top + p.bottom, x[1] + p.left + p.right, x[2]}, grid(from));
     operation(Code::pad, version(2), {tensor_of_[from], paddings}, padded, {22});
     return {tflite::Padding::valid, padded};
   }
@@ -188,7 +194,9 @@ class TfliteExport {
     const bool one = same(l.scale) && same(l.zero_point);
     if (!l.zero_point.empty() && is_int8()) refuse(id, "int8 weights with zero points, which TFLite has of uint8 only");
     if (!is_int8() && !one)
-      refuse(id, "TFLite has weights with zero points, uint8, only with one scale for all filters; use symmetric thresholds or scalar ones");
+      refuse(id,
+             "TFLite has weights with zero points, uint8, only with one scale for all filters; use symmetric thresholds or "
+             "scalar ones");
     const std::size_t scales = one ? 1 : l.scale.size();
     const std::int32_t flip = is_int8() ? 0 : 128;
     tflite::Quantization of_weight{{l.scale.begin(), l.scale.begin() + static_cast<std::ptrdiff_t>(scales)}, {}, axis};
@@ -200,7 +208,8 @@ class TfliteExport {
     }
     std::vector<std::uint8_t> bytes;
     for (const std::int8_t code : l.codes) bytes.push_back(static_cast<std::uint8_t>(code + flip));
-    const Index of_codes = tensor(node(id).name + "/weight", std::move(shape), code_type(), std::move(of_weight), std::move(bytes));
+    const Index of_codes =
+        tensor(node(id).name + "/weight", std::move(shape), code_type(), std::move(of_weight), std::move(bytes));
     return {of_codes, integers(node(id).name + "/bias", {static_cast<Index>(l.bias.size())}, l.bias, std::move(of_bias))};
   }
   std::vector<Index> weight_shape(NodeId id, std::vector<Index> shape = {}) const {
@@ -232,7 +241,8 @@ class TfliteExport {
     const auto [weight, bias] = weights(id, weight_shape(id), 0);
     tflite::Options options{8};
     if (node(id).extent.size() > 1) options.byte(2, 1);
-    return computed(id, Code::fully_connected, node(id).extent.size() > 1 ? 5 : 4, {tensor_of_[in(id)], weight, bias}, options, 0);
+    return computed(id, Code::fully_connected, node(id).extent.size() > 1 ? 5 : 4, {tensor_of_[in(id)], weight, bias}, options,
+                    0);
   }
   Index add(NodeId id, const Add&) { return binary(id, Code::add, 11); }
   Index add(NodeId id, const Sub&) { return binary(id, Code::sub, 28); }
@@ -260,7 +270,8 @@ class TfliteExport {
       produced = {std::min(produced.qmin, part.qmin), std::max(produced.qmax, part.qmax)};
     }
     const Index to = activations(node(id).name, node(id).extent, own);
-    const std::size_t axis = l.axis < 0 ? node(id).extent.size() - static_cast<std::size_t>(-l.axis) : static_cast<std::size_t>(l.axis);
+    const std::size_t axis =
+        l.axis < 0 ? node(id).extent.size() - static_cast<std::size_t>(-l.axis) : static_cast<std::size_t>(l.axis);
     operation(Code::concatenation, version(2), parts, to, tflite::Options{10}.number(0, axis + 1));
     return clamped(id, to, produced);
   }
@@ -279,7 +290,8 @@ class TfliteExport {
     const Index to = pool(id, Code::max_pool_2d, l.kernel_h, l.kernel_w, l.window, false);
     const Affine<float> g = grid(in(id));
     if (model_.operations.size() > operations && model_.operations[operations].code == Code::pad && g.codes.qmin < g.zero_point)
-      refuse(id, message("a max pool with padding ", l.window.padding.top, ", ", l.window.padding.left, ", which TFLite's SAME is not, over negative values"));
+      refuse(id, message("a max pool with padding ", l.window.padding.top, ", ", l.window.padding.left,
+                         ", which TFLite's SAME is not, over negative values"));
     return to;
   }
   Index add(NodeId id, const AveragePool& l) {
@@ -365,8 +377,12 @@ class TfliteExport {
     for (const std::size_t axis : axes) result.push_back(static_cast<Index>(axis + 1));
     return result;
   }
-  Index add(NodeId id, const ReduceMax& l) { return moved(id, Code::reduce_max, 2, {axes_of(l.axes)}, tflite::Options{27}.byte(0, l.keep_axes)); }
-  Index add(NodeId id, const ReduceMin& l) { return moved(id, Code::reduce_min, 2, {axes_of(l.axes)}, tflite::Options{27}.byte(0, l.keep_axes)); }
+  Index add(NodeId id, const ReduceMax& l) {
+    return moved(id, Code::reduce_max, 2, {axes_of(l.axes)}, tflite::Options{27}.byte(0, l.keep_axes));
+  }
+  Index add(NodeId id, const ReduceMin& l) {
+    return moved(id, Code::reduce_min, 2, {axes_of(l.axes)}, tflite::Options{27}.byte(0, l.keep_axes));
+  }
   Index add(NodeId id, const ReduceMean& l) { return mean(id, axes_of(l.axes), l.keep_axes); }
   /// The output has a grid of its own.
   Index mean(NodeId id, const std::vector<Index>& axes, bool keep_axes) {
@@ -412,7 +428,9 @@ class TfliteExport {
 ///
 /// Throws unsupported_error, naming the node, for what the format cannot say or says by another arithmetic: nodes in float, asymmetric weights
 /// of several scales, grouped convolutions, average pools with a grid of their own, odd paddings of pools, and operators without a form here.
-inline tflite::Model to_tflite(const LoweredNetwork& n, const TfliteOptions& options = {}) { return detail::TfliteExport(n, options).model(); }
+inline tflite::Model to_tflite(const LoweredNetwork& n, const TfliteOptions& options = {}) {
+  return detail::TfliteExport(n, options).model();
+}
 /// The same of what `lower` makes of q; a clip that an activation stands for is written as that one.
 inline tflite::Model to_tflite(const QuantizedNetwork& q, const TfliteOptions& options = {}) {
   LoweredNetwork n = lower(q);

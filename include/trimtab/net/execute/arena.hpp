@@ -41,7 +41,9 @@ inline ArenaPlan plan_arena(std::span<const Lifetime> buffers, std::size_t align
     }
     plan.offset[i] = offset;
     plan.bytes = std::max(plan.bytes, end_of(i));
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), offset, [&](std::size_t o, std::size_t p) { return o < plan.offset[p]; }), i);
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), offset, [&](std::size_t o, std::size_t p) { return o < plan.offset[p]; }),
+        i);
   }
   return plan;
 }

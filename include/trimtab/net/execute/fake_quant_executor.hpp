@@ -32,7 +32,10 @@ class FakeQuantExecutor {
       : FakeQuantExecutor(std::make_shared<QuantizedWeights>(q, products)) {}
   /// One more executor of the same weights.
   explicit FakeQuantExecutor(std::shared_ptr<QuantizedWeights> weights)
-      : q_(&weights->network()), weights_(std::move(weights)), nodes_(q_->network.size()), fed_(detail::fed_extents(q_->network)) {
+      : q_(&weights->network()),
+        weights_(std::move(weights)),
+        nodes_(q_->network.size()),
+        fed_(detail::fed_extents(q_->network)) {
     for (NodeId id = 0; id < nodes_.size(); ++id)
       if (q_->in_float[id]) nodes_[id].float_op = network()[id].op;
   }
@@ -87,9 +90,11 @@ class FakeQuantExecutor {
   /// Adds dloss/dfactor of the last forward to `grad_factors`, in the order of factor_blocks. grad_outputs: dloss/doutput of each output.
   void backward(std::span<const Array> grad_outputs, std::span<float> grad_factors, TrainedSet trained = {}) {
     if (grad_factors.size() != factor_count(*q_))
-      throw shape_error(detail::message("FakeQuantExecutor::backward: ", grad_factors.size(), " gradients for ", factor_count(*q_), " factors"));
+      throw shape_error(detail::message("FakeQuantExecutor::backward: ", grad_factors.size(), " gradients for ",
+                                        factor_count(*q_), " factors"));
     if (grad_outputs.size() != outputs_.size())
-      throw shape_error(detail::message("FakeQuantExecutor::backward: ", grad_outputs.size(), " gradients for ", outputs_.size(), " outputs"));
+      throw shape_error(
+          detail::message("FakeQuantExecutor::backward: ", grad_outputs.size(), " gradients for ", outputs_.size(), " outputs"));
     for (std::size_t i = 0; i < outputs_.size(); ++i)
       detail::require_extents(view(grad_outputs[i]).extent, view(outputs_[i]).extent, "FakeQuantExecutor::backward: grad_output");
     for (State& s : nodes_) s.grad_factors = {};
@@ -128,9 +133,9 @@ class FakeQuantExecutor {
   using Layer = QuantizedWeights::Layer;
   using LargeArray = std::vector<float, LargePages<float>>;
   struct State {
-    std::vector<std::uint8_t> bytes;  // the output, where it is codes
-    std::span<float> steps;           // the output before clip and rounding, in steps of the grid: a part of steps_
-    LargeArray reals, clipped;        // of a node in float: its operator's output, and that after its clip where it has one
+    std::vector<std::uint8_t> bytes;   // the output, where it is codes
+    std::span<float> steps;            // the output before clip and rounding, in steps of the grid: a part of steps_
+    LargeArray reals, clipped;         // of a node in float: its operator's output, and that after its clip where it has one
     std::optional<Operator> float_op;  // of a node in float
     std::any cache;                    // of its forward
     LargeArray grad;                   // dloss / doutput, while has_grad
@@ -159,7 +164,8 @@ class FakeQuantExecutor {
   TensorView<const std::uint8_t> bytes_of(NodeId id) const { return {nodes_[id].bytes.data(), batch_extent(id)}; }
   std::vector<CodeInput> code_inputs(NodeId id) const {
     std::vector<CodeInput> x;
-    for (const NodeId in : network()[id].inputs) x.push_back({bytes_of(in), {grid(in).scale, grid(in).zero_point, unsigned_codes()}});
+    for (const NodeId in : network()[id].inputs)
+      x.push_back({bytes_of(in), {grid(in).scale, grid(in).zero_point, unsigned_codes()}});
     return x;
   }
   void copy_reals(NodeId id, float* to) const {
@@ -213,8 +219,8 @@ class FakeQuantExecutor {
       node.op->fixed_point_codes(inputs, grid(id), code_origin(*q_), y);
     else
       int8::requantize(TensorView<const std::int32_t>(accumulators_.data(), y.extent),
-                       FixedPointRequantize{layer(id).lowered.fixed_point, layer(id).lowered.rounding, grid(id).zero_point, grid(id).codes.qmin,
-                                            grid(id).codes.qmax},
+                       FixedPointRequantize{layer(id).lowered.fixed_point, layer(id).lowered.rounding, grid(id).zero_point,
+                                            grid(id).codes.qmin, grid(id).codes.qmax},
                        y);
   }
 
@@ -288,7 +294,8 @@ class FakeQuantExecutor {
   /// The inputs of one node, as its backward sees them.
   class Gradients final : public InputGradients {
    public:
-    Gradients(FakeQuantExecutor& executor, NodeId id, NodeId lowest) : executor_(&executor), inputs_(&executor.network()[id].inputs), lowest_(lowest) {}
+    Gradients(FakeQuantExecutor& executor, NodeId id, NodeId lowest)
+        : executor_(&executor), inputs_(&executor.network()[id].inputs), lowest_(lowest) {}
     bool wanted(std::size_t i) const override { return (*inputs_)[i] >= lowest_; }
     Claim claim(std::size_t i) override { return executor_->claim((*inputs_)[i]); }
 
@@ -312,8 +319,8 @@ class FakeQuantExecutor {
     if (!s.steps.empty()) {
       const AnyQuantizer& quantizer = *q_->output[q_->grid_of[id]];
       const Affine<float> g = quantizer.grid(0);
-      const GridGradient sums = steps_backward(s.steps.data(), s.steps.size(), {node.clip.lo / g.scale, node.clip.hi / g.scale}, {g.lowest(), g.highest()},
-                                               grad.data);
+      const GridGradient sums = steps_backward(s.steps.data(), s.steps.size(), {node.clip.lo / g.scale, node.clip.hi / g.scale},
+                                               {g.lowest(), g.highest()}, grad.data);
       if (trained.activations) quantizer.add_gradient(0, sums, nodes_[q_->grid_of[id]].grad_factors[0]);
     } else if (q_->in_float[id] && node.clip != no_clip) {
       for (std::size_t i = 0; i < grad.size(); ++i)

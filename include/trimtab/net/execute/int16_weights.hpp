@@ -39,7 +39,7 @@ class Int16Weights {
  public:
   /// d(quantized weight of filter o) / d(o's factor) = step[o] * r, for one factor of each threshold.
   struct Derivative {
-    Int16Columns r;           ///< depth: the window; a column a filter. Of limit() 255 or more, so that codes of inputs are its partners
+    Int16Columns r;  ///< depth: the window; a column a filter. Of limit() 255 or more, so that codes of inputs are its partners
     std::vector<float> step;  ///< by filter; empty where all derivatives are 0, as of asymmetric limits while nothing is clipped
   };
 
@@ -59,22 +59,24 @@ class Int16Weights {
       Derivative& d = derivatives_[i];
       d.step.assign(filters, 0.0F);
       const std::size_t first_factor = i * quantizer.channels();
-      parallel_ranges(filters, 1 + (std::size_t{1} << 14) / std::max<std::size_t>(1, size), [&](std::size_t begin, std::size_t end) {
-        std::vector<float> r(size);
-        const std::vector<float> ones(size, 1.0F);
-        std::vector<float> grad_factors(quantizer.factors().size());
-        for (std::size_t o = begin; o < end; ++o) {
-          const std::size_t c = quantizer.channels() == 1 ? 0 : o;
-          const auto term = [&](const GridGradient& unit) {
-            float& grad = grad_factors[first_factor + c] = 0.0F;
-            quantizer.add_gradient(c, unit, grad_factors);
-            return grad;
-          };
-          const detail::DerivativeTerms terms{term({1, 0, 0}), term({0, 1, 0}), term({0, 0, 1})};
-          detail::run_loop<detail::DerivativeRow>(weight.data() + o * size, size, detail::SameGrid<float>(quantizer.grid(c)), terms, r.data());
-          d.step[o] = round_column(r, ones, rounded.data() + o * size);
-        }
-      });
+      parallel_ranges(filters, 1 + (std::size_t{1} << 14) / std::max<std::size_t>(1, size),
+                      [&](std::size_t begin, std::size_t end) {
+                        std::vector<float> r(size);
+                        const std::vector<float> ones(size, 1.0F);
+                        std::vector<float> grad_factors(quantizer.factors().size());
+                        for (std::size_t o = begin; o < end; ++o) {
+                          const std::size_t c = quantizer.channels() == 1 ? 0 : o;
+                          const auto term = [&](const GridGradient& unit) {
+                            float& grad = grad_factors[first_factor + c] = 0.0F;
+                            quantizer.add_gradient(c, unit, grad_factors);
+                            return grad;
+                          };
+                          const detail::DerivativeTerms terms{term({1, 0, 0}), term({0, 1, 0}), term({0, 0, 1})};
+                          detail::run_loop<detail::DerivativeRow>(weight.data() + o * size, size,
+                                                                  detail::SameGrid<float>(quantizer.grid(c)), terms, r.data());
+                          d.step[o] = round_column(r, ones, rounded.data() + o * size);
+                        }
+                      });
       if (std::all_of(d.step.begin(), d.step.end(), [](float step) { return step == 0; }))
         d.step.clear();
       else
@@ -82,8 +84,8 @@ class Int16Weights {
     }
   }
 
-  const Int16Columns& codes() const { return codes_; }             ///< code - zero point: depth O, a column for each place of the window
-  std::span<const float> scale() const { return scale_; }          ///< by filter
+  const Int16Columns& codes() const { return codes_; }     ///< code - zero point: depth O, a column for each place of the window
+  std::span<const float> scale() const { return scale_; }  ///< by filter
   std::span<const Derivative> derivatives() const { return derivatives_; }  ///< alpha; or alpha_T, alpha_R
 
  private:
@@ -92,12 +94,14 @@ class Int16Weights {
   static float round_column(const std::vector<float>& r, const std::vector<float>& ones, std::int16_t* to) {
     float step = 0;
     const auto round = [&](double limit) {
-      kernels::int16_table(active_isa()).round({r.data(), ones.data(), 1, r.size(), static_cast<float>(std::floor(limit)), to, &step});
+      kernels::int16_table(active_isa())
+          .round({r.data(), ones.data(), 1, r.size(), static_cast<float>(std::floor(limit)), to, &step});
     };
     round(32767);
     std::int64_t sum = 0;
     for (std::size_t k = 0; k < r.size(); ++k) sum += std::abs(std::int32_t{to[k]});
-    const auto room = (std::int64_t{1} << 23) - static_cast<std::int64_t>(r.size());  // either rounding moves a number by half at most
+    const auto room =
+        (std::int64_t{1} << 23) - static_cast<std::int64_t>(r.size());  // either rounding moves a number by half at most
     if (sum > room) round(32767.0 * double(room) / double(sum));
     return step;
   }

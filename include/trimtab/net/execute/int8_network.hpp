@@ -88,7 +88,8 @@ class Int8Network {
   template <class Look>
   std::span<const std::uint8_t> run(const Feed& x, Workspace& workspace, const Look& look) const {
     if (n_.outputs.size() != 1 || !n_.nodes[n_.outputs[0]].holds_codes)
-      throw unsupported_error(detail::message("Int8Network::run: ", n_.outputs.size(), " outputs, or one of reals; see run_outputs"));
+      throw unsupported_error(
+          detail::message("Int8Network::run: ", n_.outputs.size(), " outputs, or one of reals; see run_outputs"));
     run_nodes(x, workspace, [&](NodeId id, const Output& out) { look(id, out.bytes); });
     return output_of(n_.outputs[0], x[0].shape(0), workspace).bytes;
   }
@@ -114,7 +115,7 @@ class Int8Network {
 
   /// The grid of an output's codes: real = scale * (code - zero_point).
   const Affine<float>& output_grid(std::size_t i = 0) const { return n_.output_grids[i]; }
-  const Extents& input_extent(std::size_t i = 0) const { return n_.nodes[n_.inputs[i]].extent; }     ///< of one picture
+  const Extents& input_extent(std::size_t i = 0) const { return n_.nodes[n_.inputs[i]].extent; }    ///< of one picture
   const Extents& output_extent(std::size_t i = 0) const { return n_.nodes[n_.outputs[i]].extent; }  ///< of one picture
   const std::string& name(NodeId id) const { return n_.nodes[id].name; }                            ///< of a node
   std::size_t size() const { return n_.nodes.size(); }                                              ///< number of nodes
@@ -126,7 +127,8 @@ class Int8Network {
   bool aliases(const LoweredNode& node) const {
     if (node.op->integers() != IntegerRule::moves || node.inputs.size() != 1) return false;
     const LoweredNode& in = n_.nodes[node.inputs[0].node];
-    const bool clips = node.in_float ? node.clip != no_clip : in.grid.codes.qmin < node.grid.codes.qmin || in.grid.codes.qmax > node.grid.codes.qmax;
+    const bool clips = node.in_float ? node.clip != no_clip
+                                     : in.grid.codes.qmin < node.grid.codes.qmin || in.grid.codes.qmax > node.grid.codes.qmax;
     return !clips && node.holds_codes == in.holds_codes && node.op->keeps_order(std::span<const Extents>(&in.extent, 1));
   }
   std::vector<Extents> fed_extents() const {
@@ -209,13 +211,15 @@ class Int8Network {
     const WeightedLayer& weighted = *node.op->weighted();
     const CodeRange codes = node.grid.codes;
     if (!fixed_point) {
-      weighted.run(packed_[id].get(), x[0], l.bias, Requantize{l.multiplier, node.grid.zero_point, codes.qmin, codes.qmax}, y, w.kernels_);
+      weighted.run(packed_[id].get(), x[0], l.bias, Requantize{l.multiplier, node.grid.zero_point, codes.qmin, codes.qmax}, y,
+                   w.kernels_);
       return;
     }
     if (w.accumulators_.size() < y.size()) w.accumulators_.resize(y.size());
     const TensorView<std::int32_t> accumulators(w.accumulators_.data(), y.extent);
     weighted.run(packed_[id].get(), x[0], l.bias, accumulators, w.kernels_);
-    int8::requantize(accumulators, FixedPointRequantize{l.fixed_point, l.rounding, node.grid.zero_point, codes.qmin, codes.qmax}, y);
+    int8::requantize(accumulators, FixedPointRequantize{l.fixed_point, l.rounding, node.grid.zero_point, codes.qmin, codes.qmax},
+                     y);
   }
 
   LoweredNetwork n_;  // without the codes of its weights

@@ -24,12 +24,12 @@ class QuantizedWeights {
  public:
   /// What a node has; of nodes without weights the grid alone.
   struct Layer {
-    Affine<float> grid;             ///< byte_grid of the output, where it is codes
-    LoweredLayer lowered;           ///< integers of the weights, biases and multipliers
-    std::shared_ptr<void> packed;   ///< for the kernels
-    std::vector<float> effective;   ///< weights times their point-wise factors, where there are any
-    Array weight;                   ///< dequantized, for a backward in float32; empty where it is in integers
-    Int16Weights int16;             ///< for a backward in integers (in_int16)
+    Affine<float> grid;            ///< byte_grid of the output, where it is codes
+    LoweredLayer lowered;          ///< integers of the weights, biases and multipliers
+    std::shared_ptr<void> packed;  ///< for the kernels
+    std::vector<float> effective;  ///< weights times their point-wise factors, where there are any
+    Array weight;                  ///< dequantized, for a backward in float32; empty where it is in integers
+    Int16Weights int16;            ///< for a backward in integers (in_int16)
   };
 
   /// `q` must outlive this object, and may change its factors between calls of refresh.

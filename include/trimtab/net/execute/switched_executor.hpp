@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <utility>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/quantize/lower_layer.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
 #include <trimtab/ops/fake_quantize.hpp>
+#include <utility>
 #include <vector>
 
 namespace trimtab {

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <optional>
 #include <string>
-
 #include <trimtab/net/execute/fake_quant_executor.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
 
@@ -13,9 +12,9 @@ namespace trimtab {
 
 /// Where two executors first disagree.
 struct CodeDifference {
-  NodeId node = 0;  ///< the first that differs
-  std::string name;  ///< the node's
-  std::size_t position = 0;  ///< flat, batch outermost
+  NodeId node = 0;                   ///< the first that differs
+  std::string name;                  ///< the node's
+  std::size_t position = 0;          ///< flat, batch outermost
   double trained = 0, deployed = 0;  ///< the two codes, or the two reals of a node in float
 };
 
@@ -26,7 +25,8 @@ inline std::optional<CodeDifference> compare_codes(const FakeQuantExecutor& trai
   std::optional<CodeDifference> first;
   deployed.run_nodes(x, workspace, [&](NodeId id, const Int8Network::Output& out) {
     const auto compare = [&](const auto& got, const auto& expected) {
-      if (!first && got.size() != expected.size()) first = CodeDifference{id, deployed.name(id), 0, double(expected.size()), double(got.size())};
+      if (!first && got.size() != expected.size())
+        first = CodeDifference{id, deployed.name(id), 0, double(expected.size()), double(got.size())};
       for (std::size_t i = 0; !first && i < got.size(); ++i)
         if (std::memcmp(&got[i], &expected[i], sizeof got[i]) != 0)  // also of what is no number
           first = CodeDifference{id, deployed.name(id), i, double(expected[i]), double(got[i])};

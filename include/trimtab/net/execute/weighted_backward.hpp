@@ -5,15 +5,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
-#include <vector>
-
 #include <trimtab/core/large_pages.hpp>
-#include <trimtab/net/quantize/factors.hpp>
 #include <trimtab/net/execute/quantized_weights.hpp>
+#include <trimtab/net/quantize/factors.hpp>
 #include <trimtab/ops/bias.hpp>
 #include <trimtab/ops/conv2d_int16.hpp>
 #include <trimtab/ops/fake_quantize.hpp>
 #include <trimtab/ops/grid_steps.hpp>
+#include <vector>
 
 namespace trimtab::detail {
 
@@ -34,8 +33,8 @@ class WeightedBackward {
  public:
   /// Adds dloss/dfactor of the weights' thresholds and, where they are trained, of the point-wise factors. `grad`: dloss/doutput; `x`: the
   /// input's codes.
-  void factors(const WeightedLayer& layer, const QuantizedWeights& weights, NodeId id, const TensorView<const float>& grad, const CodeInput& x,
-               TrainedSet trained, const WeightFactorGradients& to) {
+  void factors(const WeightedLayer& layer, const QuantizedWeights& weights, NodeId id, const TensorView<const float>& grad,
+               const CodeInput& x, TrainedSet trained, const WeightFactorGradients& to) {
     const bool pointwise = trained.pointwise && !to.pointwise_weight.empty();
     if (!trained.weights && !pointwise) return;
     if (weights.in_int16(id) && !pointwise) {
@@ -60,7 +59,8 @@ class WeightedBackward {
     const TensorView<float> grad_effective(grown(reals_, weight.size()), weight.extent);
     std::fill_n(grad_effective.data, grad_effective.size(), 0.0F);
     fake_quantize_backward(grad_weight, quantized, quantizer, grad_effective, of_threshold);
-    for (std::size_t i = 0; i < to.pointwise_weight.size(); ++i) to.pointwise_weight[i] += grad_effective.data[i] * weight.data[i];
+    for (std::size_t i = 0; i < to.pointwise_weight.size(); ++i)
+      to.pointwise_weight[i] += grad_effective.data[i] * weight.data[i];
     const std::span<const float> bias = layer.bias();
     std::vector<float> grad_bias(bias.size());
     bias_backward(grad, grad_bias);
@@ -89,7 +89,8 @@ class WeightedBackward {
       if (d.step.empty()) continue;
       std::vector<double> sums(g.out_c), total(channels);
       conv2d_backward_derivative_int16(g, grad.data, x.data, grid.zero_point, d.r, sums);
-      for (std::size_t o = 0; o < sums.size(); ++o) total[channels == 1 ? 0 : o] += double(grid.scale) * double(d.step[o]) * sums[o];
+      for (std::size_t o = 0; o < sums.size(); ++o)
+        total[channels == 1 ? 0 : o] += double(grid.scale) * double(d.step[o]) * sums[o];
       for (std::size_t c = 0; c < channels; ++c) to[i * channels + c] += static_cast<float>(total[c]);
     }
   }

@@ -15,7 +15,7 @@ class Feed {
   Feed(const std::vector<Array>& all) {        ///< one for each input
     for (const Array& x : all) arrays_.push_back(&x);
   }
-  std::size_t size() const { return arrays_.size(); }                    ///< arrays
+  std::size_t size() const { return arrays_.size(); }                   ///< arrays
   const Array& operator[](std::size_t i) const { return *arrays_[i]; }  ///< of input i
   /// Elements of the batch. Throws shape_error, naming `what`, unless the arrays have these extents (batch excluded) and one batch size.
   std::size_t batch(std::span<const Extents> extents, const char* what) const {
@@ -23,7 +23,8 @@ class Feed {
       throw shape_error(detail::message(what, ": ", arrays_.size(), " arrays for ", extents.size(), " inputs"));
     const std::size_t n = arrays_.empty() || arrays_[0]->dimension() == 0 ? 0 : arrays_[0]->shape(0);
     for (std::size_t i = 0; i < arrays_.size(); ++i)
-      detail::require_extents(view(*arrays_[i]).extent, detail::with_batch(n, extents[i]), arrays_.size() == 1 ? what : detail::message(what, " ", i).c_str());
+      detail::require_extents(view(*arrays_[i]).extent, detail::with_batch(n, extents[i]),
+                              arrays_.size() == 1 ? what : detail::message(what, " ", i).c_str());
     return n;
   }
 

@@ -45,9 +45,10 @@ class Network {
     }
     const Arity arity = op->arity();
     if (in.size() < arity.least || in.size() > arity.most)
-      throw value_error(arity.least == arity.most
-                            ? detail::message("Network::add: node ", name, " takes ", arity.least, " inputs, got ", in.size())
-                            : detail::message("Network::add: node ", name, " takes ", arity.least, " or more inputs, got ", in.size()));
+      throw value_error(
+          arity.least == arity.most
+              ? detail::message("Network::add: node ", name, " takes ", arity.least, " inputs, got ", in.size())
+              : detail::message("Network::add: node ", name, " takes ", arity.least, " or more inputs, got ", in.size()));
     const Extents extent = op->extent(in, name);
     nodes_.push_back({std::move(name), std::move(op), std::move(inputs), clip, extent});
     return nodes_.size() - 1;
@@ -63,7 +64,8 @@ class Network {
   std::vector<NodeId> outputs() const { return outputs_.empty() ? std::vector<NodeId>{nodes_.size() - 1} : outputs_; }
   /// The only output. Throws unsupported_error when there are several.
   NodeId output() const {
-    if (outputs_.size() > 1) throw unsupported_error(detail::message("Network: ", outputs_.size(), " outputs, where one is expected"));
+    if (outputs_.size() > 1)
+      throw unsupported_error(detail::message("Network: ", outputs_.size(), " outputs, where one is expected"));
     return outputs_.empty() ? nodes_.size() - 1 : outputs_[0];
   }
   /// Makes a node the network's only output.
@@ -92,7 +94,8 @@ class Network {
   /// The only one of them. Throws unsupported_error when there is none or more than one.
   NodeId input() const {
     const std::vector<NodeId> found = inputs();
-    if (found.size() != 1) throw unsupported_error(found.empty() ? "Network: no Input node" : "Network: more than one Input node");
+    if (found.size() != 1)
+      throw unsupported_error(found.empty() ? "Network: no Input node" : "Network: more than one Input node");
     return found[0];
   }
 

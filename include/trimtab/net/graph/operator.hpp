@@ -23,24 +23,25 @@ class OperatorInterface {
  public:
   virtual ~OperatorInterface() = default;
 
-  virtual const char* name() const = 0;      ///< for messages, reports and files
-  virtual Arity arity() const = 0;           ///< how many inputs
-  virtual bool is_fed() const = 0;           ///< an Input: its values come from the caller
-  virtual IntegerRule integers() const = 0;  ///< who makes its codes
+  virtual const char* name() const = 0;                      ///< for messages, reports and files
+  virtual Arity arity() const = 0;                           ///< how many inputs
+  virtual bool is_fed() const = 0;                           ///< an Input: its values come from the caller
+  virtual IntegerRule integers() const = 0;                  ///< who makes its codes
   virtual GridRule grid(Requantizer requantizer) const = 0;  ///< where its codes lie
   /// The grid where that is GridRule::fixed; bytes, zero point included.
   virtual Affine<float> fixed_grid() const = 0;
-  virtual bool has_fixed_point(std::span<const Extents> in) const = 0;  ///< whether Requantizer::fixed_point is defined for such inputs
-  virtual SignRule sign() const = 0;         ///< of the output
+  virtual bool has_fixed_point(
+      std::span<const Extents> in) const = 0;  ///< whether Requantizer::fixed_point is defined for such inputs
+  virtual SignRule sign() const = 0;           ///< of the output
   virtual ScalingRule scaling(std::span<const Extents> in) const = 0;  ///< of channels
-  virtual Clip bounds() const = 0;           ///< no output leaves this interval, by definition; no_clip where nothing is known
+  virtual Clip bounds() const = 0;  ///< no output leaves this interval, by definition; no_clip where nothing is known
   /// Whether, for such inputs, the output's elements are the input's in memory's order: it may be the same memory.
   virtual bool keeps_order(std::span<const Extents> in) const = 0;
 
   /// Of the output, batch excluded. Throws shape_error, naming `node`.
   virtual Extents extent(std::span<const Extents> in, const std::string& node) const = 0;
   virtual double macs(std::span<const Extents> in, const Extents& out) const = 0;  ///< multiply-accumulates of one batch element
-  virtual void visit(OperatorVisitor& visitor) = 0;                               ///< all parameters
+  virtual void visit(OperatorVisitor& visitor) = 0;                                ///< all parameters
 
   /// Multiplies itself into the layer that it alone reads, so that the layer computes both; false, and nothing is changed, where it cannot.
   virtual bool fold_into(WeightedLayer& before) const = 0;
@@ -59,9 +60,11 @@ class OperatorInterface {
   /// The output's bytes on grid_y, clamped to its codes. Equal to the rounded steps where there are any.
   virtual void codes(CodeInputs x, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y) const = 0;
   /// The same by integers alone, as TFLite: where has_fixed_point(). code_origin: the byte that stands for TFLite's code 0.
-  virtual void fixed_point_codes(CodeInputs x, const Affine<float>& grid_y, std::int32_t code_origin, const TensorView<std::uint8_t>& y) const = 0;
+  virtual void fixed_point_codes(CodeInputs x, const Affine<float>& grid_y, std::int32_t code_origin,
+                                 const TensorView<std::uint8_t>& y) const = 0;
   /// Straight through: grad_y, dloss / doutput where neither clip nor grid cut, to the inputs.
-  virtual void codes_backward(CodeInputs x, const Affine<float>& grid_y, const TensorView<const float>& grad_y, InputGradients& grad_x) const = 0;
+  virtual void codes_backward(CodeInputs x, const Affine<float>& grid_y, const TensorView<const float>& grad_y,
+                              InputGradients& grad_x) const = 0;
   /// What stands for it in a network of integers, whose grids are known: itself, or a table.
   virtual Operator lowered(std::span<const Affine<float>> grids_x, const Affine<float>& grid_y) const = 0;
 
@@ -83,8 +86,7 @@ class Operator {
  public:
   /// Takes any type L with OperatorRules<L>.
   template <class L>
-    requires(!std::is_same_v<std::remove_cvref_t<L>, Operator>)
-  Operator(L&& layer);
+  requires(!std::is_same_v<std::remove_cvref_t<L>, Operator>) Operator(L&& layer);
   Operator(const Operator& other) : model_(other.model_->copy()) {}  ///< deep
   Operator(Operator&&) noexcept = default;                           ///< leaves nothing behind
   Operator& operator=(const Operator& other) {                       ///< deep
@@ -109,7 +111,8 @@ class Operator {
   template <class L>
   const L& get() const {
     const L* found = get_if<L>();
-    if (found == nullptr) throw value_error(detail::message("Operator::get: this is ", model_->name(), ", not ", OperatorRules<L>::name));
+    if (found == nullptr)
+      throw value_error(detail::message("Operator::get: this is ", model_->name(), ", not ", OperatorRules<L>::name));
     return *found;
   }
   template <class L>
@@ -147,57 +150,96 @@ constexpr bool may_be(IntegerRule rule) {
 template <class L>
 constexpr void require_rules() {
   using R = OperatorRules<L>;
-  static_assert(requires { sizeof(R); }, "trimtab: an operator L needs a specialisation of trimtab::OperatorRules<L>");
-  static_assert(requires { static_cast<const char*>(R::name); }, "trimtab: OperatorRules<L> needs `static constexpr const char* name`");
-  static_assert(requires { Arity(R::arity); }, "trimtab: OperatorRules<L> needs `static constexpr Arity arity`, the number of inputs");
-  static_assert(requires { IntegerRule(R::integers); } || requires(const L& l) { IntegerRule(R::integers(l)); },
-                "trimtab: OperatorRules<L> needs `static constexpr IntegerRule integers`: who makes its codes");
-  static_assert(requires(const L& l) { GridRule(R::grid(l, Requantizer::float32)); },
-                "trimtab: OperatorRules<L> needs `static GridRule grid(const L&, Requantizer)`: which grid its codes lie on");
-  static_assert(requires(const L& l) { SignRule(R::sign(l)); }, "trimtab: OperatorRules<L> needs `static SignRule sign(const L&)`: what it does to signs");
-  static_assert(requires(const L& l) { ScalingRule(R::scaling(l)); } || requires(const L& l, std::span<const Extents> in) { ScalingRule(R::scaling(l, in)); },
-                "trimtab: OperatorRules<L> needs `static ScalingRule scaling(const L&)`, whether factors on channels pass through it, or a function of "
-                "(const L&, std::span<const Extents> in) where the inputs decide");
-  static_assert(requires(const L& l) { Clip(R::bounds(l)); }, "trimtab: OperatorRules<L> needs `static Clip bounds(const L&)`; no_clip where outputs have none");
-  static_assert(requires(const L& l, std::span<const Extents> in, std::string node) { Extents(R::extent(l, in, node)); },
-                "trimtab: OperatorRules<L> needs `static Extents extent(const L&, std::span<const Extents> in, const std::string& node)`");
-  static_assert(requires(const L& l, std::span<const Extents> in, Extents out) { double(R::macs(l, in, out)); },
-                "trimtab: OperatorRules<L> needs `static double macs(const L&, std::span<const Extents> in, const Extents& out)`");
-  static_assert(requires(L& l, OperatorVisitor& v) { R::visit(l, v); },
-                "trimtab: OperatorRules<L> needs `static void visit(L&, OperatorVisitor&)`, which shows every parameter");
-  static_assert(requires(const L& l, FloatInputs x, TensorView<float> y) { R::forward(l, x, y); },
-                "trimtab: OperatorRules<L> needs `static void forward(const L&, FloatInputs x, const TensorView<float>& y)`");
-  static_assert(requires(L& l, FloatInputs x, TensorView<float> y, std::any c) { R::train_forward(l, x, y, c, 0.0F); },
-                "trimtab: OperatorRules<L> needs `train_forward(L&, FloatInputs, y, std::any& cache, float rate)`, or the base SimpleRules<L>");
-  static_assert(requires(const L& l, const FloatBackward& b) { R::backward(l, b); },
-                "trimtab: OperatorRules<L> needs `static void backward(const L&, const FloatBackward&)`");
-  static_assert(requires(const L& l, WeightedLayer& w) { bool(R::fold_into(l, w)); },
-                "trimtab: OperatorRules<L> needs `static bool fold_into(const L&, WeightedLayer& before)`, or the base SimpleRules<L>");
+  static_assert(
+      requires { sizeof(R); }, "trimtab: an operator L needs a specialisation of trimtab::OperatorRules<L>");
+  static_assert(
+      requires { static_cast<const char*>(R::name); }, "trimtab: OperatorRules<L> needs `static constexpr const char* name`");
+  static_assert(
+      requires { Arity(R::arity); }, "trimtab: OperatorRules<L> needs `static constexpr Arity arity`, the number of inputs");
+  static_assert(
+      requires { IntegerRule(R::integers); } || requires(const L& l) { IntegerRule(R::integers(l)); },
+      "trimtab: OperatorRules<L> needs `static constexpr IntegerRule integers`: who makes its codes");
+  static_assert(
+      requires(const L& l) { GridRule(R::grid(l, Requantizer::float32)); },
+      "trimtab: OperatorRules<L> needs `static GridRule grid(const L&, Requantizer)`: which grid its codes lie on");
+  static_assert(
+      requires(const L& l) { SignRule(R::sign(l)); },
+      "trimtab: OperatorRules<L> needs `static SignRule sign(const L&)`: what it does to signs");
+  static_assert(
+      requires(const L& l) { ScalingRule(R::scaling(l)); } ||
+          requires(const L& l, std::span<const Extents> in) { ScalingRule(R::scaling(l, in)); },
+      "trimtab: OperatorRules<L> needs `static ScalingRule scaling(const L&)`, whether factors on channels pass through it, or a "
+      "function of "
+      "(const L&, std::span<const Extents> in) where the inputs decide");
+  static_assert(
+      requires(const L& l) { Clip(R::bounds(l)); },
+      "trimtab: OperatorRules<L> needs `static Clip bounds(const L&)`; no_clip where outputs have none");
+  static_assert(
+      requires(const L& l, std::span<const Extents> in, std::string node) { Extents(R::extent(l, in, node)); },
+      "trimtab: OperatorRules<L> needs `static Extents extent(const L&, std::span<const Extents> in, const std::string& node)`");
+  static_assert(
+      requires(const L& l, std::span<const Extents> in, Extents out) { double(R::macs(l, in, out)); },
+      "trimtab: OperatorRules<L> needs `static double macs(const L&, std::span<const Extents> in, const Extents& out)`");
+  static_assert(
+      requires(L & l, OperatorVisitor & v) { R::visit(l, v); },
+      "trimtab: OperatorRules<L> needs `static void visit(L&, OperatorVisitor&)`, which shows every parameter");
+  static_assert(
+      requires(const L& l, FloatInputs x, TensorView<float> y) { R::forward(l, x, y); },
+      "trimtab: OperatorRules<L> needs `static void forward(const L&, FloatInputs x, const TensorView<float>& y)`");
+  static_assert(
+      requires(L & l, FloatInputs x, TensorView<float> y, std::any c) { R::train_forward(l, x, y, c, 0.0F); },
+      "trimtab: OperatorRules<L> needs `train_forward(L&, FloatInputs, y, std::any& cache, float rate)`, or the base "
+      "SimpleRules<L>");
+  static_assert(
+      requires(const L& l, const FloatBackward& b) { R::backward(l, b); },
+      "trimtab: OperatorRules<L> needs `static void backward(const L&, const FloatBackward&)`");
+  static_assert(
+      requires(const L& l, WeightedLayer& w) { bool(R::fold_into(l, w)); },
+      "trimtab: OperatorRules<L> needs `static bool fold_into(const L&, WeightedLayer& before)`, or the base SimpleRules<L>");
   if constexpr (may_be<L>(IntegerRule::source))
-    static_assert(requires(const L& l) { bool(R::is_fed(l)); }, "trimtab: OperatorRules<L> needs `static bool is_fed(const L&)`: whether the caller gives its values");
+    static_assert(
+        requires(const L& l) { bool(R::is_fed(l)); },
+        "trimtab: OperatorRules<L> needs `static bool is_fed(const L&)`: whether the caller gives its values");
   if constexpr (may_be<L>(IntegerRule::folded))
-    static_assert(requires(const L& l) { R::simplified(l); }, "trimtab: OperatorRules<L> needs `static Operator simplified(const L&)`");
+    static_assert(
+        requires(const L& l) { R::simplified(l); }, "trimtab: OperatorRules<L> needs `static Operator simplified(const L&)`");
   if constexpr (may_be<L>(IntegerRule::moves) || may_be<L>(IntegerRule::rounds)) {
-    static_assert(requires(const L& l, CodeInputs x, Affine<float> g, TensorView<std::uint8_t> y) { R::codes(l, x, g, y); },
-                  "trimtab: OperatorRules<L> needs `static void codes(const L&, CodeInputs, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y)`");
-    static_assert(requires(const L& l, CodeInputs x, Affine<float> g, TensorView<const float> gy, InputGradients& gx) { R::codes_backward(l, x, g, gy, gx); },
-                  "trimtab: OperatorRules<L> needs `codes_backward(const L&, CodeInputs, const Affine<float>& grid_y, grad_y, InputGradients&)`");
-    static_assert(requires(const L& l, std::span<const Affine<float>> x, Affine<float> y) { R::lowered(l, x, y); },
-                  "trimtab: OperatorRules<L> needs `static Operator lowered(const L&, std::span<const Affine<float>> grids_x, const Affine<float>& grid_y)`, or the base SimpleRules<L>");
+    static_assert(
+        requires(const L& l, CodeInputs x, Affine<float> g, TensorView<std::uint8_t> y) { R::codes(l, x, g, y); },
+        "trimtab: OperatorRules<L> needs `static void codes(const L&, CodeInputs, const Affine<float>& grid_y, const "
+        "TensorView<std::uint8_t>& y)`");
+    static_assert(
+        requires(const L& l, CodeInputs x, Affine<float> g, TensorView<const float> gy, InputGradients& gx) {
+          R::codes_backward(l, x, g, gy, gx);
+        },
+        "trimtab: OperatorRules<L> needs `codes_backward(const L&, CodeInputs, const Affine<float>& grid_y, grad_y, "
+        "InputGradients&)`");
+    static_assert(
+        requires(const L& l, std::span<const Affine<float>> x, Affine<float> y) { R::lowered(l, x, y); },
+        "trimtab: OperatorRules<L> needs `static Operator lowered(const L&, std::span<const Affine<float>> grids_x, const "
+        "Affine<float>& grid_y)`, or the base SimpleRules<L>");
   }
   if constexpr (may_be<L>(IntegerRule::moves))
-    static_assert(requires(const L& l, std::span<const Extents> in) { bool(R::keeps_order(l, in)); },
-                  "trimtab: OperatorRules<L> needs `static bool keeps_order(const L&, std::span<const Extents> in)`: whether its output may be its input's memory");
-  if constexpr (may_be<L>(IntegerRule::rounds)) {
-    static_assert(requires(const L& l, CodeInputs x, Affine<float> g, TensorView<float> y) { R::steps(l, x, g, y); },
-                  "trimtab: OperatorRules<L> needs `static void steps(const L&, CodeInputs, const Affine<float>& grid_y, const TensorView<float>& steps)`");
     static_assert(
-        requires(const L& l, std::span<const Extents> in) { bool(R::has_fixed_point(l, in)); } || requires { bool(R::has_fixed_point); },
-        "trimtab: OperatorRules<L> needs `static constexpr bool has_fixed_point`, whether it is defined in integers alone, or a function "
+        requires(const L& l, std::span<const Extents> in) { bool(R::keeps_order(l, in)); },
+        "trimtab: OperatorRules<L> needs `static bool keeps_order(const L&, std::span<const Extents> in)`: whether its output "
+        "may be its input's memory");
+  if constexpr (may_be<L>(IntegerRule::rounds)) {
+    static_assert(
+        requires(const L& l, CodeInputs x, Affine<float> g, TensorView<float> y) { R::steps(l, x, g, y); },
+        "trimtab: OperatorRules<L> needs `static void steps(const L&, CodeInputs, const Affine<float>& grid_y, const "
+        "TensorView<float>& steps)`");
+    static_assert(
+        requires(const L& l, std::span<const Extents> in) { bool(R::has_fixed_point(l, in)); } ||
+            requires { bool(R::has_fixed_point); },
+        "trimtab: OperatorRules<L> needs `static constexpr bool has_fixed_point`, whether it is defined in integers alone, or a "
+        "function "
         "of (const L&, std::span<const Extents> in) where the inputs decide");
   }
   if constexpr (may_be<L>(IntegerRule::sums))
-    static_assert(requires { WeightedRules<L>::output_axis; }, "trimtab: an operator whose rule is IntegerRule::sums needs WeightedRules<L>");
+    static_assert(
+        requires { WeightedRules<L>::output_axis; },
+        "trimtab: an operator whose rule is IntegerRule::sums needs WeightedRules<L>");
 }
 
 /// The facet of L's weights.
@@ -230,7 +272,8 @@ class WeightedModel : public WeightedLayer {
   std::string mixes_channels() const override { return R::mixes_channels(*l_); }
   ChannelWeight by_input_channel(std::size_t channels) override { return R::by_input_channel(*l_, channels); }
 
-  void pack(const TensorView<const std::int8_t>& codes, std::span<const std::int32_t> zero_point, std::shared_ptr<void>& packed) const override {
+  void pack(const TensorView<const std::int8_t>& codes, std::span<const std::int32_t> zero_point,
+            std::shared_ptr<void>& packed) const override {
     if (!packed) packed = std::make_shared<Packed>();
     R::pack(*l_, codes, zero_point, *static_cast<Packed*>(packed.get()));
   }
@@ -239,8 +282,8 @@ class WeightedModel : public WeightedLayer {
            int8::Workspace& workspace) const override {
     R::run(*l_, packed_of(packed), x, bias, workspace, y);
   }
-  void run(const void* packed, const CodeInput& x, std::span<const std::int32_t> bias, std::span<const float> multiplier, const TensorView<float>& y,
-           int8::Workspace& workspace) const override {
+  void run(const void* packed, const CodeInput& x, std::span<const std::int32_t> bias, std::span<const float> multiplier,
+           const TensorView<float>& y, int8::Workspace& workspace) const override {
     R::run(*l_, packed_of(packed), x, bias, workspace, multiplier, y);
   }
   void run(const void* packed, const CodeInput& x, std::span<const std::int32_t> bias, const Requantize& requantize,
@@ -248,17 +291,20 @@ class WeightedModel : public WeightedLayer {
     R::run(*l_, packed_of(packed), x, bias, workspace, requantize, y);
   }
 
-  void backward_weight(const TensorView<const float>& grad_y, const TensorView<const float>& x, const TensorView<float>& grad_weight) const override {
+  void backward_weight(const TensorView<const float>& grad_y, const TensorView<const float>& x,
+                       const TensorView<float>& grad_weight) const override {
     R::backward_weight(*l_, grad_y, x, grad_weight);
   }
-  void backward_input(const TensorView<const float>& grad_y, const TensorView<const float>& weight, const TensorView<float>& grad_x,
-                      GradientMode mode) const override {
+  void backward_input(const TensorView<const float>& grad_y, const TensorView<const float>& weight,
+                      const TensorView<float>& grad_x, GradientMode mode) const override {
     R::backward_input(*l_, grad_y, weight, grad_x, mode);
   }
   bool int16_products() const override { return R::int16_products(*l_); }
   WindowGeometry int16_geometry(const Extents& x) const override { return R::int16_geometry(*l_, x); }
   OutputMoments moments() const override { return R::moments(*l_); }
-  void add_products(const TensorView<const float>& x, const TensorView<const float>& y, OutputMoments& m) const override { R::add_products(*l_, x, y, m); }
+  void add_products(const TensorView<const float>& x, const TensorView<const float>& y, OutputMoments& m) const override {
+    R::add_products(*l_, x, y, m);
+  }
 
  private:
   L* l_;
@@ -347,13 +393,15 @@ class OperatorModel final : public OperatorInterface {
     else
       no_codes("codes of inputs' codes alone");
   }
-  void fixed_point_codes(CodeInputs x, const Affine<float>& grid_y, std::int32_t code_origin, const TensorView<std::uint8_t>& y) const override {
+  void fixed_point_codes(CodeInputs x, const Affine<float>& grid_y, std::int32_t code_origin,
+                         const TensorView<std::uint8_t>& y) const override {
     if constexpr (requires { R::fixed_point_codes(l_, x, grid_y, code_origin, y); })
       R::fixed_point_codes(l_, x, grid_y, code_origin, y);
     else
       no_codes("definition in fixed point");
   }
-  void codes_backward(CodeInputs x, const Affine<float>& grid_y, const TensorView<const float>& grad_y, InputGradients& grad_x) const override {
+  void codes_backward(CodeInputs x, const Affine<float>& grid_y, const TensorView<const float>& grad_y,
+                      InputGradients& grad_x) const override {
     if constexpr (on_codes)
       R::codes_backward(l_, x, grid_y, grad_y, grad_x);
     else
@@ -412,15 +460,17 @@ Operator OperatorModel<L>::simplified() const {
 }  // namespace detail
 
 template <class L>
-  requires(!std::is_same_v<std::remove_cvref_t<L>, Operator>)
-Operator::Operator(L&& layer) : model_(std::make_unique<detail::OperatorModel<std::remove_cvref_t<L>>>(std::forward<L>(layer))) {}
+requires(!std::is_same_v<std::remove_cvref_t<L>, Operator>) Operator::Operator(L&& layer)
+    : model_(std::make_unique<detail::OperatorModel<std::remove_cvref_t<L>>>(std::forward<L>(layer))) {}
 
 /// Base of OperatorRules<L> for operators that only look at their inputs: no multiply-accumulates worth counting; training runs it as
 /// everything else does; a layer before it stays by itself; in a network of integers it is the same.
 template <class L>
 struct SimpleRules {
   static double macs(const L&, std::span<const Extents>, const Extents&) { return 0; }
-  static void train_forward(L& l, FloatInputs x, const TensorView<float>& y, std::any&, float) { OperatorRules<L>::forward(l, x, y); }
+  static void train_forward(L& l, FloatInputs x, const TensorView<float>& y, std::any&, float) {
+    OperatorRules<L>::forward(l, x, y);
+  }
   static bool fold_into(const L&, WeightedLayer&) { return false; }
   static Operator lowered(const L& l, std::span<const Affine<float>>, const Affine<float>&) { return l; }
 };
@@ -440,7 +490,8 @@ struct RoundsSteps {
 /// whether it looks at the output or at a cache, which have to be computed again.
 template <class L, bool by_output>
 struct BackwardOfReals {
-  static void codes_backward(const L& l, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y, InputGradients& grad_x) {
+  static void codes_backward(const L& l, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y,
+                             InputGradients& grad_x) {
     std::vector<std::vector<float>> reals(x.size() + 1);
     std::vector<TensorView<const float>> in;
     for (std::size_t i = 0; i < x.size(); ++i) {

@@ -22,7 +22,7 @@ namespace trimtab {
 
 /// How many inputs an operator takes.
 struct Arity {
-  std::size_t least, most;  ///< both allowed
+  std::size_t least, most;                             ///< both allowed
   static constexpr std::size_t any = ~std::size_t{0};  ///< as `most`: no limit
 };
 
@@ -44,8 +44,8 @@ enum class SignRule {
 /// What happens when every channel (index of the last axis) of the only input is multiplied by a positive factor of its own.
 enum class ScalingRule {
   commutes,  ///< the output's channels are multiplied by the same factors; index c of the input is index c modulo the channels of the output
-  clips,     ///< they are where bounds() do not cut
-  stops      ///< anything
+  clips,  ///< they are where bounds() do not cut
+  stops   ///< anything
 };
 
 /// Who makes the integers of an operator's output.
@@ -91,12 +91,13 @@ class InputGradients {
 
 /// What an operator's float backward gets.
 struct FloatBackward {
-  FloatInputs x;                                      ///< of the forward
-  TensorView<const float> y;                          ///< what it gave
-  TensorView<const float> grad_y;                     ///< dloss / dy
-  const std::any& cache;                              ///< what train_forward left there
-  InputGradients& grad_x;                             ///< dloss / dx
-  std::span<const TensorView<float>> grad_parameters; ///< dloss / dparameter in the order of visit(), to be added to; none: not wanted
+  FloatInputs x;                   ///< of the forward
+  TensorView<const float> y;       ///< what it gave
+  TensorView<const float> grad_y;  ///< dloss / dy
+  const std::any& cache;           ///< what train_forward left there
+  InputGradients& grad_x;          ///< dloss / dx
+  std::span<const TensorView<float>>
+      grad_parameters;  ///< dloss / dparameter in the order of visit(), to be added to; none: not wanted
 };
 
 /// What a tensor among an operator's parameters is.
@@ -110,8 +111,9 @@ enum class ParameterKind {
 class OperatorVisitor {
  public:
   virtual ~OperatorVisitor() = default;
-  virtual void tensor(std::string_view name, const TensorView<float>& values, ParameterKind kind) = 0;  ///< numbers that may be changed in place
-  virtual void number(std::string_view name, double value) = 0;                                       ///< a setting
+  virtual void tensor(std::string_view name, const TensorView<float>& values,
+                      ParameterKind kind) = 0;                   ///< numbers that may be changed in place
+  virtual void number(std::string_view name, double value) = 0;  ///< a setting
   /// Settings that are a list.
   template <class List>
   void numbers(std::string_view name, const List& values) {

@@ -33,16 +33,17 @@ class WeightedLayer {
  public:
   virtual ~WeightedLayer() = default;
 
-  virtual TensorView<float> weight() = 0;              ///< as the operator's header says
-  virtual TensorView<const float> weight() const = 0;  ///< the same, to read
-  virtual std::span<float> bias() = 0;                 ///< one number for each output channel, or none
-  virtual std::span<const float> bias() const = 0;     ///< the same, to read
+  virtual TensorView<float> weight() = 0;                  ///< as the operator's header says
+  virtual TensorView<const float> weight() const = 0;      ///< the same, to read
+  virtual std::span<float> bias() = 0;                     ///< one number for each output channel, or none
+  virtual std::span<const float> bias() const = 0;         ///< the same, to read
   virtual void set_bias(std::span<const float> bias) = 0;  ///< replaces it; none takes it away
-  virtual void drop_weights() = 0;                     ///< frees weight and bias; what is left is the geometry
+  virtual void drop_weights() = 0;                         ///< frees weight and bias; what is left is the geometry
 
   virtual std::size_t output_axis() const = 0;  ///< of the weight: counts the output channels
-  virtual std::size_t input_axis() const = 0;   ///< of the weight: counts the inputs of a group; the same as output_axis where each channel has its own
-  virtual std::size_t groups() const = 0;       ///< that do not mix, depthwise layers counting as one
+  virtual std::size_t input_axis()
+      const = 0;  ///< of the weight: counts the inputs of a group; the same as output_axis where each channel has its own
+  virtual std::size_t groups() const = 0;  ///< that do not mix, depthwise layers counting as one
   /// The part of the output's pixels in which a weight has a product, borders aside: 1, but less of transposed convolutions with strides.
   virtual double reach() const = 0;
   virtual FixedPointProduct fixed_point_product() const = 0;  ///< see there
@@ -54,7 +55,8 @@ class WeightedLayer {
 
   /// Packs codes (in the weight's extents) for the kernels. `packed` is reused when it came from the same layer, and made when null. Throws as
   /// int8::pack_conv2d does.
-  virtual void pack(const TensorView<const std::int8_t>& codes, std::span<const std::int32_t> zero_point, std::shared_ptr<void>& packed) const = 0;
+  virtual void pack(const TensorView<const std::int8_t>& codes, std::span<const std::int32_t> zero_point,
+                    std::shared_ptr<void>& packed) const = 0;
   /// The largest |bias| of output channel o with which no sum leaves int32.
   virtual std::int32_t bias_limit(const void* packed, std::size_t o) const = 0;
   /// Exact sums, biases included, of packed weights and x: as int32, times a multiplier in float32, or as codes.
@@ -66,10 +68,11 @@ class WeightedLayer {
                    const TensorView<std::uint8_t>& y, int8::Workspace& workspace) const = 0;  ///< codes
 
   /// grad_weight += ...
-  virtual void backward_weight(const TensorView<const float>& grad_y, const TensorView<const float>& x, const TensorView<float>& grad_weight) const = 0;
+  virtual void backward_weight(const TensorView<const float>& grad_y, const TensorView<const float>& x,
+                               const TensorView<float>& grad_weight) const = 0;
   /// With the given weights in place of the layer's own.
-  virtual void backward_input(const TensorView<const float>& grad_y, const TensorView<const float>& weight, const TensorView<float>& grad_x,
-                              GradientMode mode) const = 0;
+  virtual void backward_input(const TensorView<const float>& grad_y, const TensorView<const float>& weight,
+                              const TensorView<float>& grad_x, GradientMode mode) const = 0;
   /// Whether ops/conv2d_int16.hpp can take its products, which is the faster way.
   virtual bool int16_products() const = 0;
   /// Of the convolution that int16 products are taken of; for those layers alone.

@@ -22,7 +22,9 @@ struct OperatorRules<AveragePool> : SimpleRules<AveragePool> {
   static constexpr Arity arity{1, 1};
   static constexpr IntegerRule integers = IntegerRule::rounds;
   static constexpr bool has_fixed_point = true;
-  static GridRule grid(const AveragePool&, Requantizer r) { return r == Requantizer::fixed_point ? GridRule::of_input : GridRule::own; }
+  static GridRule grid(const AveragePool&, Requantizer r) {
+    return r == Requantizer::fixed_point ? GridRule::of_input : GridRule::own;
+  }
   static SignRule sign(const AveragePool&) { return SignRule::of_inputs; }
   static ScalingRule scaling(const AveragePool&) { return ScalingRule::commutes; }
   static Clip bounds(const AveragePool&) { return no_clip; }
@@ -49,9 +51,11 @@ struct OperatorRules<AveragePool> : SimpleRules<AveragePool> {
   }
   static void fixed_point_codes(const AveragePool& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t code_origin,
                                 const TensorView<std::uint8_t>& y) {
-    int8::average_pool_fixed_point(x[0].codes, x[0].grid.zero_point, code_origin, l.kernel_h, l.kernel_w, l.window, l.count_include_pad, grid_y.codes, y);
+    int8::average_pool_fixed_point(x[0].codes, x[0].grid.zero_point, code_origin, l.kernel_h, l.kernel_w, l.window,
+                                   l.count_include_pad, grid_y.codes, y);
   }
-  static void codes_backward(const AveragePool& l, CodeInputs, const Affine<float>&, const TensorView<const float>& grad_y, InputGradients& grad_x) {
+  static void codes_backward(const AveragePool& l, CodeInputs, const Affine<float>&, const TensorView<const float>& grad_y,
+                             InputGradients& grad_x) {
     average_pool_backward(grad_y, l.kernel_h, l.kernel_w, l.window, l.count_include_pad, grad_x.zeros(0));
   }
 };

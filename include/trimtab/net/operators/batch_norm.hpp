@@ -27,7 +27,8 @@ struct OperatorRules<BatchNorm> : SimpleRules<BatchNorm> {
   static Clip bounds(const BatchNorm&) { return no_clip; }
   static Extents extent(const BatchNorm& l, std::span<const Extents> in, const std::string& node) {
     if (in[0].size() == 0) detail::refuse_extents(node, "expected a last axis of channels");
-    for (const auto* v : {&l.gamma, &l.beta, &l.mean, &l.variance}) detail::require_length(v->size(), in[0].back(), "batch norm", node);
+    for (const auto* v : {&l.gamma, &l.beta, &l.mean, &l.variance})
+      detail::require_length(v->size(), in[0].back(), "batch norm", node);
     return in[0];
   }
   static void visit(BatchNorm& l, OperatorVisitor& v) {
@@ -42,14 +43,16 @@ struct OperatorRules<BatchNorm> : SimpleRules<BatchNorm> {
   }
   static void train_forward(BatchNorm& l, FloatInputs x, const TensorView<float>& y, std::any& cache, float statistics_rate) {
     if (!cache.has_value()) cache = BatchNormCache<float>();
-    batch_norm_train_forward(x[0], l.gamma, l.beta, l.epsilon, statistics_rate, l.mean, l.variance, y, std::any_cast<BatchNormCache<float>&>(cache));
+    batch_norm_train_forward(x[0], l.gamma, l.beta, l.epsilon, statistics_rate, l.mean, l.variance, y,
+                             std::any_cast<BatchNormCache<float>&>(cache));
   }
   static void backward(const BatchNorm& l, const FloatBackward& b) {
     std::vector<float> unwanted;
     TensorView<float> gamma, beta, x;
     if (b.grad_parameters.empty()) {
       unwanted.resize(2 * l.gamma.size());
-      gamma = TensorView<float>(unwanted.data(), {l.gamma.size()}), beta = TensorView<float>(unwanted.data() + l.gamma.size(), {l.gamma.size()});
+      gamma = TensorView<float>(unwanted.data(), {l.gamma.size()}),
+      beta = TensorView<float>(unwanted.data() + l.gamma.size(), {l.gamma.size()});
     } else {
       gamma = b.grad_parameters[0], beta = b.grad_parameters[1];
     }

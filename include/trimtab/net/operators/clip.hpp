@@ -30,7 +30,8 @@ struct OperatorRules<Clip> : SimpleRules<Clip> {
     std::copy_n(x[0].codes.data, y.size(), y.data);
     detail::clamp_bytes(y, grid_y.codes);
   }
-  static void codes_backward(const Clip&, CodeInputs x, const Affine<float>& grid_y, const TensorView<const float>& grad_y, InputGradients& grad_x) {
+  static void codes_backward(const Clip&, CodeInputs x, const Affine<float>& grid_y, const TensorView<const float>& grad_y,
+                             InputGradients& grad_x) {
     const TensorView<float> to = grad_x.zeros(0);
     for (std::size_t i = 0; i < to.size(); ++i) {
       const std::int32_t code = x[0].codes.data[i];

@@ -52,11 +52,13 @@ struct OperatorRules<Concat> : SimpleRules<Concat> {
     const auto parts = code_rows(l, x);
     int8::concat(std::span<const int8::ConcatInput<std::uint8_t>>(parts), grid_y, rows(l, y));
   }
-  static void fixed_point_codes(const Concat& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t, const TensorView<std::uint8_t>& y) {
+  static void fixed_point_codes(const Concat& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t,
+                                const TensorView<std::uint8_t>& y) {
     const auto parts = code_rows(l, x);
     int8::concat_fixed_point(std::span<const int8::ConcatInput<std::uint8_t>>(parts), grid_y, rows(l, y));
   }
-  static void codes_backward(const Concat& l, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y, InputGradients& grad_x) {
+  static void codes_backward(const Concat& l, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y,
+                             InputGradients& grad_x) {
     pass_on(l, x.size(), grad_y, grad_x);
   }
 

@@ -22,7 +22,8 @@ struct OperatorRules<Constant> : SimpleRules<Constant> {
   static bool is_fed(const Constant&) { return false; }
   static GridRule grid(const Constant&, Requantizer) { return GridRule::own; }
   static SignRule sign(const Constant& l) {
-    return std::all_of(l.value.data(), l.value.data() + l.value.size(), [](float v) { return v >= 0; }) ? SignRule::never_negative : SignRule::any;
+    return std::all_of(l.value.data(), l.value.data() + l.value.size(), [](float v) { return v >= 0; }) ? SignRule::never_negative
+                                                                                                        : SignRule::any;
   }
   static ScalingRule scaling(const Constant&) { return ScalingRule::stops; }
   static Clip bounds(const Constant&) { return no_clip; }

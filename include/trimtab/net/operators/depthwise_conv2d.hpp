@@ -26,27 +26,31 @@ struct WeightedRules<DepthwiseConv2d> {
   static double reach(const DepthwiseConv2d&) { return 1; }
   static std::string mixes_channels(const DepthwiseConv2d&) { return {}; }
   static ChannelWeight by_input_channel(DepthwiseConv2d& l, std::size_t) { return {view(l.weight), 2}; }
-  static void pack(const DepthwiseConv2d&, const TensorView<const std::int8_t>& codes, std::span<const std::int32_t> zero_point, Packed& packed) {
+  static void pack(const DepthwiseConv2d&, const TensorView<const std::int8_t>& codes, std::span<const std::int32_t> zero_point,
+                   Packed& packed) {
     int8::repack_depthwise_conv2d(codes, packed, zero_point);
   }
   template <class... Out>
-  static void run(const DepthwiseConv2d& l, const Packed& packed, const CodeInput& x, std::span<const std::int32_t> bias, int8::Workspace& workspace,
-                  const Out&... out) {
+  static void run(const DepthwiseConv2d& l, const Packed& packed, const CodeInput& x, std::span<const std::int32_t> bias,
+                  int8::Workspace& workspace, const Out&... out) {
     int8::depthwise_conv2d(x.codes, x.grid.zero_point, packed, bias, l.window, out..., workspace);
   }
   static void backward_weight(const DepthwiseConv2d& l, const TensorView<const float>& grad_y, const TensorView<const float>& x,
                               const TensorView<float>& to) {
     depthwise_conv2d_backward_weight(grad_y, x, l.window, to);
   }
-  static void backward_input(const DepthwiseConv2d& l, const TensorView<const float>& grad_y, const TensorView<const float>& weight,
-                             const TensorView<float>& to, GradientMode mode) {
+  static void backward_input(const DepthwiseConv2d& l, const TensorView<const float>& grad_y,
+                             const TensorView<const float>& weight, const TensorView<float>& to, GradientMode mode) {
     depthwise_conv2d_backward_input(grad_y, weight, l.window, to, mode);
   }
   static bool int16_products(const DepthwiseConv2d&) { return false; }
-  static WindowGeometry int16_geometry(const DepthwiseConv2d&, const Extents&) { throw value_error("DepthwiseConv2d has no 16-bit products"); }
+  static WindowGeometry int16_geometry(const DepthwiseConv2d&, const Extents&) {
+    throw value_error("DepthwiseConv2d has no 16-bit products");
+  }
   static OutputMoments moments(const DepthwiseConv2d& l) { return {l.weight.shape(2), l.weight.shape(0) * l.weight.shape(1), 1}; }
   /// As Conv2d's, channel by channel.
-  static void add_products(const DepthwiseConv2d& l, const TensorView<const float>& x, const TensorView<const float>& y, OutputMoments& m) {
+  static void add_products(const DepthwiseConv2d& l, const TensorView<const float>& x, const TensorView<const float>& y,
+                           OutputMoments& m) {
     const std::size_t taps = m.inputs, channels = m.groups;
     const Extents extent = view(l.weight).extent;
     const auto by_channel = [&](const std::vector<float>& from, std::vector<double>& to, std::size_t rows, std::size_t row) {

@@ -24,7 +24,9 @@ struct OperatorRules<Input> : SimpleRules<Input> {
   static Clip bounds(const Input&) { return no_clip; }
   static Extents extent(const Input& l, std::span<const Extents>, const std::string&) { return l.extent; }
   static void visit(Input& l, OperatorVisitor& v) { v.numbers("extent", l.extent); }
-  static void forward(const Input&, FloatInputs, const TensorView<float>&) { throw value_error("Input: the caller feeds it; there is nothing to compute"); }
+  static void forward(const Input&, FloatInputs, const TensorView<float>&) {
+    throw value_error("Input: the caller feeds it; there is nothing to compute");
+  }
   static void backward(const Input&, const FloatBackward&) {}
 };
 

@@ -39,19 +39,21 @@ struct WeightedRules<Linear> {
   static ChannelWeight by_input_channel(Linear& l, std::size_t channels) {
     return {{l.weight.data(), {l.weight.shape(0), l.weight.shape(1) / channels, channels}}, 2};
   }
-  static void pack(const Linear&, const TensorView<const std::int8_t>& codes, std::span<const std::int32_t> zero_point, Packed& packed) {
+  static void pack(const Linear&, const TensorView<const std::int8_t>& codes, std::span<const std::int32_t> zero_point,
+                   Packed& packed) {
     int8::repack_linear(codes, packed, zero_point);
   }
   template <class... Out>
-  static void run(const Linear&, const Packed& packed, const CodeInput& x, std::span<const std::int32_t> bias, int8::Workspace& workspace,
-                  const Out&... out) {
+  static void run(const Linear&, const Packed& packed, const CodeInput& x, std::span<const std::int32_t> bias,
+                  int8::Workspace& workspace, const Out&... out) {
     run_rows(packed, x, bias, workspace, out...);
   }
-  static void backward_weight(const Linear&, const TensorView<const float>& grad_y, const TensorView<const float>& x, const TensorView<float>& to) {
+  static void backward_weight(const Linear&, const TensorView<const float>& grad_y, const TensorView<const float>& x,
+                              const TensorView<float>& to) {
     linear_backward_weight(detail::as_rows(grad_y), detail::as_rows(x), to);
   }
-  static void backward_input(const Linear&, const TensorView<const float>& grad_y, const TensorView<const float>& weight, const TensorView<float>& to,
-                             GradientMode mode) {
+  static void backward_input(const Linear&, const TensorView<const float>& grad_y, const TensorView<const float>& weight,
+                             const TensorView<float>& to, GradientMode mode) {
     linear_backward_input(detail::as_rows(grad_y), weight, detail::as_rows(to), mode);
   }
   static bool int16_products(const Linear&) { return true; }
@@ -96,7 +98,9 @@ struct OperatorRules<Linear> : LayerRules<Linear> {
     return double(l.weight.size()) * double(element_count(out)) / double(l.weight.shape(0));
   }
   static void visit(Linear& l, OperatorVisitor& v) { visit_layer(l, v); }
-  static void forward(const Linear& l, FloatInputs x, const TensorView<float>& y) { linear_forward(detail::as_rows(x[0]), l.weight, l.bias, detail::as_rows(y)); }
+  static void forward(const Linear& l, FloatInputs x, const TensorView<float>& y) {
+    linear_forward(detail::as_rows(x[0]), l.weight, l.bias, detail::as_rows(y));
+  }
 };
 
 }  // namespace trimtab

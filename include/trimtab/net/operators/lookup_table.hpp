@@ -19,19 +19,21 @@ struct LookupTable {
 namespace detail {
 
 /// y[i] = table[256 * c + x[i]].
-inline void look_up(std::span<const std::uint8_t> table, const TensorView<const std::uint8_t>& x, const TensorView<std::uint8_t>& y) {
+inline void look_up(std::span<const std::uint8_t> table, const TensorView<const std::uint8_t>& x,
+                    const TensorView<std::uint8_t>& y) {
   const std::size_t channels = table.size() / 256;
-  parallel_ranges(y.size(), std::size_t{1} << 14, [&, from = x.data, to = y.data, codes = table.data()](std::size_t begin, std::size_t end) {
-    if (channels == 1) {
-      for (std::size_t i = begin; i < end; ++i) to[i] = codes[from[i]];
-      return;
-    }
-    std::size_t c = begin % channels;
-    for (std::size_t i = begin; i < end; ++i) {
-      to[i] = codes[256 * c + from[i]];
-      if (++c == channels) c = 0;
-    }
-  });
+  parallel_ranges(y.size(), std::size_t{1} << 14,
+                  [&, from = x.data, to = y.data, codes = table.data()](std::size_t begin, std::size_t end) {
+                    if (channels == 1) {
+                      for (std::size_t i = begin; i < end; ++i) to[i] = codes[from[i]];
+                      return;
+                    }
+                    std::size_t c = begin % channels;
+                    for (std::size_t i = begin; i < end; ++i) {
+                      to[i] = codes[256 * c + from[i]];
+                      if (++c == channels) c = 0;
+                    }
+                  });
 }
 
 }  // namespace detail
@@ -48,7 +50,8 @@ struct OperatorRules<LookupTable> : SimpleRules<LookupTable> {
   static ScalingRule scaling(const LookupTable&) { return ScalingRule::stops; }
   static Clip bounds(const LookupTable&) { return no_clip; }
   static Extents extent(const LookupTable& l, std::span<const Extents> in, const std::string& node) {
-    if (l.codes.empty() || l.codes.size() % 256 != 0 || (l.channels() != 1 && (in[0].size() == 0 || in[0].back() != l.channels())))
+    if (l.codes.empty() || l.codes.size() % 256 != 0 ||
+        (l.channels() != 1 && (in[0].size() == 0 || in[0].back() != l.channels())))
       detail::refuse_extents(node, "a table of ", l.codes.size(), " codes for extents ", in[0]);
     return in[0];
   }
@@ -56,11 +59,17 @@ struct OperatorRules<LookupTable> : SimpleRules<LookupTable> {
   static void forward(const LookupTable&, FloatInputs, const TensorView<float>&) { refuse(); }
   static void backward(const LookupTable&, const FloatBackward&) { refuse(); }
   static void steps(const LookupTable&, CodeInputs, const Affine<float>&, const TensorView<float>&) { refuse(); }
-  static void codes(const LookupTable& l, CodeInputs x, const Affine<float>&, const TensorView<std::uint8_t>& y) { detail::look_up(l.codes, x[0].codes, y); }
-  static void fixed_point_codes(const LookupTable& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t, const TensorView<std::uint8_t>& y) {
+  static void codes(const LookupTable& l, CodeInputs x, const Affine<float>&, const TensorView<std::uint8_t>& y) {
+    detail::look_up(l.codes, x[0].codes, y);
+  }
+  static void fixed_point_codes(const LookupTable& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t,
+                                const TensorView<std::uint8_t>& y) {
     codes(l, x, grid_y, y);
   }
-  static void codes_backward(const LookupTable&, CodeInputs, const Affine<float>&, const TensorView<const float>&, InputGradients&) { refuse(); }
+  static void codes_backward(const LookupTable&, CodeInputs, const Affine<float>&, const TensorView<const float>&,
+                             InputGradients&) {
+    refuse();
+  }
 
  private:
   [[noreturn]] static void refuse() { throw value_error("LookupTable: a table of codes has no float counterpart"); }

@@ -33,7 +33,9 @@ struct OperatorRules<MaxPool> : SimpleRules<MaxPool> {
     v.number("kernel_w", double(l.kernel_w));
     detail::visit_window(l.window, v);
   }
-  static void forward(const MaxPool& l, FloatInputs x, const TensorView<float>& y) { max_pool_forward(x[0], l.kernel_h, l.kernel_w, l.window, y); }
+  static void forward(const MaxPool& l, FloatInputs x, const TensorView<float>& y) {
+    max_pool_forward(x[0], l.kernel_h, l.kernel_w, l.window, y);
+  }
   static void train_forward(MaxPool& l, FloatInputs x, const TensorView<float>& y, std::any& cache, float) {
     if (!cache.has_value()) cache = MaxPoolCache();
     max_pool_forward(x[0], l.kernel_h, l.kernel_w, l.window, y, std::any_cast<MaxPoolCache&>(cache));
@@ -45,7 +47,8 @@ struct OperatorRules<MaxPool> : SimpleRules<MaxPool> {
     int8::max_pool(x[0].codes, l.kernel_h, l.kernel_w, l.window, y);
     detail::clamp_bytes(y, grid_y.codes);
   }
-  static void codes_backward(const MaxPool& l, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y, InputGradients& grad_x) {
+  static void codes_backward(const MaxPool& l, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y,
+                             InputGradients& grad_x) {
     const detail::PoolWindows windows(x[0].codes.extent, l.kernel_h, l.kernel_w, l.window, "MaxPool");
     std::vector<std::uint8_t> largest(grad_y.size());
     std::vector<std::uint32_t> pixels(grad_y.size());

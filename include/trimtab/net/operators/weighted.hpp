@@ -22,7 +22,9 @@ struct LayerRules {
     v.tensor("weight", view(l.weight), ParameterKind::weight);
     v.tensor("bias", view(l.bias), ParameterKind::bias);
   }
-  static void train_forward(L& l, FloatInputs x, const TensorView<float>& y, std::any&, float) { OperatorRules<L>::forward(l, x, y); }
+  static void train_forward(L& l, FloatInputs x, const TensorView<float>& y, std::any&, float) {
+    OperatorRules<L>::forward(l, x, y);
+  }
   static void backward(const L& l, const FloatBackward& b) {
     using W = WeightedRules<L>;
     if (!b.grad_parameters.empty()) {

@@ -15,8 +15,8 @@ inline const Extents& picture_extent(std::span<const Extents> in, const std::str
 }
 
 /// OH OW O of a window over H W C.
-inline Extents windowed_extent(std::span<const Extents> in, std::size_t kernel_h, std::size_t kernel_w, std::size_t out_c, const WindowOptions& window,
-                               std::size_t groups, const std::string& node) {
+inline Extents windowed_extent(std::span<const Extents> in, std::size_t kernel_h, std::size_t kernel_w, std::size_t out_c,
+                               const WindowOptions& window, std::size_t groups, const std::string& node) {
   const Extents& x = picture_extent(in, node);
   const WindowGeometry g = window_geometry({1, x[0], x[1], x[2]}, kernel_h, kernel_w, out_c, window, groups, node.c_str());
   return {g.out_h, g.out_w, g.out_c};
@@ -32,8 +32,8 @@ inline void require_bias(std::size_t got, std::size_t outputs, const std::string
 }
 
 inline void visit_window(const WindowOptions& w, OperatorVisitor& v) {
-  v.numbers("window", std::initializer_list<std::size_t>{w.stride_h, w.stride_w, w.padding.top, w.padding.left, w.padding.bottom, w.padding.right,
-                                                         w.dilation_h, w.dilation_w});
+  v.numbers("window", std::initializer_list<std::size_t>{w.stride_h, w.stride_w, w.padding.top, w.padding.left, w.padding.bottom,
+                                                         w.padding.right, w.dilation_h, w.dilation_w});
 }
 
 }  // namespace trimtab::detail

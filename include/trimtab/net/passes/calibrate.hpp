@@ -6,13 +6,12 @@
 #include <concepts>
 #include <numeric>
 #include <span>
-#include <vector>
-
 #include <trimtab/core/communicator.hpp>
 #include <trimtab/core/progress.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/quant/observer.hpp>
 #include <trimtab/quant/threshold.hpp>
+#include <vector>
 
 namespace trimtab {
 
@@ -21,7 +20,8 @@ namespace trimtab {
 template <class P>
 concept PictureSource = requires(const P& pictures, std::span<const std::size_t> indices) {
   { pictures(indices) } -> std::convertible_to<Array>;
-} || requires(const P& pictures, std::span<const std::size_t> indices) {
+}
+|| requires(const P& pictures, std::span<const std::size_t> indices) {
   { pictures(indices) } -> std::convertible_to<std::vector<Array>>;
 };
 
@@ -66,7 +66,8 @@ void for_each_shared_batch(std::size_t count, std::size_t batch, const Progress&
     if (begin < end) body(std::span(indices).subspan(mine.begin + begin, end - begin));
     world.gather(std::vector<char>());
     all_done = 0;
-    for (std::size_t rank = 0; rank < world.size(); ++rank) all_done += std::min(share_of(rank, world.size(), count).size(), begin + batch);
+    for (std::size_t rank = 0; rank < world.size(); ++rank)
+      all_done += std::min(share_of(rank, world.size(), count).size(), begin + batch);
     if (progress) progress(all_done, count);
   }
 }
@@ -104,15 +105,16 @@ std::vector<Observer> merge_observers(std::vector<Observer> mine, std::vector<Ob
 /// for each node (see quant/observer.hpp), which has seen nothing yet. Each process of `world` runs a share of the pictures; all return the
 /// same bits. Throws value_error when count is 0 or the observers are not as many as the nodes.
 template <class Observer, PictureSource Pictures, Communicator C = SingleProcess>
-std::vector<Range<float>> calibrate(const Network& network, const Pictures& pictures, std::size_t count, std::vector<Observer> observers,
-                                    const Progress& progress = {}, const C& world = {}) {
+std::vector<Range<float>> calibrate(const Network& network, const Pictures& pictures, std::size_t count,
+                                    std::vector<Observer> observers, const Progress& progress = {}, const C& world = {}) {
   if (count == 0) throw value_error("calibrate: no pictures to calibrate on");
   if (observers.size() != network.size())
     throw value_error(detail::message("calibrate: ", observers.size(), " observers for ", network.size(), " nodes"));
   constexpr std::size_t batch = 8;  // bounds the memory; the result does not depend on it
   const std::vector<Observer> fresh = observers;
   detail::for_each_shared_batch(count, batch, progress, world, [&](std::span<const std::size_t> some) {
-    run_outputs(network, detail::batch_of(pictures, some), [&](NodeId id, const Array& output) { observers[id].observe(output); });
+    run_outputs(network, detail::batch_of(pictures, some),
+                [&](NodeId id, const Array& output) { observers[id].observe(output); });
   });
   std::vector<Range<float>> ranges;
   for (const Observer& o : detail::merge_observers(std::move(observers), fresh, world)) {

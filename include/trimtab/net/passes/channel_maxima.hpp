@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <span>
 #include <trimtab/core/progress.hpp>
-#include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/graph/network.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/quant/observer.hpp>
 #include <utility>
 #include <vector>

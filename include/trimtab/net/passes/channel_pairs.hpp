@@ -53,7 +53,8 @@ inline std::string follow_channels(const Network& network, const std::vector<std
       pair.consumer = at;
       return {};
     }
-    if (next.op->scaling(network.input_extents(at)) == ScalingRule::stops) return message(next.name, " (", operator_name(next.op), ") reads it");
+    if (next.op->scaling(network.input_extents(at)) == ScalingRule::stops)
+      return message(next.name, " (", operator_name(next.op), ") reads it");
   }
 }
 

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <span>
 #include <trimtab/core/parallel.hpp>
-#include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/quantize/lower_layer.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
 #include <trimtab/ops/fake_quantize.hpp>
@@ -63,7 +63,8 @@ void for_calibration_batches(const Pictures& pictures, std::size_t count, const 
   for_each_batch(indices, 8, {}, [&](std::span<const std::size_t> some) { body(batch_of(pictures, some)); });
 }
 
-inline std::vector<double> mean_shift_of(const WeightedLayer& layer, const AnyQuantizer& quantizer, const std::vector<double>& input_means) {
+inline std::vector<double> mean_shift_of(const WeightedLayer& layer, const AnyQuantizer& quantizer,
+                                         const std::vector<double>& input_means) {
   const TensorView<const float> weight = layer.weight();
   std::vector<float> numbers(weight.size());
   TensorView<float> quantized(numbers.data(), weight.extent);
@@ -91,7 +92,8 @@ void correct_bias(QuantizedNetwork& q, const Pictures& pictures, std::size_t cou
     if (q.weight[id]) {
       const Operator effective = effective_layer(q.network[id].op, q.pointwise[id]);
       TensorView<float> bias = detail::view_of(q.network[id].op->weighted()->bias());
-      correct_bias(bias, detail::mean_shift_of(*effective->weighted(), *q.weight[id], sums[q.network[id].inputs[0]].moments().mean));
+      correct_bias(bias,
+                   detail::mean_shift_of(*effective->weighted(), *q.weight[id], sums[q.network[id].inputs[0]].moments().mean));
     }
 }
 

@@ -6,10 +6,10 @@
 #include <span>
 #include <string>
 #include <trimtab/core/progress.hpp>
+#include <trimtab/net/execute/fake_quant_executor.hpp>
 #include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/passes/channel_maxima.hpp>
 #include <trimtab/net/passes/correct_bias.hpp>
-#include <trimtab/net/execute/fake_quant_executor.hpp>
 #include <trimtab/net/quantize/lower_layer.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
 #include <trimtab/transform/learn_rounding.hpp>
@@ -28,7 +28,8 @@ struct RoundedLayer {
 namespace detail {
 
 /// A batch's share in every sum.
-inline void add_moments(const WeightedLayer& layer, const TensorView<const float>& x, const TensorView<const float>& y, OutputMoments& m) {
+inline void add_moments(const WeightedLayer& layer, const TensorView<const float>& x, const TensorView<const float>& y,
+                        OutputMoments& m) {
   const std::size_t channels = m.groups * m.outputs;
   layer.add_products(x, y, m);
   add_column_sums(y.data, y.size(), channels, m.y.data());
@@ -83,7 +84,8 @@ std::vector<RoundedLayer> learn_rounding(QuantizedNetwork& q, const Network& tea
         shape.insert(shape.end(), e.begin(), e.end());
         return shape;
       };
-      Array some_x = Array::from_shape(with_batch(q.network[in].extent)), some_y = Array::from_shape(with_batch(q.network[id].extent));
+      Array some_x = Array::from_shape(with_batch(q.network[in].extent)),
+            some_y = Array::from_shape(with_batch(q.network[id].extent));
       bytes_to_reals(student.bytes(in).data() + begin * x_size, n * x_size, student.grid(in), some_x.data());
       std::copy_n(y.data() + begin * y_size, n * y_size, some_y.data());
       detail::add_moments(layer, view(some_x), view(some_y), moments);

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <trimtab/core/progress.hpp>
+#include <trimtab/net/execute/fake_quant_executor.hpp>
 #include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/passes/channel_maxima.hpp>
 #include <trimtab/net/passes/correct_bias.hpp>
-#include <trimtab/net/execute/fake_quant_executor.hpp>
 #include <trimtab/net/quantize/lower_layer.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
 #include <trimtab/transform/reestimate_batch_norm.hpp>

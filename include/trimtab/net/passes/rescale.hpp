@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <trimtab/net/graph/network.hpp>
 #include <trimtab/net/passes/channel_maxima.hpp>
 #include <trimtab/net/passes/channel_pairs.hpp>
-#include <trimtab/net/graph/network.hpp>
 #include <trimtab/transform/equalize.hpp>
 #include <trimtab/transform/rescale_dws.hpp>
 #include <utility>

@@ -20,7 +20,7 @@ template <class Q>
 concept NetworkQuantizer = Quantizer<Q> && std::copyable<Q> && requires(const Q& q, Q& changed, std::size_t i) {
   { q.granularity() } -> std::convertible_to<Granularity>;
   { q.bounds(i) } -> std::convertible_to<Bounds<float>>;
-  { q.start(i) } -> std::convertible_to<float>;                    // where factor i begins
+  { q.start(i) } -> std::convertible_to<float>;                   // where factor i begins
   { q.calibrated() } -> std::convertible_to<std::vector<float>>;  // the numbers that the factors move: for fingerprints
   { Q::is_symmetric() } -> std::convertible_to<bool>;             // whether zero points are always 0
 };
@@ -28,17 +28,17 @@ concept NetworkQuantizer = Quantizer<Q> && std::copyable<Q> && requires(const Q&
 /// A grid without factors: what is fixed by definition, such as a Sigmoid's 1/256.
 class FixedGrid {
  public:
-  using value_type = float;                       ///< of tensors
-  static constexpr bool is_symmetric() { return true; }  ///< as far as weights are concerned
-  explicit FixedGrid(Affine<float> grid) : grid_(grid) {}              ///< the grid
-  std::size_t channels() const { return 1; }                           ///< one for the whole tensor
-  Granularity granularity() const { return per_tensor; }               ///< one for the whole tensor
-  Affine<float> grid(std::size_t) const { return grid_; }              ///< always the same
-  std::span<float> factors() { return {}; }                            ///< none
-  std::span<const float> factors() const { return {}; }                ///< none
-  Bounds<float> bounds(std::size_t) const { return {1, 1}; }           ///< of no factor
-  float start(std::size_t) const { return 1; }                         ///< of no factor
-  std::vector<float> calibrated() const { return {grid_.scale}; }      ///< the scale
+  using value_type = float;                                                       ///< of tensors
+  static constexpr bool is_symmetric() { return true; }                           ///< as far as weights are concerned
+  explicit FixedGrid(Affine<float> grid) : grid_(grid) {}                         ///< the grid
+  std::size_t channels() const { return 1; }                                      ///< one for the whole tensor
+  Granularity granularity() const { return per_tensor; }                          ///< one for the whole tensor
+  Affine<float> grid(std::size_t) const { return grid_; }                         ///< always the same
+  std::span<float> factors() { return {}; }                                       ///< none
+  std::span<const float> factors() const { return {}; }                           ///< none
+  Bounds<float> bounds(std::size_t) const { return {1, 1}; }                      ///< of no factor
+  float start(std::size_t) const { return 1; }                                    ///< of no factor
+  std::vector<float> calibrated() const { return {grid_.scale}; }                 ///< the scale
   void add_gradient(std::size_t, const GridGradient&, std::span<float>) const {}  ///< nothing is trained
 
  private:
@@ -52,8 +52,8 @@ class AnyQuantizer {
 
   /// Takes AdjustableThreshold, AdjustableRange, FixedGrid, or a type of one's own.
   template <class Q>
-    requires(!std::is_same_v<std::remove_cvref_t<Q>, AnyQuantizer>)
-  AnyQuantizer(Q&& q) : model_(std::make_unique<Model<std::remove_cvref_t<Q>>>(std::forward<Q>(q))) {}
+  requires(!std::is_same_v<std::remove_cvref_t<Q>, AnyQuantizer>) AnyQuantizer(Q&& q)
+      : model_(std::make_unique<Model<std::remove_cvref_t<Q>>>(std::forward<Q>(q))) {}
   AnyQuantizer(const AnyQuantizer& other) : model_(other.model_->copy()) {}  ///< deep
   AnyQuantizer(AnyQuantizer&&) noexcept = default;                           ///< leaves nothing behind
   AnyQuantizer& operator=(const AnyQuantizer& other) {                       ///< deep
@@ -64,16 +64,18 @@ class AnyQuantizer {
 
   /// See AdjustableThreshold, here and below.
   std::size_t channels() const { return model_->channels(); }
-  Granularity granularity() const { return model_->granularity(); }             ///< what a channel is
-  Affine<float> grid(std::size_t c) const { return model_->grid(c); }           ///< of channel c
-  std::span<float> factors() { return model_->factors(); }                      ///< trained
+  Granularity granularity() const { return model_->granularity(); }                    ///< what a channel is
+  Affine<float> grid(std::size_t c) const { return model_->grid(c); }                  ///< of channel c
+  std::span<float> factors() { return model_->factors(); }                             ///< trained
   std::span<const float> factors() const { return std::as_const(*model_).factors(); }  ///< the same, to read
-  Bounds<float> bounds(std::size_t i) const { return model_->bounds(i); }       ///< of factor i
-  float start(std::size_t i) const { return model_->start(i); }                 ///< where factor i begins
-  std::vector<float> calibrated() const { return model_->calibrated(); }        ///< the numbers that the factors move
-  bool is_symmetric() const { return model_->is_symmetric(); }                  ///< whether zero points are always 0
+  Bounds<float> bounds(std::size_t i) const { return model_->bounds(i); }              ///< of factor i
+  float start(std::size_t i) const { return model_->start(i); }                        ///< where factor i begins
+  std::vector<float> calibrated() const { return model_->calibrated(); }               ///< the numbers that the factors move
+  bool is_symmetric() const { return model_->is_symmetric(); }                         ///< whether zero points are always 0
   /// The factors' gradients.
-  void add_gradient(std::size_t c, const GridGradient& g, std::span<float> grad_factors) const { model_->add_gradient(c, g, grad_factors); }
+  void add_gradient(std::size_t c, const GridGradient& g, std::span<float> grad_factors) const {
+    model_->add_gradient(c, g, grad_factors);
+  }
   /// Moves it to where rounding and clipping of these weights cost the least squared error (search_threshold). Throws unsupported_error where
   /// there is no search_threshold for its type.
   void search(const TensorView<const float>& weight) { model_->search(weight); }
@@ -97,8 +99,10 @@ class AnyQuantizer {
   template <class Q>
   struct Model final : Interface {
     static_assert(NetworkQuantizer<Q>,
-                  "trimtab: a quantizer in a network needs channels(), granularity(), grid(c), factors(), bounds(i), start(i), calibrated(), "
-                  "add_gradient(c, GridGradient, span) and `static constexpr bool is_symmetric()`; see FixedGrid in net/quantize/any_quantizer.hpp");
+                  "trimtab: a quantizer in a network needs channels(), granularity(), grid(c), factors(), bounds(i), start(i), "
+                  "calibrated(), "
+                  "add_gradient(c, GridGradient, span) and `static constexpr bool is_symmetric()`; see FixedGrid in "
+                  "net/quantize/any_quantizer.hpp");
     Q q;
     explicit Model(Q from) : q(std::move(from)) {}
     std::unique_ptr<Interface> copy() const override { return std::make_unique<Model>(q); }
@@ -111,7 +115,9 @@ class AnyQuantizer {
     float start(std::size_t i) const override { return q.start(i); }
     std::vector<float> calibrated() const override { return q.calibrated(); }
     bool is_symmetric() const override { return Q::is_symmetric(); }
-    void add_gradient(std::size_t c, const GridGradient& g, std::span<float> grad_factors) const override { q.add_gradient(c, g, grad_factors); }
+    void add_gradient(std::size_t c, const GridGradient& g, std::span<float> grad_factors) const override {
+      q.add_gradient(c, g, grad_factors);
+    }
     void search(const TensorView<const float>& weight) override {
       if constexpr (requires { search_threshold(weight, q); })
         search_threshold(weight, q);

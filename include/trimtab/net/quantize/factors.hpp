@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
-#include <vector>
-
 #include <trimtab/net/quantize/quantized_network.hpp>
+#include <vector>
 
 namespace trimtab {
 
@@ -30,9 +29,9 @@ struct TrainedSet {
 
 /// A run of the row: the factors of one node's quantizer, or of its weights or biases.
 struct FactorBlock {
-  NodeId node = 0;  ///< whose factors these are
+  NodeId node = 0;                           ///< whose factors these are
   FactorKind kind = FactorKind::activation;  ///< and of what
-  std::size_t begin = 0, count = 0;  ///< their place in the row of all factors
+  std::size_t begin = 0, count = 0;          ///< their place in the row of all factors
 
   template <class T>
   /// The block's part of such a row.
@@ -78,10 +77,14 @@ template <class Q>
 auto factors_of(Q& q, const FactorBlock& block) {
   auto& pointwise = q.pointwise[block.node];
   switch (block.kind) {
-    case FactorKind::activation: return q.output[block.node]->factors();
-    case FactorKind::weight: return q.weight[block.node]->factors();
-    case FactorKind::pointwise_weight: return decltype(q.output[0]->factors())(pointwise.weight);
-    default: return decltype(q.output[0]->factors())(pointwise.bias);
+    case FactorKind::activation:
+      return q.output[block.node]->factors();
+    case FactorKind::weight:
+      return q.weight[block.node]->factors();
+    case FactorKind::pointwise_weight:
+      return decltype(q.output[0]->factors())(pointwise.weight);
+    default:
+      return decltype(q.output[0]->factors())(pointwise.bias);
   }
 }
 

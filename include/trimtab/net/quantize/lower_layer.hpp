@@ -5,11 +5,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <utility>
-#include <vector>
-
 #include <trimtab/net/quantize/quantized_network.hpp>
 #include <trimtab/ops/quantize.hpp>
+#include <utility>
+#include <vector>
 
 namespace trimtab {
 
@@ -33,11 +32,11 @@ inline Affine<float> byte_grid(const QuantizedNetwork& q, NodeId id) {
 
 /// Integers of a layer with weights. Codes lie as the float weights do; the rest has one number for each output channel.
 struct LoweredLayer {
-  std::vector<std::int8_t> codes;  ///< of the weights, in their order
-  std::vector<std::int32_t> zero_point;  ///< of the weights; empty where all are 0
-  std::vector<float> scale;              ///< of the weights
-  std::vector<std::int32_t> bias;        ///< on the accumulator's grid
-  std::vector<float> multiplier;         ///< accumulator to steps of the output
+  std::vector<std::int8_t> codes;                 ///< of the weights, in their order
+  std::vector<std::int32_t> zero_point;           ///< of the weights; empty where all are 0
+  std::vector<float> scale;                       ///< of the weights
+  std::vector<std::int32_t> bias;                 ///< on the accumulator's grid
+  std::vector<float> multiplier;                  ///< accumulator to steps of the output
   std::vector<FixedPointMultiplier> fixed_point;  ///< the same for Requantizer::fixed_point, else empty
   FixedPointRounding rounding = FixedPointRounding::once;
 };
@@ -66,9 +65,9 @@ inline void fold_pointwise(Operator& layer, PointwiseFactors& factors) {
 
 /// What a layer's integers mean, before its input's and output's grids are known: codes of its weights, their grids, its real biases.
 struct LayerCodes {
-  std::vector<std::int8_t> codes;         ///< of the weights, in their order
-  std::vector<std::int32_t> zero_point;   ///< of the weights, one for each output channel
-  std::vector<float> scale;               ///< of the weights, one for each output channel
+  std::vector<std::int8_t> codes;        ///< of the weights, in their order
+  std::vector<std::int32_t> zero_point;  ///< of the weights, one for each output channel
+  std::vector<float> scale;              ///< of the weights, one for each output channel
 };
 
 /// The one place where biases and multipliers are made, for training, deployment and files: multiplier = scale_x * scale_w / scale_y in float32.
@@ -81,11 +80,12 @@ LoweredLayer lower_codes(LayerCodes codes, float scale_x, float scale_y, const B
     lowered.bias.push_back(bias(c, double(scale_x), double(codes.scale[c])));
     lowered.multiplier.push_back(scale_x * codes.scale[c] / scale_y);
     if (!std::isnormal(lowered.multiplier.back()))
-      throw quantization_range_error(detail::message("lower_layer: channel ", c, ": scales ", scale_x, " * ", codes.scale[c], " / ", scale_y,
-                                                     " leave float32's normal numbers"));
+      throw quantization_range_error(detail::message("lower_layer: channel ", c, ": scales ", scale_x, " * ", codes.scale[c],
+                                                     " / ", scale_y, " leave float32's normal numbers"));
   }
   lowered.scale = std::move(codes.scale);
-  if (std::any_of(codes.zero_point.begin(), codes.zero_point.end(), [](std::int32_t z) { return z != 0; })) lowered.zero_point = std::move(codes.zero_point);
+  if (std::any_of(codes.zero_point.begin(), codes.zero_point.end(), [](std::int32_t z) { return z != 0; }))
+    lowered.zero_point = std::move(codes.zero_point);
   return lowered;
 }
 
@@ -113,7 +113,8 @@ inline LoweredLayer lower_layer(const WeightedLayer& layer, const AnyQuantizer& 
     const FixedPointProduct product = layer.fixed_point_product();
     const bool one_scale = !quantizer.is_symmetric() || (product.one_scale_in_float && quantizer.channels() == 1);
     for (const float scale_w : lowered.scale)
-      lowered.fixed_point.push_back(fixed_point((one_scale ? double(scale_x * scale_w) : double(scale_x) * double(scale_w)) / double(scale_y)));
+      lowered.fixed_point.push_back(
+          fixed_point((one_scale ? double(scale_x * scale_w) : double(scale_x) * double(scale_w)) / double(scale_y)));
     lowered.rounding = !quantizer.is_symmetric() ? FixedPointRounding::twice : product.rounding;
   }
   return lowered;

@@ -28,19 +28,19 @@ struct LoweredNode {
   std::optional<LoweredLayer> layer;  ///< integers of a layer on codes
   Extents weight_extent;              ///< of its weights
   std::vector<LoweredInput> inputs;
-  Extents extent;          ///< of the output, batch excluded
-  Affine<float> grid;      ///< of the output
-  Clip clip = no_clip;     ///< of a node in float; others have it in the range of their codes
-  bool in_float = false;   ///< computed in float, from its inputs' real values
-  bool holds_codes = true; ///< else the output is reals
+  Extents extent;           ///< of the output, batch excluded
+  Affine<float> grid;       ///< of the output
+  Clip clip = no_clip;      ///< of a node in float; others have it in the range of their codes
+  bool in_float = false;    ///< computed in float, from its inputs' real values
+  bool holds_codes = true;  ///< else the output is reals
 };
 
 /// Each node stands after its inputs. Only ratios of scales matter inside, so a node may read its input at another scale than that at
 /// which it was written; to the outside an output's bytes mean output_grids.
 struct LoweredNetwork {
   std::vector<LoweredNode> nodes;
-  std::vector<NodeId> inputs, outputs;        ///< in order
-  std::vector<Affine<float>> output_grids;    ///< of each output; of no meaning where it holds reals
+  std::vector<NodeId> inputs, outputs;      ///< in order
+  std::vector<Affine<float>> output_grids;  ///< of each output; of no meaning where it holds reals
   Requantizer requantizer = Requantizer::float32;
   std::int32_t code_origin = 0;  ///< the byte that stands for TFLite's code 0, which its average pools round away from
 };
@@ -48,7 +48,8 @@ struct LoweredNetwork {
 /// Packs a layer's codes for the kernels. Throws as int8::pack_conv2d does.
 inline std::shared_ptr<void> pack(const LoweredNode& node) {
   std::shared_ptr<void> packed;
-  node.op->weighted()->pack(TensorView<const std::int8_t>(node.layer->codes.data(), node.weight_extent), node.layer->zero_point, packed);
+  node.op->weighted()->pack(TensorView<const std::int8_t>(node.layer->codes.data(), node.weight_extent), node.layer->zero_point,
+                            packed);
   return packed;
 }
 

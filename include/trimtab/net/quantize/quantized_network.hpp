@@ -24,9 +24,9 @@ enum class WeightMode { scalar, vector };  ///< one threshold for a weight tenso
 
 /// What a network is quantized to. Bits are 2 to 8.
 struct QuantizationOptions {
-  WeightMode weights = WeightMode::vector;  ///< thresholds of weights: one a tensor, or one a filter
-  Scheme scheme = Scheme::symmetric;  ///< of weights and activations
-  int weight_bits = 8, activation_bits = 8;  ///< 2 to 8
+  WeightMode weights = WeightMode::vector;                           ///< thresholds of weights: one a tensor, or one a filter
+  Scheme scheme = Scheme::symmetric;                                 ///< of weights and activations
+  int weight_bits = 8, activation_bits = 8;                          ///< 2 to 8
   Bounds<float> alpha = AdjustableThreshold<float>::default_bounds;  ///< of symmetric factors and asymmetric width factors
   /// fixed_point makes every operator TFLite's: integers only, average pools on their input's grid, and signed activations that use their
   /// lowest code, -128 of 8 bits, too (docs/tflite.md).
@@ -42,7 +42,7 @@ struct QuantizationOptions {
 /// neighbouring code. Empty lists: the layer's own values.
 struct PointwiseFactors {
   static constexpr Bounds<float> bounds{0.75F, 1.25F};  ///< of every factor
-  std::vector<float> weight, bias;  ///< in the layer's order
+  std::vector<float> weight, bias;                      ///< in the layer's order
 };
 
 /// As grid_of: the node's output stays real.
@@ -53,11 +53,11 @@ inline constexpr NodeId no_grid = ~NodeId{0};
 /// fixed point average pools do too, and what only feeds a Concat takes the Concat's. A node in float whose readers are in float, too, holds
 /// reals: it has no grid.
 struct QuantizedNetwork {
-  Network network;  ///< folded and fused
+  Network network;                                          ///< folded and fused
   std::vector<std::optional<AnyQuantizer>> weight, output;  ///< by node
-  std::vector<NodeId> grid_of;  ///< by node: whose grid its codes lie on, or no_grid
-  std::vector<bool> in_float;   ///< by node: it is computed in float, from its inputs' real values
-  std::vector<PointwiseFactors> pointwise;  ///< by node; add_pointwise_factors fills it
+  std::vector<NodeId> grid_of;                              ///< by node: whose grid its codes lie on, or no_grid
+  std::vector<bool> in_float;                               ///< by node: it is computed in float, from its inputs' real values
+  std::vector<PointwiseFactors> pointwise;                  ///< by node; add_pointwise_factors fills it
   Requantizer requantizer = Requantizer::float32;
 
   /// Whether a node's output is codes.
@@ -69,7 +69,7 @@ struct QuantizedNetwork {
 /// Calls f(quantizer) for every quantizer of activations, then of weights, in the order of the nodes: the order of their blocks in
 /// factor_blocks.
 template <class Q, class F>
-  requires std::same_as<std::remove_const_t<Q>, QuantizedNetwork>
+requires std::same_as<std::remove_const_t<Q>, QuantizedNetwork>
 void for_each_quantizer(Q& q, const F& f) {
   for (auto* list : {&q.output, &q.weight})
     for (auto& quantizer : *list)
@@ -110,7 +110,8 @@ inline std::vector<bool> nodes_in_float(const Network& network, const Quantizati
   }
   for (NodeId id = 0; id < network.size(); ++id)
     if (network[id].op->integers() == IntegerRule::source)
-      in_float[id] = !readers[id].empty() && std::all_of(readers[id].begin(), readers[id].end(), [&](NodeId r) { return in_float[r]; });
+      in_float[id] =
+          !readers[id].empty() && std::all_of(readers[id].begin(), readers[id].end(), [&](NodeId r) { return in_float[r]; });
   for (std::size_t i = 0; i < used.size(); ++i)
     if (!used[i]) throw value_error(message("quantize: keep_float: no node and no operator is called ", o.keep_float[i]));
   if (o.requantizer == Requantizer::fixed_point)
@@ -122,7 +123,8 @@ inline std::vector<bool> nodes_in_float(const Network& network, const Quantizati
 }
 
 /// A symmetric quantizer with such thresholds.
-inline AnyQuantizer threshold_quantizer(CodeRange codes, std::vector<float> thresholds, Granularity granularity, const QuantizationOptions& o) {
+inline AnyQuantizer threshold_quantizer(CodeRange codes, std::vector<float> thresholds, Granularity granularity,
+                                        const QuantizationOptions& o) {
   if (o.power_of_two)
     for (float& t : thresholds) t = power_of_two_threshold(t < float(min_threshold) ? 1.0F : t, codes.qmax);
   return AdjustableThreshold<float>(codes, std::move(thresholds), granularity, o.alpha);
@@ -130,7 +132,8 @@ inline AnyQuantizer threshold_quantizer(CodeRange codes, std::vector<float> thre
 
 inline AnyQuantizer activation_quantizer(const Range<float>& range, bool non_negative, const QuantizationOptions& o) {
   if (o.scheme == Scheme::symmetric) {
-    const CodeRange of_signed = o.requantizer == Requantizer::fixed_point ? full_signed_codes(o.activation_bits) : signed_codes(o.activation_bits);
+    const CodeRange of_signed =
+        o.requantizer == Requantizer::fixed_point ? full_signed_codes(o.activation_bits) : signed_codes(o.activation_bits);
     return threshold_quantizer(non_negative ? unsigned_codes(o.activation_bits) : of_signed, {range.threshold()}, per_tensor, o);
   }
   using R = AdjustableRange<float>;
@@ -168,7 +171,8 @@ inline AnyQuantizer weight_quantizer(const WeightedLayer& layer, float scale_x, 
     ranges = {all};
   }
   const Granularity granularity = o.weights == WeightMode::scalar ? per_tensor : per_channel(axis);
-  if (!symmetric) return AdjustableRange<float>(codes, ranges, granularity, AdjustableRange<float>::default_shift_bounds, o.alpha);
+  if (!symmetric)
+    return AdjustableRange<float>(codes, ranges, granularity, AdjustableRange<float>::default_shift_bounds, o.alpha);
   std::vector<float> thresholds;
   for (const Range<float>& r : ranges) thresholds.push_back(r.threshold());
   return threshold_quantizer(codes, std::move(thresholds), granularity, o);
@@ -187,7 +191,8 @@ inline QuantizedNetwork quantize(Network network, std::span<const Range<float>> 
     throw value_error("quantize: power_of_two is for symmetric thresholds");
   for (const Node& node : network.nodes())
     if (node.op->integers() == IntegerRule::folded)
-      throw unsupported_error(detail::message("quantize: node ", node.name, " (", operator_name(node.op), ") has to be folded first (fold_batch_norm)"));
+      throw unsupported_error(detail::message("quantize: node ", node.name, " (", operator_name(node.op),
+                                              ") has to be folded first (fold_batch_norm)"));
   QuantizedNetwork q;
   q.in_float = detail::nodes_in_float(network, options);
   q.weight.resize(network.size());

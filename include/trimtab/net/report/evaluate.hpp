@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
-
 #include <trimtab/core/error.hpp>
 #include <trimtab/net/graph/network.hpp>
 #include <trimtab/quant/sqnr.hpp>
@@ -69,7 +68,8 @@ class FidelityMeter {
 /// Compares outputs N C with the float network's. Throws shape_error when extents differ or there is no picture.
 inline Fidelity compare_outputs(const Array& teacher, const Array& student) {
   detail::require_extents(view(student).extent, view(teacher).extent, "compare_outputs: student");
-  if (teacher.dimension() != 2 || teacher.size() == 0) throw shape_error("compare_outputs: expected N C with at least one picture");
+  if (teacher.dimension() != 2 || teacher.size() == 0)
+    throw shape_error("compare_outputs: expected N C with at least one picture");
   FidelityMeter meter;
   meter.add(teacher, student);
   return meter.result();

@@ -7,10 +7,10 @@
 #include <optional>
 #include <span>
 #include <trimtab/core/progress.hpp>
-#include <trimtab/net/passes/calibrate.hpp>
-#include <trimtab/net/report/evaluate.hpp>
 #include <trimtab/net/execute/fake_quant_executor.hpp>
 #include <trimtab/net/execute/switched_executor.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
+#include <trimtab/net/report/evaluate.hpp>
 #include <vector>
 
 namespace trimtab {

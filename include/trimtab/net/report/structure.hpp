@@ -21,7 +21,8 @@ namespace detail {
 
 /// Steps of a node's own grid, if it had one.
 inline double own_step(const Range<float>& range, bool non_negative, const QuantizationOptions& o) {
-  return double(activation_quantizer(range, non_negative, {.scheme = o.scheme, .activation_bits = o.activation_bits}).grid(0).scale);
+  return double(
+      activation_quantizer(range, non_negative, {.scheme = o.scheme, .activation_bits = o.activation_bits}).grid(0).scale);
 }
 
 }  // namespace detail
@@ -33,7 +34,8 @@ inline double own_step(const Range<float>& range, bool non_negative, const Quant
 /// - operands that are spread over other axes (broadcast) and have one sign in all that was seen, on a symmetric grid for both signs: half of
 ///   its codes are never used, and what is spread is in error everywhere.
 /// Throws value_error when the ranges are not as many as the nodes.
-inline std::vector<StructureFinding> structure_findings(const Network& network, std::span<const Range<float>> ranges, const QuantizationOptions& options) {
+inline std::vector<StructureFinding> structure_findings(const Network& network, std::span<const Range<float>> ranges,
+                                                        const QuantizationOptions& options) {
   if (ranges.size() != network.size())
     throw value_error(detail::message("structure_findings: ", ranges.size(), " ranges for ", network.size(), " nodes"));
   constexpr double step_ratio = 16;
@@ -47,18 +49,20 @@ inline std::vector<StructureFinding> structure_findings(const Network& network, 
           std::minmax_element(node.inputs.begin(), node.inputs.end(), [&](NodeId a, NodeId b) { return step(a) < step(b); });
       const double ratio = step(*coarse) / step(*fine);
       if (ratio > step_ratio)
-        found.push_back({id, detail::message(node.name, " (", operator_name(node.op), ") joins grids whose steps differ ", std::lround(ratio), " times: ",
-                                             network[*coarse].name, " spans ", ranges[*coarse].right - ranges[*coarse].left, ", ", network[*fine].name,
-                                             " ", ranges[*fine].right - ranges[*fine].left,
-                                             ". Let the network end before it, with an output for each, or keep it in float.")});
+        found.push_back(
+            {id, detail::message(node.name, " (", operator_name(node.op), ") joins grids whose steps differ ", std::lround(ratio),
+                                 " times: ", network[*coarse].name, " spans ", ranges[*coarse].right - ranges[*coarse].left, ", ",
+                                 network[*fine].name, " ", ranges[*fine].right - ranges[*fine].left,
+                                 ". Let the network end before it, with an output for each, or keep it in float.")});
     }
     if (options.scheme != Scheme::symmetric || node.inputs.size() < 2) continue;
     for (const NodeId in : node.inputs) {
-      const bool spread = element_count(network[in].extent) < element_count(node.extent) && node.op->grid(options.requantizer) == GridRule::own;
+      const bool spread =
+          element_count(network[in].extent) < element_count(node.extent) && node.op->grid(options.requantizer) == GridRule::own;
       const bool one_sign = ranges[in].left == 0 || ranges[in].right == 0;
       if (spread && one_sign && !non_negative[in] && detail::rounds_output(network[in]) && ranges[in].threshold() > 0)
-        found.push_back({in, detail::message(network[in].name, " (", operator_name(network[in].op), ") is spread over ", node.name,
-                                             " and was never ", ranges[in].left == 0 ? "negative" : "positive",
+        found.push_back({in, detail::message(network[in].name, " (", operator_name(network[in].op), ") is spread over ",
+                                             node.name, " and was never ", ranges[in].left == 0 ? "negative" : "positive",
                                              ", but its grid has codes for both signs. Asymmetric thresholds use all of them.")});
     }
   }
@@ -69,8 +73,9 @@ inline std::vector<StructureFinding> structure_findings(const Network& network, 
     std::sort(kept.begin(), kept.end());
     for (NodeId id = 0; id < network.size(); ++id)
       if (!std::binary_search(kept.begin(), kept.end(), network[id].name))
-        found.push_back({id, detail::message(network[id].name, " (", operator_name(network[id].op),
-                                             ") is part of an activation written as several operators; fuse_activations makes it one.")});
+        found.push_back(
+            {id, detail::message(network[id].name, " (", operator_name(network[id].op),
+                                 ") is part of an activation written as several operators; fuse_activations makes it one.")});
   }
   return found;
 }

@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <span>
 #include <trimtab/core/parallel.hpp>
-#include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/execute/fake_quant_executor.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/report/sensitivity.hpp>
 #include <trimtab/quant/code_statistics.hpp>
 #include <trimtab/transform/rescale_dws.hpp>
@@ -88,7 +88,8 @@ inline TensorErrors weight_errors(const WeightedLayer& reference, const Quantize
   const AnyQuantizer& quantizer = *q.weight[id];
   const std::size_t axis = reference.output_axis();
   const Operator effective = effective_layer(q.network[id].op, q.pointwise[id]);
-  const LoweredLayer lowered = lower_layer(effective, quantizer, q.output_grid(q.network[id].inputs[0]).scale, q.output_grid(id).scale);
+  const LoweredLayer lowered =
+      lower_layer(effective, quantizer, q.output_grid(q.network[id].inputs[0]).scale, q.output_grid(id).scale);
   TensorErrors e = describe_quantizer({id, TensorRole::weight}, quantizer, quantizer.grid(0).codes);
   const TensorView<const float> weight = reference.weight();
   std::size_t at = 0;

@@ -6,12 +6,11 @@
 #include <cmath>
 #include <memory>
 #include <span>
-#include <utility>
-#include <vector>
-
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/net/execute/fake_quant_executor.hpp>
 #include <trimtab/train/loss.hpp>
+#include <utility>
+#include <vector>
 
 namespace trimtab {
 
@@ -27,7 +26,8 @@ inline std::vector<float> output_weights(const Network& network, const Array& te
     const std::size_t first = weights.size(), own = element_count(network[id].extent);
     double power = 0;
     for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t c = first; c < first + own; ++c) power += double(teacher.data()[i * columns + c]) * double(teacher.data()[i * columns + c]);
+      for (std::size_t c = first; c < first + own; ++c)
+        power += double(teacher.data()[i * columns + c]) * double(teacher.data()[i * columns + c]);
     const double rms = std::sqrt(power / std::max(1.0, double(n * own)));
     weights.insert(weights.end(), own, rms > 0 ? static_cast<float>(1 / rms) : 1.0F);
   }
@@ -46,7 +46,7 @@ inline void weigh_columns(std::span<const float> weights, Array& rows) {
 
 /// What is made small.
 enum class DistillationLoss {
-  rmse,      ///< paper eq. (25)
+  rmse,        ///< paper eq. (25)
   smooth_l1,   ///< train/loss.hpp, a mean over the pictures
   charbonnier  ///< train/loss.hpp, a mean over the pictures: what the paper's authors train with in their program
 };
@@ -105,7 +105,8 @@ class DistillationStep {
     std::vector<double> sum(factors + 1);
     for (std::size_t i = 0; i < rows.size(); ++i) sum[i % (factors + 1)] += double(rows[i]);
     const double n = static_cast<double>(pictures), mean = sum[factors] / n;
-    const double loss = loss_ == DistillationLoss::rmse ? std::sqrt(mean) : mean, part = loss_ == DistillationLoss::rmse ? n * loss : n;
+    const double loss = loss_ == DistillationLoss::rmse ? std::sqrt(mean) : mean,
+                 part = loss_ == DistillationLoss::rmse ? n * loss : n;
     for (std::size_t i = 0; i < factors; ++i) grad_factors[i] = loss == 0 ? 0.0F : static_cast<float>(sum[i] / part);
     return loss;
   }

@@ -9,41 +9,41 @@
 #include <cstdint>
 #include <random>
 #include <span>
-#include <utility>
-#include <vector>
-
 #include <trimtab/core/communicator.hpp>
 #include <trimtab/core/progress.hpp>
+#include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/train/distillation_step.hpp>
-#include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/train/adam.hpp>
 #include <trimtab/train/schedule.hpp>
+#include <utility>
+#include <vector>
 
 namespace trimtab {
 
 /// How fine_tune trains.
 struct FineTuneOptions {
   std::size_t epochs = 6, batch = 16;  ///< passes over the pictures, pictures in a step
-  std::size_t micro_batch = 2;      ///< pictures run at once: the pieces that a batch is cut into and dealt out in; fixes the order of sums
-  double learning_rate = 1e-3;      ///< peak of the schedule, in units of the threshold factors
-  double pointwise_rate = 1e-3;     ///< the same for point-wise factors
-  std::size_t restarts = 1;         ///< periods of the schedule over the whole run; the optimizer forgets its state between them
-  std::size_t warmup = 8;           ///< steps of linear warm-up in each period
-  std::uint64_t seed = 1;           ///< of the order of the pictures
-  TrainedSet trained = {};  ///< which factors
+  std::size_t micro_batch =
+      2;  ///< pictures run at once: the pieces that a batch is cut into and dealt out in; fixes the order of sums
+  double learning_rate = 1e-3;   ///< peak of the schedule, in units of the threshold factors
+  double pointwise_rate = 1e-3;  ///< the same for point-wise factors
+  std::size_t restarts = 1;      ///< periods of the schedule over the whole run; the optimizer forgets its state between them
+  std::size_t warmup = 8;        ///< steps of linear warm-up in each period
+  std::uint64_t seed = 1;        ///< of the order of the pictures
+  TrainedSet trained = {};       ///< which factors
   DistillationLoss loss = DistillationLoss::rmse;  ///< what the steps make small; reports give the RMSE whichever it is
-  AdamOptions adam = {};  ///< the optimizer's
+  AdamOptions adam = {};                           ///< the optimizer's
 };
 
 /// What fine_tune did.
 struct FineTuneReport {
-  std::size_t trained_parameters = 0;  ///< number of factors
+  std::size_t trained_parameters = 0;      ///< number of factors
   double loss_before = 0, loss_after = 0;  ///< RMSE (eq. 25) over all training pictures
   std::vector<double> loss;                ///< of each step's batch, as FineTuneOptions::loss says
   std::vector<double> learning_rate;       ///< of each step, of the thresholds' factors
   double seconds = 0;                      ///< of the steps done here alone, teacher and measurement excluded
-  double pictures_per_second = 0;  ///< seconds as a rate
+  double pictures_per_second = 0;          ///< seconds as a rate
   bool kept = true;  ///< false: training raised the loss over its own pictures, and the factors are those from before
 };
 
@@ -58,7 +58,8 @@ inline void shuffle(std::vector<std::size_t>& indices, std::mt19937_64& random) 
 inline Array gather_rows(const Array& table, std::span<const std::size_t> indices) {
   const std::size_t columns = table.shape(1);
   Array rows = Array::from_shape({indices.size(), columns});
-  for (std::size_t i = 0; i < indices.size(); ++i) std::copy_n(table.data() + indices[i] * columns, columns, rows.data() + i * columns);
+  for (std::size_t i = 0; i < indices.size(); ++i)
+    std::copy_n(table.data() + indices[i] * columns, columns, rows.data() + i * columns);
   return rows;
 }
 
@@ -110,10 +111,10 @@ double distillation_loss(FakeQuantExecutor& student, const Array& teacher, const
 /// Where a training run stands. FineTuning goes on from it to the same bits as if it had never stopped: the order of the pictures and the
 /// place in the schedule follow from the seed and the number of steps done, which is loss.size().
 struct FineTuneState {
-  std::vector<double> loss;             ///< of each step done
-  std::vector<float> thresholds;        ///< gather_thresholds: fixed, and what the factors multiply
-  std::vector<float> start, factors;    ///< gather_factors before the first step, and now
-  AdamState adam, pointwise_adam;       ///< of the thresholds' factors, and of point-wise ones
+  std::vector<double> loss;           ///< of each step done
+  std::vector<float> thresholds;      ///< gather_thresholds: fixed, and what the factors multiply
+  std::vector<float> start, factors;  ///< gather_factors before the first step, and now
+  AdamState adam, pointwise_adam;     ///< of the thresholds' factors, and of point-wise ones
   friend bool operator==(const FineTuneState&, const FineTuneState&) = default;
 };
 
@@ -149,8 +150,8 @@ class FineTuning {
   FineTuning(QuantizedNetwork& q, const Array& teacher, const FineTuneOptions& options, FineTuneState state)
       : FineTuning(q, teacher, options) {
     if (state.start.size() != state_.start.size() || state.factors.size() != state_.start.size())
-      throw shape_error(detail::message("FineTuning: a state of ", state.start.size(), " and ", state.factors.size(), " factors for ",
-                                        state_.start.size()));
+      throw shape_error(detail::message("FineTuning: a state of ", state.start.size(), " and ", state.factors.size(),
+                                        " factors for ", state_.start.size()));
     if (state.thresholds != state_.thresholds || state.start != state_.start)
       throw value_error("FineTuning: the state began with other thresholds or factors than this network has");
     if (state.loss.size() > steps())
@@ -185,7 +186,8 @@ class FineTuning {
     std::vector<float> grad(state_.factors.size());
     const double loss = distill_.combine(world.gather(std::move(rows)), batch_, grad);
     for (std::size_t i = 0; i < grad.size(); ++i)
-      if (!std::isfinite(grad[i])) throw value_error(detail::message("fine_tune: step ", steps_done(), ": gradient ", i, " is ", grad[i]));
+      if (!std::isfinite(grad[i]))
+        throw value_error(detail::message("fine_tune: step ", steps_done(), ": gradient ", i, " is ", grad[i]));
     update(grad);
     state_.loss.push_back(loss);
     seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -229,8 +231,8 @@ class FineTuning {
   static std::size_t checked_count(const Array& teacher, const FineTuneOptions& o) {
     const std::size_t count = teacher.dimension() == 2 ? teacher.shape(0) : 0;
     if (count == 0 || o.batch == 0 || o.micro_batch == 0 || o.epochs == 0 || o.restarts == 0)
-      throw value_error(detail::message("fine_tune: ", count, " pictures, batch ", o.batch, ", micro-batch ", o.micro_batch, ", ", o.epochs,
-                                        " epochs, ", o.restarts, " restarts; each must be 1 or more"));
+      throw value_error(detail::message("fine_tune: ", count, " pictures, batch ", o.batch, ", micro-batch ", o.micro_batch, ", ",
+                                        o.epochs, " epochs, ", o.restarts, " restarts; each must be 1 or more"));
     return count;
   }
   std::size_t period() const { return (steps() + options_.restarts - 1) / options_.restarts; }

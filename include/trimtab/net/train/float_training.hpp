@@ -13,9 +13,9 @@
 #include <random>
 #include <span>
 #include <trimtab/core/progress.hpp>
-#include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/graph/network.hpp>
+#include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/train/loss.hpp>
 #include <trimtab/train/schedule.hpp>
 #include <utility>
@@ -150,7 +150,8 @@ class FloatTrainer {
     State& s = nodes_[id];
     if ((*network_)[id].op->is_fed()) return;
     std::vector<TensorView<float>> grads;
-    for_each_trained(id, [&](const TensorView<float>& values, Parameter& p, bool) { grads.emplace_back(p.grad.data(), values.extent); });
+    for_each_trained(
+        id, [&](const TensorView<float>& values, Parameter& p, bool) { grads.emplace_back(p.grad.data(), values.extent); });
     Gradients to(*this, id);
     (*network_)[id].op->backward({inputs_of(id), view(std::as_const(s.output)), view(std::as_const(s.grad)), s.cache, to, grads});
   }

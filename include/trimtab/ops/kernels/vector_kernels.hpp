@@ -202,8 +202,7 @@ template <std::size_t N>
 TRIMTAB_VECTOR_TARGET inline void depthwise_weight_taps(const DepthwiseWeightTask& t, std::size_t tap) {
   constexpr std::size_t V = Vector::depthwise_weight_vectors(N);
   std::size_t c = 0;
-  for (; c + width * V <= t.channels; c += width * V)
-    depthwise_weight_block<N, V, true>(t, tap, c, Vector::first_lanes(width));
+  for (; c + width * V <= t.channels; c += width * V) depthwise_weight_block<N, V, true>(t, tap, c, Vector::first_lanes(width));
   for (; c + width <= t.channels; c += width) depthwise_weight_block<N, 1, true>(t, tap, c, Vector::first_lanes(width));
   if (c < t.channels) depthwise_weight_block<N, 1, false>(t, tap, c, Vector::first_lanes(t.channels - c));
 }

@@ -27,9 +27,9 @@
 #include <trimtab/net/operators/sigmoid.hpp>
 #include <trimtab/net/operators/silu.hpp>
 #include <trimtab/net/operators/softplus.hpp>
+#include <trimtab/net/operators/spellings/node_rewriter.hpp>
 #include <trimtab/net/operators/sub.hpp>
 #include <trimtab/net/operators/tanh.hpp>
-#include <trimtab/net/operators/spellings/node_rewriter.hpp>
 #include <vector>
 
 namespace trimtab {

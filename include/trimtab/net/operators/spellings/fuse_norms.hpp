@@ -23,9 +23,9 @@
 #include <trimtab/net/operators/reduce_l2.hpp>
 #include <trimtab/net/operators/reduce_mean.hpp>
 #include <trimtab/net/operators/reduce_sum.hpp>
+#include <trimtab/net/operators/spellings/node_rewriter.hpp>
 #include <trimtab/net/operators/sqrt.hpp>
 #include <trimtab/net/operators/sub.hpp>
-#include <trimtab/net/operators/spellings/node_rewriter.hpp>
 #include <vector>
 
 namespace trimtab {
