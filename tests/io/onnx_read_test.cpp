@@ -435,3 +435,28 @@ TEST_CASE("read_onnx: variants that would change the result are refused", "[io]"
     CHECK(contains(refusal<unsupported_error>(b), "'where', an output that is not supported"));
   }
 }
+
+TEST_CASE("read_onnx: what joins or repeats along the axis of a batch of 1 is an axis of its own", "[io]") {
+  OnnxBuilder b(13, {1, 2, 3, 2});
+  SECTION("Concat") {
+    b.node("Neg", {"x"}, "negative");
+    set(b.node("Concat", {"x", "negative"}, "both"), "axis", 0);
+    set(set(b.node("ReduceMax", {"both"}, "y"), "axes", {0}), "keepdims", 1);
+  }
+  SECTION("Gather") {
+    b.node("Abs", {"x"}, "size");
+    set(b.node("Gather", {"size", b.integers("twice", {0, 0})}, "both"), "axis", 0);
+    set(set(b.node("ReduceMax", {"both"}, "y"), "axes", {0}), "keepdims", 1);
+  }
+  SECTION("an output whose first axis is computed") {
+    b.node("Abs", {"x"}, "size");
+    b.node("Squeeze", {"size", b.integers("batch", {0})}, "picture");
+    b.node("Unsqueeze", {"picture", b.integers("front", {0})}, "y");
+  }
+  const OnnxModel model = b.read();
+  Array x = Array::from_shape({1, 2, 3, 2});
+  for (std::size_t i = 0; i < x.size(); ++i) x.data()[i] = static_cast<float>(i) - 5.5F;
+  const Array y = to_file_layout(run(model.network, from_file_layout(x, model.inputs[0].order)), model.outputs[0].order);
+  REQUIRE(y.shape() == x.shape());
+  for (std::size_t i = 0; i < x.size(); ++i) CHECK(y.data()[i] == std::abs(x.data()[i]));
+}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What becomes of float ONNX files: each in ONNX Runtime (reference.cjs) and here (survey), one paragraph a file, and counts at the end.
+# What becomes of ONNX files, float and quantized: each in ONNX Runtime (reference.cjs) and here (survey), one paragraph a file, and counts at the end.
 #
 #   NODE_PATH=DIR/node_modules tests/onnxruntime/survey.sh build/tests/onnxruntime/survey OUT FILE.onnx...
 #
@@ -25,4 +25,4 @@ for file in "$@"; do
   grep -q '^refused.*read_onnx' "$out/$name.txt" || opened=$((opened + 1))
   all=$((all + 1))
 done
-echo "$opened of $all open; $good of them with every output within 1e-4 of ONNX Runtime's and codes equal in four modes"
+echo "$opened of $all open; $good of them with ONNX Runtime's numbers (survey.cpp says how near), float ones with equal codes in four modes"

@@ -23,8 +23,13 @@ inline void read_concat(const OnnxNode& n) {
   for (const OnnxActivation& v : x)
     if (v.rank() != rank) throw shape_error("the inputs differ in their axes");
   OnnxAligned all = aligned(n.import, x, rank);
-  const std::size_t axis = axis_of(n.integer("axis", 0), rank) + (all.added ? 1 : 0);
-  if (all.x[0].axes[axis] == NodeAxes{0}) throw unsupported_error("joins along the axis of the batch");
+  std::size_t axis = axis_of(n.integer("axis", 0), rank) + (all.added ? 1 : 0);
+  if (all.x[0].axes[axis] == NodeAxes{0}) {
+    all.added = true;
+    for (OnnxActivation& v : all.x) all.added = free_axis(n.import, v, axis) && all.added;
+    if (!all.added) throw unsupported_error("joins along the axis of the batch");
+    ++axis;
+  }
   all.x[0] = plain(n.import, all.x[0]);
   const std::vector<std::size_t> order = node_order(all.x[0]);
   std::vector<NodeId> nodes;

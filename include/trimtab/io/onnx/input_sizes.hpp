@@ -85,7 +85,7 @@ inline BatchDims input_extents(const ::onnx::ValueInfoProto& input, const OnnxIn
     if (length > (1 << 24)) throw unsupported_error(message(who(), ": axis ", k, " has extent ", length));
     if (given != nullptr && length > 0 && (*given)[k] != length)
       throw shape_error(message(who(), ": axis ", k, " is ", length, " in the file, and ", (*given)[k], " is given"));
-    example += (k == 0 ? "" : ",") + (length > 0 ? message(length) : k == 0 ? "1" : "?");
+    example += message(k == 0 ? "" : ",", length > 0 ? message(length) : k == 0 ? "1" : "?");
     if (length > 0) {
       result.push_back({length, 0});
     } else if (k == 0) {

@@ -170,9 +170,13 @@ inline OnnxPort import_output(OnnxImport& import, const std::string& name, NodeI
   if (value == nullptr) throw unsupported_error(message("output '", name, "' is not supported"));
   if (found == nullptr) throw unsupported_error(message("output '", name, "' is a constant"));
   OnnxActivation x = settled(import, *found);
-  if (batch_axis(x) == x.rank() && (x.rank() == 0 || import.dims(x)[0] != BatchInteger{1, 0})) {
-    x.axes.insert(x.axes.begin(), NodeAxes{0});
-    import.notes.push_back(message("output '", name, "' has an axis more in front, for the batch"));
+  if (batch_axis(x) == x.rank()) {
+    if (x.rank() != 0 && import.dims(x)[0] == BatchInteger{1, 0}) {
+      x.axes[0] = {0};
+    } else {
+      x.axes.insert(x.axes.begin(), NodeAxes{0});
+      import.notes.push_back(message("output '", name, "' has an axis more in front, for the batch"));
+    }
   }
   try {
     x = plain(import, std::move(x));

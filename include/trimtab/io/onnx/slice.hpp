@@ -190,9 +190,12 @@ inline void read_gather(const OnnxNode& n) {
   wanted.erase(wanted.begin() + static_cast<std::ptrdiff_t>(axis));
   for (std::size_t k = known.dims.size(); k-- > 0;)
     wanted.insert(wanted.begin() + static_cast<std::ptrdiff_t>(axis), {known.dims[k], 0});
+  const bool freed = indices.size() > 1 && free_axis(n.import, x, axis);
+  if (freed) wanted.insert(wanted.begin(), BatchInteger{1, 0});
   if (length > 1 || indices.size() > 1) {
-    x = with_single_axes(n.import, std::move(x), {axis});
-    const std::size_t place = node_axis(x, axis);
+    const std::size_t held = axis + (freed ? 1 : 0);
+    x = with_single_axes(n.import, std::move(x), {held});
+    const std::size_t place = node_axis(x, held);
     const auto step = indices.size() == 1 ? std::ptrdiff_t{1}
                                           : static_cast<std::ptrdiff_t>(indices[1]) - static_cast<std::ptrdiff_t>(indices[0]);
     bool even = step != 0;
@@ -202,7 +205,9 @@ inline void read_gather(const OnnxNode& n) {
     parts[place] = {indices[0], indices.size(), step};
     x.node = even ? n.add(Slice{std::move(parts)}, {x.node}) : n.add(Gather{place, indices}, {x.node});
   }
-  n.define(seen_as(n.import, std::move(x), wanted, n.maker()));
+  x = seen_as(n.import, std::move(x), wanted, n.maker());
+  if (freed) x.axes.erase(x.axes.begin());
+  n.define(std::move(x));
 }
 
 }  // namespace detail
