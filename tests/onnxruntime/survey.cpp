@@ -118,7 +118,12 @@ bool survey_quantized(const std::string& file, const std::string& reference, con
     const Array& wanted = r.outputs.at(name);
     if (!model.network.nodes[model.network.outputs[o]].holds_codes || y.size() != wanted.size()) {
       const double d = relative_difference(y, wanted);
-      std::printf("reals\t%s\t%.2e\n", name.c_str(), d);
+      double largest = 0;
+      std::size_t off = 0;
+      for (const float v : wanted) largest = std::max(largest, std::abs(double(v)));
+      for (std::size_t i = 0; i < std::min(y.size(), wanted.size()); ++i)
+        off += std::abs(double(y.data()[i]) - double(wanted.data()[i])) > 1e-4 * largest;
+      std::printf("reals\t%s\t%.2e, %zu of %zu beyond 1e-4\n", name.c_str(), d, off, y.size());
       good = good && d < 1e-4;
       continue;
     }

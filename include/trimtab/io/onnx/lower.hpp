@@ -92,8 +92,7 @@ class OnnxLowering {
       return {Kind::reading, grid.is_signed, node.inputs[0], grid.scale, grid.byte_zero_point()};
     }
     if (node.inputs.empty()) return {};
-    if (const auto* table = node.op.get_if<LookupTable>()) {
-      static_cast<void>(table);
+    if (node.op.is<LookupTable>()) {
       if (input(id).kind != Kind::codes || input(id).is_signed)
         throw unsupported_error(message(describe(node), ": a table of what are no uint8 codes"));
       return {Kind::codes, false};
@@ -136,7 +135,7 @@ class OnnxLowering {
     if (const OnnxGrid* grid = quantizes(id)) {
       const Plan p = plan(id);
       charge(network_[id].name, p.after.size());
-      if (p.base_is_input()) {
+      if (p.fed) {
         const Affine<float> own = narrowed(grid->bytes(), p.clip);
         std::vector<Affine<float>>& grids = values_[p.base].grids;
         if (std::find(grids.begin(), grids.end(), own) == grids.end()) grids.push_back(own);
@@ -159,7 +158,6 @@ class OnnxLowering {
     Clip clip = no_clip;                ///< right behind the base
     std::vector<double> scale, offset;  ///< in between: one of each, or one a channel
     std::vector<NodeId> after;          ///< the rest
-    bool base_is_input() const { return fed; }
   };
   Plan plan(NodeId quantizer) const {
     Plan p;

@@ -65,53 +65,49 @@ NodeId reduction_node(const OnnxNode& n, const OnnxActivation& x, const OnnxRedu
   if (r.node.empty()) return x.node;
   return n.add(L{r.node, true}, {x.node});
 }
+/// A reduction whose nodes make(activation, axes) gives. The axes are an input since the given opset.
+template <class Make>
+void read_reduction_by(const OnnxNode& n, int opset, const Make& make) {
+  OnnxActivation x = n.real(0);
+  const OnnxReduced r = read_reduced(n, x, opset);
+  x.node = make(x, r);
+  define_reduced(n, std::move(x), r);
+}
 template <class L>
 void read_reduction(const OnnxNode& n) {
-  OnnxActivation x = n.real(0);
-  const OnnxReduced r = read_reduced(n, x, 18);
-  x.node = reduction_node<L>(n, x, r);
-  define_reduced(n, std::move(x), r);
+  read_reduction_by(n, 18, [&](const OnnxActivation& x, const OnnxReduced& r) { return reduction_node<L>(n, x, r); });
 }
 /// Over all pixels it is a GlobalAveragePool.
 inline void read_reduce_mean(const OnnxNode& n) {
-  OnnxActivation x = n.real(0);
-  const OnnxReduced r = read_reduced(n, x, 18);
-  const bool pixels = n.import.extent(x).size() == 3 && r.node == std::vector<std::size_t>{0, 1};
-  x.node = pixels ? n.add(GlobalAveragePool{}, {x.node}) : reduction_node<ReduceMean>(n, x, r);
-  define_reduced(n, std::move(x), r);
+  read_reduction_by(n, 18, [&](const OnnxActivation& x, const OnnxReduced& r) {
+    const bool pixels = n.import.extent(x).size() == 3 && r.node == std::vector<std::size_t>{0, 1};
+    return pixels ? n.add(GlobalAveragePool{}, {x.node}) : reduction_node<ReduceMean>(n, x, r);
+  });
 }
 inline void read_reduce_sum(const OnnxNode& n) {
-  OnnxActivation x = n.real(0);
-  const OnnxReduced r = read_reduced(n, x, 13);
-  x.node = reduction_node<ReduceSum>(n, x, r);
-  define_reduced(n, std::move(x), r);
+  read_reduction_by(n, 13, [&](const OnnxActivation& x, const OnnxReduced& r) { return reduction_node<ReduceSum>(n, x, r); });
 }
 inline void read_reduce_l2(const OnnxNode& n) {
-  OnnxActivation x = n.real(0);
-  const OnnxReduced r = read_reduced(n, x, 18);
-  x.node = r.node.empty() ? n.add(Abs{}, {x.node}) : reduction_node<ReduceL2>(n, x, r);
-  define_reduced(n, std::move(x), r);
+  read_reduction_by(n, 18, [&](const OnnxActivation& x, const OnnxReduced& r) {
+    return r.node.empty() ? n.add(Abs{}, {x.node}) : reduction_node<ReduceL2>(n, x, r);
+  });
 }
 inline void read_reduce_l1(const OnnxNode& n) {
-  OnnxActivation x = n.real(0);
-  const OnnxReduced r = read_reduced(n, x, 18);
-  x.node = n.add("abs", Abs{}, {x.node});
-  x.node = reduction_node<ReduceSum>(n, x, r);
-  define_reduced(n, std::move(x), r);
+  read_reduction_by(n, 18, [&](OnnxActivation x, const OnnxReduced& r) {
+    x.node = n.add("abs", Abs{}, {x.node});
+    return reduction_node<ReduceSum>(n, x, r);
+  });
 }
 inline void read_reduce_sum_square(const OnnxNode& n) {
-  OnnxActivation x = n.real(0);
-  const OnnxReduced r = read_reduced(n, x, 18);
-  x.node = n.add("square", Pow{2}, {x.node});
-  x.node = reduction_node<ReduceSum>(n, x, r);
-  define_reduced(n, std::move(x), r);
+  read_reduction_by(n, 18, [&](OnnxActivation x, const OnnxReduced& r) {
+    x.node = n.add("square", Pow{2}, {x.node});
+    return reduction_node<ReduceSum>(n, x, r);
+  });
 }
 inline void read_reduce_log_sum(const OnnxNode& n) {
-  OnnxActivation x = n.real(0);
-  const OnnxReduced r = read_reduced(n, x, 18);
-  x.node = reduction_node<ReduceSum>(n, x, r);
-  x.node = n.add("log", Log{}, {x.node});
-  define_reduced(n, std::move(x), r);
+  read_reduction_by(n, 18, [&](const OnnxActivation& x, const OnnxReduced& r) {
+    return n.add("log", Log{}, {reduction_node<ReduceSum>(n, x, r)});
+  });
 }
 
 /// Axes that go leave another rank behind, and with it another layout.
