@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 #include <trimtab/io/onnx.hpp>
+#include <trimtab/net/execute/float_executor.hpp>
 
 #include "onnx_builder.hpp"
 #include "onnx_cases.hpp"
