@@ -89,13 +89,17 @@ void run(Arguments& a, const World& world) {
   r.transforms.insert(r.transforms.begin(), "fold_batch_norm");
   if (a.execute != Execute::fake) r.int8_ms = milliseconds_per_image(q, evaluation);
   if (!a.out.empty()) write_quantized(a, q, model);
-  if (!a.quiet) print(a, r);
+  if (!a.quiet) {
+    print(a, r);
+    for (const StructureFinding& f : applied.structure) std::printf("  structure: %s\n", f.text.c_str());
+  }
   if (a.report.wanted()) {
     ReportInput page = report_page(a, r);
     page.original = &model.network;
     page.reference = &applied.reference;
     page.before = &untrained;
     page.after = &q;
+    page.structure = applied.structure;
     report_layers(a.report, page, analyze_layers(a, applied.reference, q, evaluation), a.quiet);
   }
   if (!a.quiet) print_memory();

@@ -74,7 +74,7 @@ TEST_CASE("write_onnx: a quantized network read back gives the same codes, in bo
   }
 }
 
-TEST_CASE("write_onnx: every operator on codes is read back with the same codes, as QDQ", "[io]") {
+TEST_CASE("write_onnx: every operator on codes is read back with the same codes, in both forms", "[io]") {
   const Network network = fuse_clips(fold_batch_norm(further_operators_network()));
   const LoweredNetwork lowered = lower(test::quantized(network, {}));
   const Array x = test::random_pictures(network, 3, 11);
@@ -82,21 +82,24 @@ TEST_CASE("write_onnx: every operator on codes is read back with the same codes,
   std::vector<Array> expected = Int8Network(lowered).run_outputs(x, workspace);
   for (Array& y : expected)
     if (y.dimension() == 4) y = to_file_layout(y, {0, 3, 1, 2});
-  const QuantizedOnnxModel read = parse_quantized_onnx(serialize_onnx(lowered, OnnxForm::qdq));
-  std::vector<Array> y = Int8Network(read.network).run_outputs(x, workspace);
-  REQUIRE(y.size() == expected.size());
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    CAPTURE(i, lowered.nodes[lowered.outputs[i]].name);
-    y[i] = to_file_layout(y[i], read.outputs[i].order);
-    REQUIRE(y[i].shape() == expected[i].shape());
-    std::size_t differ = 0;
-    float off = 0;
-    for (std::size_t k = 0; k < y[i].size(); ++k) {
-      differ += y[i].data()[k] != expected[i].data()[k];
-      off = std::max(off, std::abs(y[i].data()[k] - expected[i].data()[k]));
+  for (const OnnxForm form : {OnnxForm::qdq, OnnxForm::qoperator}) {
+    CAPTURE(int(form));
+    const QuantizedOnnxModel read = parse_quantized_onnx(serialize_onnx(lowered, form));
+    std::vector<Array> y = Int8Network(read.network).run_outputs(x, workspace);
+    REQUIRE(y.size() == expected.size());
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      CAPTURE(i, lowered.nodes[lowered.outputs[i]].name);
+      y[i] = to_file_layout(y[i], read.outputs[i].order);
+      REQUIRE(y[i].shape() == expected[i].shape());
+      std::size_t differ = 0;
+      float off = 0;
+      for (std::size_t k = 0; k < y[i].size(); ++k) {
+        differ += y[i].data()[k] != expected[i].data()[k];
+        off = std::max(off, std::abs(y[i].data()[k] - expected[i].data()[k]));
+      }
+      CHECK(differ == 0);
+      CHECK(off == 0);
     }
-    CHECK(differ == 0);
-    CHECK(off == 0);
   }
 }
 

@@ -12,6 +12,7 @@
 #include <trimtab/net/passes/learn_rounding.hpp>
 #include <trimtab/net/passes/rescale.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
+#include <trimtab/net/report/structure.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
 #include <utility>
 #include <vector>
@@ -60,8 +61,9 @@ inline Recipe best_recipe(WeightMode weights) {
 /// A quantized network on its way through a recipe.
 struct Applied {
   QuantizedNetwork network;
-  Network reference;                    ///< the float network with the channels evened out: what `network` stands for
-  std::vector<std::string> transforms;  ///< a line for each that was carried out
+  Network reference;                             ///< the float network with the channels evened out: what `network` stands for
+  std::vector<std::string> transforms;           ///< a line for each that was carried out
+  std::vector<StructureFinding> structure = {};  ///< what costs accuracy whichever recipe is taken
 };
 
 namespace detail {
@@ -122,7 +124,8 @@ Applied prepare(const Recipe& recipe, const Network& teacher, const Pictures& pi
     add_pointwise_factors(q);
     done.push_back("pointwise");
   }
-  return {std::move(q), std::move(network), std::move(done)};
+  std::vector<StructureFinding> structure = structure_findings(network, ranges, quantization);
+  return {std::move(q), std::move(network), std::move(done), std::move(structure)};
 }
 
 /// What comes after it, on the first `count` pictures.

@@ -65,47 +65,49 @@ NodeId reduction_node(const OnnxNode& n, const OnnxActivation& x, const OnnxRedu
   if (r.node.empty()) return x.node;
   return n.add(L{r.node, true}, {x.node});
 }
-/// A reduction whose nodes make(activation, axes) gives. The axes are an input since the given opset.
+/// A reduction of x whose nodes make(x, axes) gives. The axes are input 1 since opset `since`.
 template <class Make>
-void read_reduction_by(const OnnxNode& n, int opset, const Make& make) {
-  OnnxActivation x = n.real(0);
-  const OnnxReduced r = read_reduced(n, x, opset);
+void read_reduction_by(const OnnxNode& n, OnnxActivation x, std::int64_t since, const Make& make) {
+  const OnnxReduced r = read_reduced(n, x, since);
   x.node = make(x, r);
   define_reduced(n, std::move(x), r);
 }
+/// The largest or the least, of codes as well as of reals.
 template <class L>
-void read_reduction(const OnnxNode& n) {
-  read_reduction_by(n, 18, [&](const OnnxActivation& x, const OnnxReduced& r) { return reduction_node<L>(n, x, r); });
+void read_extreme(const OnnxNode& n) {
+  read_reduction_by(n, n.activation(0), 18,
+                    [&](const OnnxActivation& x, const OnnxReduced& r) { return reduction_node<L>(n, x, r); });
 }
 /// Over all pixels it is a GlobalAveragePool.
 inline void read_reduce_mean(const OnnxNode& n) {
-  read_reduction_by(n, 18, [&](const OnnxActivation& x, const OnnxReduced& r) {
+  read_reduction_by(n, n.real(0), 18, [&](const OnnxActivation& x, const OnnxReduced& r) {
     const bool pixels = n.import.extent(x).size() == 3 && r.node == std::vector<std::size_t>{0, 1};
     return pixels ? n.add(GlobalAveragePool{}, {x.node}) : reduction_node<ReduceMean>(n, x, r);
   });
 }
 inline void read_reduce_sum(const OnnxNode& n) {
-  read_reduction_by(n, 13, [&](const OnnxActivation& x, const OnnxReduced& r) { return reduction_node<ReduceSum>(n, x, r); });
+  read_reduction_by(n, n.real(0), 13,
+                    [&](const OnnxActivation& x, const OnnxReduced& r) { return reduction_node<ReduceSum>(n, x, r); });
 }
 inline void read_reduce_l2(const OnnxNode& n) {
-  read_reduction_by(n, 18, [&](const OnnxActivation& x, const OnnxReduced& r) {
+  read_reduction_by(n, n.real(0), 18, [&](const OnnxActivation& x, const OnnxReduced& r) {
     return r.node.empty() ? n.add(Abs{}, {x.node}) : reduction_node<ReduceL2>(n, x, r);
   });
 }
 inline void read_reduce_l1(const OnnxNode& n) {
-  read_reduction_by(n, 18, [&](OnnxActivation x, const OnnxReduced& r) {
+  read_reduction_by(n, n.real(0), 18, [&](OnnxActivation x, const OnnxReduced& r) {
     x.node = n.add("abs", Abs{}, {x.node});
     return reduction_node<ReduceSum>(n, x, r);
   });
 }
 inline void read_reduce_sum_square(const OnnxNode& n) {
-  read_reduction_by(n, 18, [&](OnnxActivation x, const OnnxReduced& r) {
+  read_reduction_by(n, n.real(0), 18, [&](OnnxActivation x, const OnnxReduced& r) {
     x.node = n.add("square", Pow{2}, {x.node});
     return reduction_node<ReduceSum>(n, x, r);
   });
 }
 inline void read_reduce_log_sum(const OnnxNode& n) {
-  read_reduction_by(n, 18, [&](const OnnxActivation& x, const OnnxReduced& r) {
+  read_reduction_by(n, n.real(0), 18, [&](const OnnxActivation& x, const OnnxReduced& r) {
     return n.add("log", Log{}, {reduction_node<ReduceSum>(n, x, r)});
   });
 }
@@ -183,14 +185,14 @@ struct OnnxRules<ReduceSum> {
 };
 template <>
 struct OnnxRules<ReduceMax> {
-  static void read(detail::OnnxReaders& readers) { readers.add("ReduceMax", detail::read_reduction<ReduceMax>); }
+  static void read(detail::OnnxReaders& readers) { readers.add("ReduceMax", detail::read_extreme<ReduceMax>); }
   static void write(detail::OnnxWriter& w, const ReduceMax& l, const detail::OnnxCall& n) {
     detail::write_reduction(w, "ReduceMax", l, n);
   }
 };
 template <>
 struct OnnxRules<ReduceMin> {
-  static void read(detail::OnnxReaders& readers) { readers.add("ReduceMin", detail::read_reduction<ReduceMin>); }
+  static void read(detail::OnnxReaders& readers) { readers.add("ReduceMin", detail::read_extreme<ReduceMin>); }
   static void write(detail::OnnxWriter& w, const ReduceMin& l, const detail::OnnxCall& n) {
     detail::write_reduction(w, "ReduceMin", l, n);
   }
