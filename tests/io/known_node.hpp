@@ -41,7 +41,7 @@ class KnownNode {
   explicit KnownNode(const std::string& op, std::int64_t opset = 13, int outputs = 1) : opset_(opset) {
     proto.set_op_type(op);
     proto.set_name("it");
-    for (int i = 0; i < outputs; ++i) proto.add_output("y" + std::to_string(i));
+    for (int i = 0; i < outputs; ++i) proto.add_output(std::string("y") + std::to_string(i));
   }
   KnownNode& with(const char* name, std::int64_t value) {
     add(name, onnx::AttributeProto::INT).set_i(value);

@@ -51,7 +51,7 @@ class Dumper {
     auto& graph = *model.mutable_graph();
     graph.set_name("fold");
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const std::string name = inputs[i].numbers ? "x" + std::to_string(i) : "";
+      const std::string name = inputs[i].numbers ? std::string("x") + std::to_string(i) : std::string();
       node.proto.add_input(name);
       if (inputs[i].numbers) initializer(*graph.add_initializer(), name, inputs[i]);
     }
