@@ -22,10 +22,6 @@
 #define TRIMTAB_HAS_FORK 0
 #endif
 
-#if defined(__x86_64__) || defined(__i386__)
-#include <immintrin.h>
-#endif
-
 namespace trimtab::detail {
 
 /// True on the pool's threads, and on the thread whose loop they help with.
@@ -105,7 +101,7 @@ class ThreadPool {
 
   static void pause() {
 #if defined(__x86_64__) || defined(__i386__)
-    _mm_pause();
+    __builtin_ia32_pause();
 #elif defined(__aarch64__)
     asm volatile("yield");
 #endif
