@@ -37,6 +37,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 }
 #else
 int main(int argc, char** argv) {
+#ifdef _OPENMP
+  trimtab::detail::every_loop_parallel = true;
+#endif
   std::uint64_t seed = 1;
   double seconds = 5;
   for (int i = 1; i < argc; i += 2) {

@@ -63,22 +63,24 @@ TRIMTAB_KERNELS_TEMPLATE void add_product_nt(const Matrix<const double>&, const 
 TRIMTAB_KERNELS_TEMPLATE void add_product_tn(const Matrix<const double>&, const Matrix<const double>&, const Matrix<double>&);
 #endif
 
-/// Cuts `groups` results of rows x cols into tiles and calls body(group, row0, row1, col0, col1) for each, on several threads. A
-/// tile has 64 rows or more, since each packs the whole right-hand side anew; columns are cut only where rows alone give too few
+/// What `macs` multiplications with their additions in floating point take.
+inline LoopTime float_product_time(std::size_t macs) { return {macs / 32}; }
+
+/// Cuts a result of rows x cols into tiles and calls body(row0, row1, col0, col1) for each, on several threads. A tile has 64 rows or more, since each packs the whole right-hand side anew; columns are cut only where rows alone give too few
 /// tiles.
 template <class Body>
-void for_each_tile(std::size_t groups, std::size_t rows, std::size_t cols, const Body& body) {
-  if (groups * rows * cols == 0) return;
+void for_each_tile(std::size_t rows, std::size_t cols, LoopTime time, const Body& body) {
+  if (rows * cols == 0) return;
   const auto piece = [](std::size_t size, std::size_t pieces, std::size_t least, std::size_t most) {
     const std::size_t even = (size + pieces - 1) / pieces;
     return std::clamp((even + 7) / 8 * 8, least, most);
   };
   const std::size_t tile_rows = piece(rows, 16, 64, 1024), row_tiles = (rows + tile_rows - 1) / tile_rows;
-  const std::size_t wanted = std::max<std::size_t>(1, 8 / (groups * row_tiles));
+  const std::size_t wanted = std::max<std::size_t>(1, 8 / row_tiles);
   const std::size_t tile_cols = piece(cols, wanted, 64, cols + 64), col_tiles = (cols + tile_cols - 1) / tile_cols;
-  parallel_for(groups * row_tiles * col_tiles, [&](std::size_t i) {
-    const std::size_t r = i / col_tiles % row_tiles * tile_rows, c = i % col_tiles * tile_cols;
-    body(i / (row_tiles * col_tiles), r, std::min(rows, r + tile_rows), c, std::min(cols, c + tile_cols));
+  parallel_for(row_tiles * col_tiles, time, [&](std::size_t i) {
+    const std::size_t r = i / col_tiles * tile_rows, c = i % col_tiles * tile_cols;
+    body(r, std::min(rows, r + tile_rows), c, std::min(cols, c + tile_cols));
   });
 }
 
@@ -110,9 +112,10 @@ template <class Real>
 void parallel_add_product_tn(const Matrix<const Real>& a, const Matrix<const Real>& b, const Matrix<Real>& c) {
   const bool large = c.rows * c.cols >= std::size_t{1} << 16 || c.stride != c.cols;
   if (large || a.rows < 1024) {
-    for_each_tile(1, c.rows, c.cols, [&](std::size_t, std::size_t r0, std::size_t r1, std::size_t c0, std::size_t c1) {
-      add_product_tn(a.col_range(r0, r1), b.col_range(c0, c1), c.row_range(r0, r1).col_range(c0, c1));
-    });
+    for_each_tile(c.rows, c.cols, float_product_time(a.rows * c.rows * c.cols),
+                  [&](std::size_t r0, std::size_t r1, std::size_t c0, std::size_t c1) {
+                    add_product_tn(a.col_range(r0, r1), b.col_range(c0, c1), c.row_range(r0, r1).col_range(c0, c1));
+                  });
     return;
   }
   const std::size_t pieces = depth_pieces(a.rows, c.rows * c.cols), step = (a.rows + pieces - 1) / pieces;

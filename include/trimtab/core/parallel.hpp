@@ -7,20 +7,43 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdlib>
 #include <exception>
 #include <vector>
 
 #ifdef _OPENMP
 #include <omp.h>
+
+#include <trimtab/core/cpu_quota.hpp>
+#include <trimtab/core/thread_pool.hpp>
 #endif
 
 #include <trimtab/core/error.hpp>
 
 namespace trimtab {
 
-/// The number of threads that the next parallel_for may use; 1 without OpenMP.
+#ifdef _OPENMP
+namespace detail {
+/// OpenMP counts the processors that the process may run on. A container's quota of their time is unknown to it, and threads beyond
+/// that are stopped for most of each period. Who says a number, by OMP_NUM_THREADS or set_threads, has it.
+inline void respect_quota() {
+  thread_local const bool once = [] {
+    const int quota = cpu_quota();
+    if (std::getenv("OMP_NUM_THREADS") == nullptr && omp_get_max_threads() == omp_get_num_procs() &&
+        quota < omp_get_max_threads())
+      omp_set_num_threads(quota);
+    return true;
+  }();
+  static_cast<void>(once);
+}
+}  // namespace detail
+#endif
+
+/// The number of threads that the next parallel_for may use; 1 without OpenMP. At first OMP_NUM_THREADS, or else the number of processors
+/// that the process may use: its affinity and its cgroup's quota.
 inline int threads() {
 #ifdef _OPENMP
+  detail::respect_quota();
   return omp_get_max_threads();
 #else
   return 1;
@@ -31,6 +54,7 @@ inline int threads() {
 inline void set_threads(int count) {
   if (count < 1) throw value_error(detail::message("set_threads: expected 1 or more, got ", count));
 #ifdef _OPENMP
+  detail::respect_quota();
   omp_set_num_threads(count);
 #endif
 }
@@ -47,6 +71,16 @@ class ScopedThreads {
   int before_;
 };
 
+/// What a whole loop takes on one thread, in nanoseconds, roughly: a factor of two is no harm. Below least_parallel a loop stays on one
+/// thread.
+struct LoopTime {
+  std::size_t nanoseconds;
+};
+/// Calling other threads, and waiting for the last of them, takes 1 to 2 us where they are awake.
+inline constexpr std::size_t least_parallel = 5000;
+/// A loop whose every piece is worth a thread.
+inline constexpr LoopTime long_loop{1000000};
+
 namespace detail {
 /// Pieces [next, end) of a loop, which one worker takes before any others. A cache line each.
 struct alignas(64) PieceShare {
@@ -57,6 +91,7 @@ struct alignas(64) PieceShare {
 
 /// Calls body(worker, i) for i in [0, count), in any order, on several threads. No two bodies that run at one time have the
 /// same worker, and worker < threads(): it picks a thread's scratch memory. The first exception thrown by a body is rethrown.
+/// Inside a body, inside a parallel region of OpenMP, and while another thread's loop runs, a loop stays on its caller's thread.
 ///
 /// Calls start(worker) before a worker's first body: what it writes there is in its own core's cache.
 ///
@@ -64,19 +99,19 @@ struct alignas(64) PieceShare {
 /// it is done. So the next loop over the same rows finds most of them in its own core's cache: a line which another core has
 /// written takes six times as long.
 template <class Start, class Body>
-void parallel_for_workers(std::size_t count, const Start& start, const Body& body) {
+void parallel_for_workers(std::size_t count, LoopTime time, const Start& start, const Body& body) {
 #ifdef _OPENMP
-  if (count > 1 && threads() > 1 && !omp_in_parallel()) {
+  const bool worth = time.nanoseconds >= least_parallel || detail::every_loop_parallel.load(std::memory_order_relaxed);
+  if (count > 1 && worth && threads() > 1 && !detail::in_parallel_loop && !omp_in_parallel()) {
     std::array<detail::PieceShare, 64> share;
     const std::size_t shares = std::min({count, static_cast<std::size_t>(threads()), share.size()});
     for (std::size_t s = 0; s < shares; ++s) {
       share[s].next = s * count / shares;
       share[s].end = (s + 1) * count / shares;
     }
+    std::atomic_flag failed;
     std::exception_ptr failure;
-#pragma omp parallel
-    {
-      const auto worker = static_cast<std::size_t>(omp_get_thread_num());
+    const auto work = [&](std::size_t worker) {
       bool started = false;
       for (std::size_t s = worker; s < worker + shares; ++s) {
         detail::PieceShare& from = share[s % shares];
@@ -86,14 +121,15 @@ void parallel_for_workers(std::size_t count, const Start& start, const Body& bod
             started = true;
             body(worker, i);
           } catch (...) {
-#pragma omp critical(trimtab_parallel_for)
-            if (!failure) failure = std::current_exception();
+            if (!failed.test_and_set()) failure = std::current_exception();
           }
         }
       }
+    };
+    if (detail::ThreadPool::instance().run(shares - 1, time.nanoseconds, work)) {
+      if (failure) std::rethrow_exception(failure);
+      return;
     }
-    if (failure) std::rethrow_exception(failure);
-    return;
   }
 #endif
   if (count > 0) start(std::size_t{0});
@@ -101,8 +137,9 @@ void parallel_for_workers(std::size_t count, const Start& start, const Body& bod
 }
 /// The same with nothing to start.
 template <class Body>
-void parallel_for_workers(std::size_t count, const Body& body) {
-  parallel_for_workers(count, [](std::size_t) {}, body);
+void parallel_for_workers(std::size_t count, LoopTime time, const Body& body) {
+  parallel_for_workers(
+      count, time, [](std::size_t) {}, body);
 }
 
 /// Into how many pieces of no more than `most` to cut [0, size): as many for each thread, unless size is less than that; 1 at least.
@@ -114,15 +151,21 @@ inline std::size_t even_pieces(std::size_t size, std::size_t most) {
 
 /// Calls body(i) for i in [0, count), in any order, on several threads. The first exception thrown by a body is rethrown.
 template <class Body>
+void parallel_for(std::size_t count, LoopTime time, const Body& body) {
+  parallel_for_workers(count, time, [&](std::size_t, std::size_t i) { body(i); });
+}
+/// The same where every piece is worth a thread.
+template <class Body>
 void parallel_for(std::size_t count, const Body& body) {
-  parallel_for_workers(count, [&](std::size_t, std::size_t i) { body(i); });
+  parallel_for(count, long_loop, body);
 }
 
-/// Cuts [0, size) into pieces of `grain` and calls body(begin, end) for each, on several threads.
+/// Cuts [0, size) into pieces of `grain`, each the work of some microseconds, and calls body(begin, end) for each, on several threads.
 template <class Body>
 void parallel_ranges(std::size_t size, std::size_t grain, const Body& body) {
+  constexpr std::size_t piece_time = 4000;
   const std::size_t pieces = (size + grain - 1) / grain;
-  parallel_for(pieces, [&](std::size_t p) { body(p * grain, std::min(size, (p + 1) * grain)); });
+  parallel_for(pieces, LoopTime{pieces * piece_time}, [&](std::size_t p) { body(p * grain, std::min(size, (p + 1) * grain)); });
 }
 
 /// Sum of body(begin, end) over the pieces of `grain` of [0, size), added up in the order of the pieces, so that the

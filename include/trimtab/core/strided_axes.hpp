@@ -165,7 +165,7 @@ std::vector<Sum> reduce_axes(const ReducedAxes<K>& axes, const Sum& start, const
   const std::size_t pieces = std::clamp<std::size_t>(wanted, 1, std::max<std::size_t>(1, depth));
   const std::size_t ranges = (results + grain - 1) / grain;
   std::vector<Sum> sums(pieces * results, start);
-  parallel_for(pieces * ranges, [&](std::size_t unit) {
+  parallel_for(pieces * ranges, LoopTime{results * depth / 4}, [&](std::size_t unit) {
     const std::size_t piece = unit / ranges, begin = unit % ranges * grain, end = std::min(results, begin + grain);
     const std::size_t first = piece * depth / pieces, last = (piece + 1) * depth / pieces;
     Sum* const to = sums.data() + piece * results;

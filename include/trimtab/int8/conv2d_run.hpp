@@ -79,11 +79,13 @@ class Conv2dRun {
     place_ = workspace.take<std::byte>(workers * w_.blocks() * place_bytes_);
     const std::size_t column_pieces = div_up(w_.blocks(), block_columns_);
     const auto start = [&](std::size_t worker) { prepare(worker, bias); };
-    parallel_for_workers(pieces_ * w_.groups() * column_pieces, start, [&](std::size_t worker, std::size_t i) {
-      const std::size_t column = i % column_pieces * block_columns_, group = i / column_pieces % w_.groups(),
-                        piece = i / column_pieces / w_.groups(), columns = std::min(block_columns_, w_.blocks() - column);
-      run_piece(piece, group, column, columns, worker);
-    });
+    parallel_for_workers(pieces_ * w_.groups() * column_pieces, product_time(kernel_.isa, pixels_ * g_.out_c * depth_steps * 4),
+                         start, [&](std::size_t worker, std::size_t i) {
+                           const std::size_t column = i % column_pieces * block_columns_, group = i / column_pieces % w_.groups(),
+                                             piece = i / column_pieces / w_.groups(),
+                                             columns = std::min(block_columns_, w_.blocks() - column);
+                           run_piece(piece, group, column, columns, worker);
+                         });
   }
 
  private:

@@ -139,7 +139,9 @@ inline void run_depthwise_conv2d(const Codes& x, const PackedDepthwise& w, std::
     kernel.order(own_bias, g.c, ordered_bias + worker * padded);
     kernel.order(own_multiplier, g.c, ordered_multiplier + worker * padded);
   };
-  parallel_for_workers(g.n * bands, start, [&](std::size_t worker, std::size_t i) {
+  const LoopTime time =
+      product_time(kernels().isa, 4 * element_count(g.output()) * g.kernel_h * g.kernel_w);  // a quarter of their rate
+  parallel_for_workers(g.n * bands, time, start, [&](std::size_t worker, std::size_t i) {
     const std::size_t n = i / bands, first = i % bands * g.out_h / bands, end = (i % bands + 1) * g.out_h / bands;
     const std::uint8_t** row = rows + worker * pointers;
     const std::uint8_t* picture = static_cast<const std::uint8_t*>(x.data) + n * g.h * g.w * g.c;

@@ -3,6 +3,7 @@
 /// The kernels of each instruction set, behind one table.
 
 #include <trimtab/core/config.hpp>
+#include <trimtab/core/parallel.hpp>
 #include <trimtab/int8/isa.hpp>
 #include <trimtab/int8/kernels/tasks.hpp>
 #if TRIMTAB_KERNELS_HERE
@@ -29,6 +30,14 @@ struct KernelTable {
   /// to[i] = x[i] xor flip.
   void (*copy_flipped)(const std::uint8_t* x, std::size_t count, std::uint8_t flip, std::uint8_t* to);
 };
+
+namespace detail {
+/// What `macs` multiplications of codes with their additions take, roughly, by the kernels of an instruction set.
+inline LoopTime product_time(Isa isa, std::size_t macs) {
+  const std::size_t a_nanosecond = isa == Isa::portable ? 2 : isa == Isa::amx ? 400 : isa == Isa::avx512vnni ? 200 : 60;
+  return {macs / a_nanosecond};
+}
+}  // namespace detail
 
 /// The table of an instruction set that is in available_isas().
 TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa);

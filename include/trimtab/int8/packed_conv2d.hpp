@@ -61,7 +61,8 @@ class PackedConv2d {
     if (form.prepare == nullptr) return nullptr;
     const std::size_t depth_steps = segments() * steps(), bytes = form.bytes(depth_steps), count = groups_ * blocks();
     return prepared_.of(reinterpret_cast<detail::PreparedWeights::Prepare>(form.prepare), count * bytes, [&](std::byte* to) {
-      parallel_for(count, [&](std::size_t i) { form.prepare(block(0, i), depth_steps, to + i * bytes); });
+      parallel_for(count, LoopTime{count * bytes / 4},
+                   [&](std::size_t i) { form.prepare(block(0, i), depth_steps, to + i * bytes); });
     });
   }
   /// sum (w - zero_point) per output channel.
@@ -108,7 +109,7 @@ inline void PackedConv2d::assign(const std::int8_t* weight, std::size_t out_chan
   if (shifted)
     for (std::size_t o = 0; o < out_channels; ++o) zero_point_.push_back(zero_point[zero_point.size() == 1 ? 0 : o]);
 
-  parallel_for(groups * blocks(), [&](std::size_t gb) {
+  parallel_for(groups * blocks(), LoopTime{groups * blocks() * block_bytes}, [&](std::size_t gb) {
     const std::size_t first = gb / blocks() * group_out() + gb % blocks() * block_channels;
     const std::size_t width = std::min(block_channels, (gb / blocks() + 1) * group_out() - first);
     std::int8_t* packed = reinterpret_cast<std::int8_t*>(memory_.data()) + gb * block_bytes;

@@ -12,12 +12,15 @@
 namespace trimtab::int8 {
 namespace detail {
 
+/// What pooling takes, roughly: compilers make vectors of the channels.
+inline LoopTime pool_time(const WindowGeometry& g) { return {element_count(g.output()) * g.kernel_h * g.kernel_w / 4}; }
+
 /// Calls body(pixel, sums, count) for each output pixel: per channel the sum of the codes less zero_point over the window's
 /// `count` pixels inside the picture.
 template <class T, class Body>
 void for_each_window_sum(const TensorView<const T>& x, std::int32_t zero_point, const WindowGeometry& g, const Body& body) {
   const WindowOptions& o = g.options;
-  parallel_for(g.n * g.out_h, [&](std::size_t row) {
+  parallel_for(g.n * g.out_h, pool_time(g), [&](std::size_t row) {
     std::vector<std::int32_t> sum(g.c);
     const std::size_t n = row / g.out_h, oh = row % g.out_h;
     for (std::size_t ow = 0; ow < g.out_w; ++ow) {
@@ -122,22 +125,24 @@ void global_average_pool(const X& x, const Affine<float>& grid_x, const Affine<f
 /// `origin` is the code that TFLite has as 0. n counts the pixels inside the picture; with count_include_pad those outside too, which hold
 /// zero_point. x is N H W C of uint8 or int8, y N OH OW C of the same type. Throws shape_error when extents do not fit.
 template <Tensor X, Tensor Y>
-void average_pool_fixed_point(const X& x, std::int32_t zero_point, std::int32_t origin, std::size_t kernel_h, std::size_t kernel_w,
-                              const WindowOptions& window, bool count_include_pad, const CodeRange& codes, Y&& y) {
+void average_pool_fixed_point(const X& x, std::int32_t zero_point, std::int32_t origin, std::size_t kernel_h,
+                              std::size_t kernel_w, const WindowOptions& window, bool count_include_pad, const CodeRange& codes,
+                              Y&& y) {
   using Code = value_t<Y>;
   static_assert(std::is_same_v<value_t<const X>, Code>, "trimtab: average_pool_fixed_point keeps the type of the codes");
   const auto views = detail::pool_views(x, kernel_h, kernel_w, window, y, "average_pool_fixed_point");
   const WindowGeometry& g = std::get<2>(views);
   Code* const to = std::get<1>(views).data;
   const auto all = static_cast<std::int32_t>(kernel_h * kernel_w);
-  detail::for_each_window_sum(std::get<0>(views), origin, g, [&](std::size_t pixel, const std::int32_t* sum, std::int32_t inside) {
-    const std::int32_t outside = count_include_pad || inside == 0 ? all - inside : 0, n = inside + outside;
-    for (std::size_t c = 0; c < g.c; ++c) {
-      const std::int32_t total = sum[c] + outside * (zero_point - origin);
-      const std::int32_t mean = (total > 0 ? total + n / 2 : total - n / 2) / n;
-      to[pixel * g.c + c] = static_cast<Code>(std::clamp(origin + mean, codes.qmin, codes.qmax));
-    }
-  });
+  detail::for_each_window_sum(
+      std::get<0>(views), origin, g, [&](std::size_t pixel, const std::int32_t* sum, std::int32_t inside) {
+        const std::int32_t outside = count_include_pad || inside == 0 ? all - inside : 0, n = inside + outside;
+        for (std::size_t c = 0; c < g.c; ++c) {
+          const std::int32_t total = sum[c] + outside * (zero_point - origin);
+          const std::int32_t mean = (total > 0 ? total + n / 2 : total - n / 2) / n;
+          to[pixel * g.c + c] = static_cast<Code>(std::clamp(origin + mean, codes.qmin, codes.qmax));
+        }
+      });
 }
 
 /// The largest code of each window's pixels inside the picture, on x's own grid; a window that lies in the padding altogether
@@ -151,7 +156,7 @@ void max_pool(const X& x, std::size_t kernel_h, std::size_t kernel_w, const Wind
   const Code* const from = std::get<0>(views).data;
   Code* const to = std::get<1>(views).data;
   const WindowOptions& o = g.options;
-  parallel_for(g.n * g.out_h, [&](std::size_t row) {
+  parallel_for(g.n * g.out_h, detail::pool_time(g), [&](std::size_t row) {
     const std::size_t n = row / g.out_h, oh = row % g.out_h;
     for (std::size_t ow = 0; ow < g.out_w; ++ow) {
       Code* best = to + (row * g.out_w + ow) * g.c;

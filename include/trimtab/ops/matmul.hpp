@@ -116,7 +116,7 @@ inline void blocked_product(const kernels::KernelTable& table, const ProductSide
         pack_lines(table, b, n0 + p0 * table.panel, std::min(n1, n0 + p1 * table.panel), k0, k1,
                    right + p0 * table.panel * (k1 - k0));
       });
-      parallel_for(row_tiles * col_tiles, [&](std::size_t i) {
+      parallel_for(row_tiles * col_tiles, float_product_time(c.rows * (n1 - n0) * (k1 - k0)), [&](std::size_t i) {
         const std::size_t m0 = i / col_tiles * block.tile_rows, m1 = std::min(c.rows, m0 + block.tile_rows);
         const std::size_t c0 = i % col_tiles * block.tile_cols, c1 = std::min(n1 - n0, c0 + block.tile_cols);
         kernels::GemmTask task{};
@@ -158,7 +158,7 @@ inline void split_product(const kernels::KernelTable& table, const ProductSide<f
                           std::size_t depth, std::size_t pieces, const Matrix<float>& c, const ProductStart<float>& start) {
   const std::size_t size = c.rows * c.cols, step = (depth + pieces - 1) / pieces;
   float* partials = ThreadScratch<float>::of(ScratchUse::partial, pieces * size);
-  parallel_for(pieces, [&](std::size_t p) {
+  parallel_for(pieces, float_product_time(size * depth), [&](std::size_t p) {
     const std::size_t k0 = std::min(depth, p * step), k1 = std::min(depth, k0 + step);
     const ProductSide<float> a_piece{a.at(0, k0), a.lines, a.line_step, a.depth_step},
         b_piece{b.at(0, k0), b.lines, b.line_step, b.depth_step};
@@ -213,9 +213,10 @@ ProductSide<Real> by_cols(const Matrix<const Real>& m) {
 template <class Real>
 void matmul(const Matrix<const Real>& a, const Matrix<const Real>& b, const Matrix<Real>& c, const ProductStart<Real>& start) {
   product(by_rows(a), by_cols(b), a.cols, c, start, [&] {
-    for_each_tile(1, c.rows, c.cols, [&](std::size_t, std::size_t r0, std::size_t r1, std::size_t c0, std::size_t c1) {
-      add_product<Real>(a.row_range(r0, r1), b.col_range(c0, c1), c.row_range(r0, r1).col_range(c0, c1));
-    });
+    for_each_tile(c.rows, c.cols, float_product_time(a.cols * c.rows * c.cols),
+                  [&](std::size_t r0, std::size_t r1, std::size_t c0, std::size_t c1) {
+                    add_product<Real>(a.row_range(r0, r1), b.col_range(c0, c1), c.row_range(r0, r1).col_range(c0, c1));
+                  });
   });
 }
 
@@ -223,9 +224,10 @@ void matmul(const Matrix<const Real>& a, const Matrix<const Real>& b, const Matr
 template <class Real>
 void matmul_nt(const Matrix<const Real>& a, const Matrix<const Real>& b, const Matrix<Real>& c, const ProductStart<Real>& start) {
   product(by_rows(a), by_rows(b), a.cols, c, start, [&] {
-    for_each_tile(1, c.rows, c.cols, [&](std::size_t, std::size_t r0, std::size_t r1, std::size_t c0, std::size_t c1) {
-      add_product_nt<Real>(a.row_range(r0, r1), b.row_range(c0, c1), c.row_range(r0, r1).col_range(c0, c1));
-    });
+    for_each_tile(c.rows, c.cols, float_product_time(a.cols * c.rows * c.cols),
+                  [&](std::size_t r0, std::size_t r1, std::size_t c0, std::size_t c1) {
+                    add_product_nt<Real>(a.row_range(r0, r1), b.row_range(c0, c1), c.row_range(r0, r1).col_range(c0, c1));
+                  });
   });
 }
 

@@ -65,7 +65,7 @@ class Int16Columns {
     const std::size_t panels = (cols + panel - 1) / panel;
     steps_.resize(panels * pairs());
     std::vector<std::int64_t> largest(panels);
-    parallel_for(panels, [&](std::size_t i) {
+    parallel_for(panels, LoopTime{depth * cols / 4}, [&](std::size_t i) {
       kernels::Int16Step* steps = steps_.data() + i * pairs();
       const std::size_t width = std::min(panel, cols - i * panel);
       if (width < panel) std::fill_n(steps, pairs(), kernels::Int16Step{});
