@@ -81,7 +81,7 @@ class DistillationStep {
     while (workers_.size() < static_cast<std::size_t>(threads()))  // any thread may take a piece, however few there are
       workers_.push_back(std::make_unique<FakeQuantExecutor>(executor().weights()));
     std::vector<float> rows(pieces * (factors_ + 1));
-    parallel_for_workers(pieces, [&](std::size_t worker, std::size_t p) {
+    parallel_for_workers(pieces, long_loop, [&](std::size_t worker, std::size_t p) {
       std::vector<Array> part;
       for (std::size_t i = 0; i < x.size(); ++i) part.push_back(piece_of(x[i], p));
       Array wanted = piece_of(target, p);
