@@ -1,5 +1,5 @@
 #!/bin/sh
-# Where this machine stands against the aims that docs/performance.md names: one table (Markdown), a row an aim, for every
+# Where this machine stands against the aims below, which are the script's own: one table (Markdown), a row an aim, for every
 # instruction set that the machine has. Every figure is a ratio to a peer or to a copy in the same run; an aim without its peer
 # (libdnnl-dev, libxnnpack-dev, libtorch-dev when `bench` was configured) has none. XNNPACK takes the machine's
 # best kernels in all rows. Some four minutes an instruction set.

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// Everything that needs no more than xtensor, Eigen and (optionally) OpenMP. `io/onnx.hpp` and `io/images.hpp` bring dependencies of their
-/// own and are included by those who want them.
+/// What most programs need, with no dependencies but xtensor, Eigen and (optionally) OpenMP. Adapters of other containers,
+/// reports, files (io/) and processes (mpi/) have headers of their own.
 /// \namespace trimtab
 /// The whole library: quantizers, observers, layers in floating point, transforms, training, networks.
 /// \namespace trimtab::int8

@@ -1,5 +1,5 @@
-# links.sh FOLDER: every relative link of the Markdown files in FOLDER and FOLDER/docs leads to a file that is there, and its #anchor, if
-# any, to a heading of that file.
+# links.sh FOLDER: every relative link of the Markdown files in FOLDER, FOLDER/docs and FOLDER/docs/lab leads to a file that is there, and
+# its #anchor, if any, to a heading of that file.
 cd "$1" || exit 1
 
 # The anchors of a page: headings in lower case, without punctuation, spaces as hyphens.
@@ -7,7 +7,7 @@ anchors() { sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z
 
 count=0
 failed=0
-for page in *.md docs/*.md; do
+for page in *.md docs/*.md docs/lab/*.md; do
   links=$(awk '/^```/ { code = !code } !code' "$page" | grep -o '](\([^)]*\))' | sed 's/^](//; s/)$//')
   for link in $links; do
     case $link in http://* | https://* | mailto:*) continue ;; esac

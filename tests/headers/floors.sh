@@ -1,5 +1,6 @@
 #!/bin/sh
 # Data flows one way: a header includes its own floor or floors to the left of it, and within net/ its own folder or folders to the left.
+# Containers of others are included by their adapters only, intrinsics by kernels only.
 # Usage: floors.sh INCLUDE_FOLDER
 set -eu
 cd "$1/trimtab"
@@ -32,5 +33,13 @@ while read -r from line to; do
   esac
 done <"${TMPDIR:-/tmp}/floors.$$"
 rm -f "${TMPDIR:-/tmp}/floors.$$"
+elsewhere() {  # elsewhere INCLUDES HEADERS: complains of headers that include INCLUDES and are none of HEADERS
+  if grep -rnE "^ *# *include <($1)" --include='*.hpp' . | grep -vE "^\./[^:]*($2)"; then
+    echo "is included by $2 only"
+    wrong=1
+  fi
+}
+elsewhere 'xtensor/|Eigen/|unsupported/Eigen/' 'core/adapt_'
+elsewhere '[a-z]*mmintrin\.h|immintrin\.h|arm_neon\.h' 'kernels/'
 [ "$wrong" -eq 0 ] && echo "every header includes its own floor or floors to the left"
 exit $wrong

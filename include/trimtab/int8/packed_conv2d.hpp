@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Convolution weights in the order in which the kernels eat them, one layout for all instruction sets.
+/// Convolution weights in the common layout. A kernel set that wants another form makes it from this one (prepared_weights.hpp).
 
 #include <algorithm>
 #include <cstdint>
