@@ -399,6 +399,7 @@ class OnnxLowering {
     charge(node.name, weight.size());
     const auto inner = static_cast<std::size_t>(weight.stride[l.output_axis()]);
     LayerCodes codes;
+    codes.extent = weight.extent;
     for (std::size_t c = 0; c < outputs; ++c) {
       codes.zero_point.push_back(of(numbers.zero_point, c));
       const float own = of(numbers.scale, c);
