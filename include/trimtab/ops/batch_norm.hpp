@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <vector>
@@ -121,6 +122,7 @@ void batch_norm_forward(const X& x, const P& gamma, const P& beta, const P& mean
   const auto xv = detail::channels_last_view(x, "batch_norm_forward: x");
   const auto yv = detail::channels_last_view(y, "batch_norm_forward: y");
   detail::require_extents(yv.extent, xv.extent, "batch_norm_forward: y");
+  detail::require_apart_or_same("batch_norm_forward", yv, xv);
   detail::require_epsilon(epsilon, "batch_norm_forward");
   const std::size_t channels = xv.extent.back();
   const Real* g = detail::vector_data(gamma, channels, "batch_norm_forward: gamma");
@@ -144,6 +146,7 @@ void batch_norm_train_forward(const X& x, const P& gamma, const P& beta, value_t
   const auto xv = detail::channels_last_view(x, "batch_norm_train_forward: x");
   const auto yv = detail::channels_last_view(y, "batch_norm_train_forward: y");
   detail::require_extents(yv.extent, xv.extent, "batch_norm_train_forward: y");
+  detail::require_apart_or_same("batch_norm_train_forward", yv, xv);
   detail::require_epsilon(epsilon, "batch_norm_train_forward");
   if (!(momentum >= 0 && momentum <= 1))
     throw value_error(detail::message("batch_norm_train_forward: expected a momentum in [0, 1], got ", momentum));
@@ -169,6 +172,7 @@ void batch_norm_backward(const G& grad_y, const X& x, const P& gamma, const Batc
   const auto gxv = detail::channels_last_view(grad_x, "batch_norm_backward: grad_x");
   detail::require_extents(gv.extent, xv.extent, "batch_norm_backward: grad_y");
   detail::require_extents(gxv.extent, xv.extent, "batch_norm_backward: grad_x");
+  detail::require_apart("batch_norm_backward", gxv, gv, xv);
   const std::size_t channels = xv.extent.back();
   const Real* g = detail::vector_data(gamma, channels, "batch_norm_backward: gamma");
   Real* gg = detail::vector_data(grad_gamma, channels, "batch_norm_backward: grad_gamma");

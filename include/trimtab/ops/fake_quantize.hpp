@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/wide_loop.hpp>
 #include <trimtab/quant/grid_runs.hpp>
@@ -150,6 +151,7 @@ void fake_quantize_forward(const X& x, const Q& quantizer, Y&& y) {
   const auto xv = view(x);
   const auto yv = view(y);
   require_same_layout(xv, yv, "fake_quantize_forward");
+  detail::require_apart_or_same("fake_quantize_forward", yv, xv);
   detail::fake_quantize_forward(xv.data, detail::grid_runs(xv, quantizer, "fake_quantize_forward"), yv.data);
 }
 
@@ -171,6 +173,7 @@ void fake_quantize_backward(const G& grad_y, const X& x, const Q& quantizer, GX&
   const auto gxv = view(grad_x);
   require_same_layout(gv, xv, "fake_quantize_backward: grad_y");
   require_same_layout(gxv, xv, "fake_quantize_backward: grad_x");
+  detail::require_apart("fake_quantize_backward", gxv, gv, xv);
   detail::require_factors(quantizer, grad_factors.size(), "fake_quantize_backward");
   const auto grids = detail::grid_runs(xv, quantizer, "fake_quantize_backward");
   const auto sums = detail::fake_quantize_backward<true, Real>(gv.data, xv.data, grids, gxv.data);
@@ -200,6 +203,7 @@ void fake_quantize_forward(const X& x, Identity, Y&& y) {
   const auto xv = view(x);
   const auto yv = view(y);
   require_same_layout(xv, yv, "fake_quantize_forward");
+  detail::require_apart_or_same("fake_quantize_forward", yv, xv);
   channel_runs(xv, no_axis, "fake_quantize_forward");
   if (static_cast<const Real*>(yv.data) != xv.data) std::copy_n(xv.data, xv.size(), yv.data);
 }
@@ -213,6 +217,7 @@ void fake_quantize_backward(const G& grad_y, const X& x, Identity, GX&& grad_x, 
   const auto gxv = view(grad_x);
   require_same_layout(gv, xv, "fake_quantize_backward: grad_y");
   require_same_layout(gxv, xv, "fake_quantize_backward: grad_x");
+  detail::require_apart("fake_quantize_backward", gxv, gv, xv);
   channel_runs(xv, no_axis, "fake_quantize_backward");
   if (!grad_factors.empty())
     throw shape_error(detail::message("fake_quantize_backward: ", grad_factors.size(), " gradients for 0 factors"));

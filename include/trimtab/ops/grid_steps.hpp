@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/channel_runs.hpp>
 #include <trimtab/core/config.hpp>
 #include <trimtab/core/parallel.hpp>
@@ -68,6 +69,7 @@ void steps_to_codes(const S& steps, const Affine<float>& grid, C&& codes) {
   const auto sv = view(steps);
   const auto cv = view(codes);
   require_same_layout(sv, cv, "steps_to_codes");
+  detail::require_apart("steps_to_codes", cv, sv);
   channel_runs(sv, no_axis, "steps_to_codes");
   if (grid.codes.qmin < std::int32_t{std::numeric_limits<Code>::min()} || grid.codes.qmax > std::int32_t{std::numeric_limits<Code>::max()})
     throw value_error(detail::message("steps_to_codes: codes ", grid.codes.qmin, " .. ", grid.codes.qmax, " do not fit into ",
@@ -162,6 +164,7 @@ void steps_backward(const S& steps, const Clip& clip, const Q& quantizer, G&& gr
   const auto sv = view(steps);
   const auto gv = view(grad);
   require_same_layout(sv, gv, "steps_backward");
+  detail::require_apart("steps_backward", gv, sv);
   channel_runs(sv, no_axis, "steps_backward");
   if (quantizer.channels() != 1)
     throw shape_error(detail::message("steps_backward: a quantizer of ", quantizer.channels(), " channels; an output has one grid"));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/quant/grid_runs.hpp>
 #include <type_traits>
 
@@ -49,6 +50,7 @@ void quantize(const X& x, const Q& quantizer, Codes&& codes) {
   const auto xv = view(x);
   const auto cv = view(codes);
   require_same_layout(xv, cv, "quantize");
+  detail::require_apart("quantize", cv, xv);
   const auto grids = detail::grid_runs(xv, quantizer, "quantize");
   for (const auto& g : grids.grids)
     if (g.codes.qmin < std::int32_t{std::numeric_limits<Code>::min()} ||
@@ -67,6 +69,7 @@ void dequantize(const Codes& codes, const Q& quantizer, Y&& y) {
   const auto cv = view(codes);
   const auto yv = view(y);
   require_same_layout(cv, yv, "dequantize");
+  detail::require_apart("dequantize", yv, cv);
   detail::dequantize(cv.data, detail::grid_runs(cv, quantizer, "dequantize"), yv.data);
 }
 
