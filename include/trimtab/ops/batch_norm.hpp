@@ -114,7 +114,7 @@ void require_epsilon(Real epsilon, const char* function) {
 
 /// y = gamma * (x - mean) / sqrt(variance + epsilon) + beta with running statistics. x and y have the channels last (N H W C or N
 /// C) and may be the same tensor; the parameters have one number a channel. Throws shape_error when extents do not fit,
-/// value_error unless epsilon >= 0.
+/// value_error unless epsilon >= 0 and every variance + epsilon is positive.
 template <Tensor X, Tensor P, Tensor Y>
 void batch_norm_forward(const X& x, const P& gamma, const P& beta, const P& mean, const P& variance, value_t<const X> epsilon,
                         Y&& y) {
@@ -129,6 +129,8 @@ void batch_norm_forward(const X& x, const P& gamma, const P& beta, const P& mean
   const Real* b = detail::vector_data(beta, channels, "batch_norm_forward: beta");
   const Real* m = detail::vector_data(mean, channels, "batch_norm_forward: mean");
   const Real* v = detail::vector_data(variance, channels, "batch_norm_forward: variance");
+  for (std::size_t c = 0; c < channels; ++c)
+    if (!(v[c] + epsilon > 0)) throw value_error(detail::message("batch_norm_forward: channel ", c, ": variance + epsilon is ", v[c] + epsilon));
   if (xv.size() == 0) return;
   std::vector<Real> inv_std(channels);
   for (std::size_t c = 0; c < channels; ++c) inv_std[c] = 1 / std::sqrt(v[c] + epsilon);

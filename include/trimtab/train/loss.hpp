@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <utility>
@@ -112,6 +113,7 @@ double rmse_loss(const T& teacher, const S& student, GS&& grad_student) {
   const double loss = rmse_loss(teacher, student);
   const auto gv = detail::batch_view(grad_student, "rmse_loss: grad_student");
   detail::require_extents(gv.extent, view(student).extent, "rmse_loss: grad_student");
+  detail::require_apart("rmse_loss", gv, view(teacher), view(student));
   detail::add_rmse_gradient<Real>(view(teacher).data, view(student), loss, 1, gv.data);
   return loss;
 }
@@ -140,6 +142,7 @@ double add_differences(const T& teacher, const S& student, GS&& grad_student, co
   const auto g = batch_view(grad_student, (what + ": grad_student").c_str());
   require_extents(s.extent, t.extent, (what + ": student").c_str());
   require_extents(g.extent, t.extent, (what + ": grad_student").c_str());
+  require_apart(what.c_str(), g, t, s);
   double sum = 0;
   for (std::size_t i = 0; i < s.size(); ++i) {
     const auto [loss, slope] = term(double(s.data[i]) - double(t.data[i]));

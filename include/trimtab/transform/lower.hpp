@@ -7,6 +7,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <limits>
+#include <span>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/weight_axes.hpp>
 #include <trimtab/ops/quantize.hpp>
@@ -101,7 +104,8 @@ LoweredLayer lower(const TensorView<const float>& weight, std::size_t axis, std:
 ///   codes = quantize(weight),   bias = clamp(round(b / (s_x * s_w)))  (eq. 20),   multiplier = s_x * s_w / s_y
 /// weight: O I, O KH KW I or depthwise KH KW C, float, dense, row-major; bias: one number for each output channel, or no_bias. Throws
 /// shape_error when extents do not fit, or the quantizer's channels are not the output channels; value_error when codes of weights do
-/// not fit into int8; quantization_range_error when a multiplier leaves float32's normal numbers.
+/// not fit into int8; quantization_range_error when a multiplier leaves float32's normal numbers, or a bias int32: weights near 0, of a filter
+/// that died in training, beside a bias that did not (least_weight_threshold).
 template <Tensor W, Tensor B, Quantizer Q>
 LoweredLayer lower(const W& weight, const B& bias, const Affine<float>& grid_x, const Q& quantizer, const Affine<float>& grid_y) {
   static_assert(std::is_same_v<value_t<const W>, float> && std::is_same_v<value_t<const B>, float>,
@@ -109,8 +113,14 @@ LoweredLayer lower(const W& weight, const B& bias, const Affine<float>& grid_x, 
   const auto w = view(weight);
   const std::size_t axis = output_axis(w, "lower");
   const float* b = detail::optional_vector_data(bias, w.extent[axis], "lower: bias");
-  return detail::lower(detail::dense_view(weight, w.rank(), "lower: weight"), axis,
-                       b == nullptr ? std::span<const float>() : std::span(b, w.extent[axis]), grid_x.scale, quantizer, grid_y.scale);
+  LoweredLayer lowered = detail::lower(detail::dense_view(weight, w.rank(), "lower: weight"), axis,
+                                       b == nullptr ? std::span<const float>() : std::span(b, w.extent[axis]), grid_x.scale, quantizer,
+                                       grid_y.scale);
+  for (std::size_t c = 0; c < lowered.bias.size(); ++c)
+    if (std::abs(lowered.bias[c]) == std::numeric_limits<std::int32_t>::max())
+      throw quantization_range_error(detail::message("lower: channel ", c, ": bias ", b[c], " is beyond 2^31 steps of ", grid_x.scale, " * ",
+                                                     lowered.scale[c], "; its weights need a threshold of least_weight_threshold or more"));
+  return lowered;
 }
 
 }  // namespace trimtab
