@@ -76,7 +76,7 @@ struct Layer {
     return y;
   }
   void fold() {
-    fold_batch_norm(weight, is_depthwise() ? 2 : 0, bias, norm->gamma, norm->beta, norm->mean, norm->variance, epsilon);
+    fold_batch_norm(weight, bias, norm->gamma, norm->beta, norm->mean, norm->variance, epsilon);
     norm.reset();
   }
 };
@@ -155,7 +155,7 @@ int main() {
   MinMaxObserver<float> observer(per_channel(3));
   observer.observe(layers[1].before_clip(layers[0](calibration)));
   for (const Range<float>& r : observer.ranges()) maxima.push_back(r.right);
-  const Rescaling rescaling = rescale_dws(layers[1].weight, 2, layers[1].bias, layers[2].weight, 3, maxima, 6);
+  const Rescaling rescaling = rescale_dws(layers[1].weight, layers[1].bias, layers[2].weight, maxima, 6);
   const double change = rmse_loss(wanted, run(calibration)), scale = rmse_loss(wanted, Images(xt::zeros_like(wanted)));
   std::printf("%zu of %zu channels locked; the float network changed by %.1e of its output\n", rescaling.locked.size(), channels,
               change / scale);

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 #include <trimtab/core/conv_geometry.hpp>
+#include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/wide_loop.hpp>
 #include <trimtab/int8/kernels/tasks.hpp>
 #include <trimtab/int8/workspace.hpp>

@@ -14,7 +14,7 @@
 #include <trimtab/core/config.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/core/wide_loop.hpp>
-#include <trimtab/quant/clip.hpp>
+#include <trimtab/quant/byte_grid.hpp>
 #include <trimtab/quant/params.hpp>
 #include <trimtab/quant/requantize.hpp>
 #include <trimtab/quant/threshold.hpp>

@@ -111,7 +111,7 @@ LoweredLayer lower(const W& weight, const B& bias, const Affine<float>& grid_x, 
   static_assert(std::is_same_v<value_t<const W>, float> && std::is_same_v<value_t<const B>, float>,
                 "trimtab: lower takes float weights and biases");
   const auto w = view(weight);
-  const std::size_t axis = output_axis(w, "lower");
+  const std::size_t axis = output_axis(w, "lower").index;
   const float* b = detail::optional_vector_data(bias, w.extent[axis], "lower: bias");
   LoweredLayer lowered = detail::lower(detail::dense_view(weight, w.rank(), "lower: weight"), axis,
                                        b == nullptr ? std::span<const float>() : std::span(b, w.extent[axis]), grid_x.scale, quantizer,
