@@ -17,8 +17,6 @@
 
 namespace trimtab {
 
-/// Thresholds on both sides of 0 (paper 3.1.3), or a left limit and a width (3.1.4).
-enum class Scheme { symmetric, asymmetric };
 /// One threshold for a weight tensor, or one for each filter (paper 3.1.5).
 enum class WeightMode { scalar, vector };  ///< one threshold for a weight tensor, or one for each of its filters
 
