@@ -42,8 +42,8 @@ class Int8Dense {
     codes_.resize(in_);
     trimtab::quantize(x, of_x_, codes_);
     Floats y(out_);
-    trimtab::int8::linear(trimtab::TensorView<const std::uint8_t>(codes_.data(), {1, in_}), of_x_.grid(0).zero_point, packed_, layer_.bias,
-                          layer_.multiplier, trimtab::TensorView<float>(y.data(), {1, out_}), workspace_);
+    trimtab::int8::linear(trimtab::TensorView<const std::uint8_t>(codes_.data(), {1, in_}), of_x_.grid(0).zero_point, packed_,
+                          layer_.bias, layer_.multiplier, trimtab::TensorView<float>(y.data(), {1, out_}), workspace_);
     for (float& v : y) v = std::max(v, 0.0F);
     return y;
   }

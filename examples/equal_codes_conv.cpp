@@ -1,5 +1,6 @@
-// Convolution, depthwise and pointwise with batch norms and ReLU6 on xtensor, of the library's operators alone: folded, rescaled, quantized to one
-// 8-bit threshold a layer, trained without labels, deployed. At the end every code of the trained graph is compared with those of int8 kernels.
+// Convolution, depthwise and pointwise with batch norms and ReLU6 on xtensor, of the library's operators alone: folded, rescaled,
+// quantized to one 8-bit threshold a layer, trained without labels, deployed. At the end every code of the trained graph is
+// compared with those of int8 kernels.
 
 #include <cstdio>
 #include <optional>
@@ -42,8 +43,10 @@ struct BatchNorm {
   Vector gamma, beta, mean, variance;
 };
 BatchNorm draw_norm(std::size_t n) {
-  BatchNorm b{draw<Vector>({n}, 0.5F, 0.15F), draw<Vector>({n}, 0.3F, 0.2F), draw<Vector>({n}, 0, 0.1F), draw<Vector>({n}, 1, 0.1F)};
-  for (std::size_t c = 0; c < n; ++c) b.gamma(c) *= c % 6 == 0 ? 4.0F : c % 6 == 1 ? 0.05F : 1.0F;  // channels of very different sizes
+  BatchNorm b{draw<Vector>({n}, 0.5F, 0.15F), draw<Vector>({n}, 0.3F, 0.2F), draw<Vector>({n}, 0, 0.1F),
+              draw<Vector>({n}, 1, 0.1F)};
+  for (std::size_t c = 0; c < n; ++c)
+    b.gamma(c) *= c % 6 == 0 ? 4.0F : c % 6 == 1 ? 0.05F : 1.0F;  // channels of very different sizes
   return b;
 }
 

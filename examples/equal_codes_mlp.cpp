@@ -1,5 +1,5 @@
-// An MLP on Eigen, of the library's operators alone: quantized to 4-bit weights, trained without labels, deployed. At the end every code of the
-// graph that was trained is compared with those of the int8 kernels.
+// An MLP on Eigen, of the library's operators alone: quantized to 4-bit weights, trained without labels, deployed. At the end
+// every code of the graph that was trained is compared with those of the int8 kernels.
 
 #include <cstdio>
 #include <random>
@@ -90,7 +90,8 @@ int main() {
   const Layer layers[] = {{draw(96, 48, 0.2F), draw(96, 1, 0.3F), relu},
                           {draw(64, 96, 0.15F), draw(64, 1, 0.3F), relu6},
                           {draw(10, 64, 0.2F), draw(10, 1, 0.3F), no_clip}};
-  // Grids from 512 inputs: unsigned 8-bit codes for what flows, signed 4-bit ones for weights, a threshold for each of their rows.
+  // Grids from 512 inputs: unsigned 8-bit codes for what flows, signed 4-bit ones for weights, a threshold for each of their
+  // rows.
   Matrix x = draw(512, 48, 1);
   AdjustableRange<float> of_input = fit_range(x, unsigned_codes());
   std::vector<TrainedLayer> trained;

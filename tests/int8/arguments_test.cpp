@@ -37,9 +37,11 @@ TEST_CASE("int8 layers: a scale that is not positive and finite is refused, as a
   const auto packed = int8::pack_linear(TensorView<const std::int8_t>(weight.data(), {4, 4}));
   int8::Workspace workspace;
   const TensorView<const std::uint8_t> row(x.data(), {1, 4});
-  CHECK_THROWS_AS(int8::linear(row, 0, packed, no_bias, scales, TensorView<float>(y.data(), {1, 4}), workspace), quantization_range_error);
-  CHECK_THROWS_AS(int8::linear(row, 0, packed, no_bias, Requantize{scales}, TensorView<std::uint8_t>(codes.data(), {1, 4}), workspace),
+  CHECK_THROWS_AS(int8::linear(row, 0, packed, no_bias, scales, TensorView<float>(y.data(), {1, 4}), workspace),
                   quantization_range_error);
+  CHECK_THROWS_AS(
+      int8::linear(row, 0, packed, no_bias, Requantize{scales}, TensorView<std::uint8_t>(codes.data(), {1, 4}), workspace),
+      quantization_range_error);
   CHECK(y == std::vector<float>(4, 7));
   CHECK(codes == std::vector<std::uint8_t>(4, 7));
 }

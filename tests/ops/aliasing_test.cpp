@@ -34,23 +34,26 @@ struct Memory {
 
 TEST_CASE("aliasing: ranges of memory, gaps and negative strides included", "[ops]") {
   std::vector<float> v(32);
-  const TensorView<float> low(v.data(), {8}), high(v.data() + 8, {8}), backward(v.data() + 8, {8}, {-1}), spread(v.data(), {4}, {3});
+  const TensorView<float> low(v.data(), {8}), high(v.data() + 8, {8}), backward(v.data() + 8, {8}, {-1}),
+      spread(v.data(), {4}, {3});
   CHECK_NOTHROW(detail::require_apart("f", low, high));
   CHECK_THROWS_AS(detail::require_apart("f", low, backward), value_error);
   CHECK_THROWS_AS(detail::require_apart("f", high, spread), value_error);  // its last element is at 9
   CHECK_NOTHROW(detail::require_apart("f", low, TensorView<float>(v.data(), {0})));
   CHECK_NOTHROW(detail::require_apart_or_same("f", low, low));
   CHECK_THROWS_AS(detail::require_apart_or_same("f", low, TensorView<float>(v.data() + 1, {8})), value_error);
-  CHECK_THROWS_AS(detail::require_apart_or_same("f", TensorView<float>(v.data(), {4, 4}), TensorView<float>(v.data(), {4, 4}, {1, 4})),
-                  value_error);
+  CHECK_THROWS_AS(
+      detail::require_apart_or_same("f", TensorView<float>(v.data(), {4, 4}), TensorView<float>(v.data(), {4, 4}, {1, 4})),
+      value_error);
 }
 
 TEST_CASE("aliasing: layers and their gradients refuse an output that is an input", "[ops]") {
   Memory m;
   const auto x = m.at(0, {2, 3}), w = m.at(16, {3, 3}), apart = m.at(32, {2, 3});
   const std::vector<float> before = m.values;
-  CHECK_THROWS_WITH(linear_forward(x, w, no_bias, x), "linear_forward: the output shares memory with an input, which is still read while "
-                                                      "the output is written; give it memory of its own");
+  CHECK_THROWS_WITH(linear_forward(x, w, no_bias, x),
+                    "linear_forward: the output shares memory with an input, which is still read while "
+                    "the output is written; give it memory of its own");
   CHECK_THROWS_AS(linear_forward(x, w, no_bias, m.at(5, {2, 3})), value_error);
   CHECK_THROWS_AS(linear_forward(x, w, m.at(32, {3}), apart), value_error);
   CHECK_THROWS_AS(linear_backward_input(x, w, x), value_error);

@@ -84,7 +84,8 @@ TEST_CASE("steps_to_codes and steps_backward on tensors: those of plain arrays, 
   CHECK(bytes == wanted);
 
   std::vector<float> wanted_grad = grad, factors(2), wanted_factors(2);
-  const GridGradient sums = steps_backward(steps.data(), 60, {0 / grid.scale, 6 / grid.scale}, {grid.lowest(), grid.highest()}, wanted_grad.data());
+  const GridGradient sums =
+      steps_backward(steps.data(), 60, {0 / grid.scale, 6 / grid.scale}, {grid.lowest(), grid.highest()}, wanted_grad.data());
   quantizer.add_gradient(0, sums, wanted_factors);
   steps_backward(of_steps, relu6, quantizer, TensorView<float>(grad.data(), {2, 5, 6}), factors);
   CHECK(grad == wanted_grad);

@@ -38,7 +38,9 @@ TEST_CASE("thresholds: those of an observer's ranges", "[quant]") {
   CHECK(thresholds(observer.ranges()) == std::vector<float>{3, 0.75F});
 }
 
-TEST_CASE("fit_threshold, fit_range: nothing to fit to, numbers that are none, and codes that would lose half of them are refused", "[quant]") {
+TEST_CASE(
+    "fit_threshold, fit_range: nothing to fit to, numbers that are none, and codes that would lose half of them are refused",
+    "[quant]") {
   const std::vector<float> none, nan{1, std::numeric_limits<float>::quiet_NaN()}, both_signs{2, -1};
   CHECK_THROWS_AS(fit_threshold(none, signed_codes()), quantization_range_error);
   CHECK_THROWS_AS(fit_range(none, unsigned_codes()), quantization_range_error);

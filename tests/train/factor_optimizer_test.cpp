@@ -5,7 +5,8 @@
 
 using namespace trimtab;
 
-TEST_CASE("FactorOptimizer: a step is Adam's on each quantizer's factors, then project, and gradients begin at 0 again", "[train]") {
+TEST_CASE("FactorOptimizer: a step is Adam's on each quantizer's factors, then project, and gradients begin at 0 again",
+          "[train]") {
   AdjustableThreshold<float> a(signed_codes(), {1, 2}, per_channel(0)), alone_a = a;
   AdjustableRange<float> b(unsigned_codes(), {{-1, 2}}), alone_b = b;
   PowerOfTwoThreshold<float> c(signed_codes(), {1}), alone_c = c;

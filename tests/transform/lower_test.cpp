@@ -74,7 +74,8 @@ TEST_CASE("lower: what would give wrong numbers is refused", "[transform]") {
   CHECK_NOTHROW(lower(weight, no_bias, grid, fit_threshold(weight, signed_codes(), per_channel(0)), grid));
 }
 
-TEST_CASE("lower: steps rounded are the codes of the same integers, on every instruction set, for uint8 and int8", "[transform]") {
+TEST_CASE("lower: steps rounded are the codes of the same integers, on every instruction set, for uint8 and int8",
+          "[transform]") {
   const Isa isa = GENERATE(from_range(available_isas()));
   const ScopedIsa scope(isa);
   CAPTURE(name(isa));

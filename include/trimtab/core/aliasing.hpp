@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// Outputs that share memory with inputs. The rule for every operator of the library: an output shares no memory with an input, unless the
-/// operator's comment says that they may be the same tensor. What breaks the rule is refused before anything is written.
+/// Outputs that share memory with inputs. The rule for every operator of the library: an output shares no memory with an input,
+/// unless the operator's comment says that they may be the same tensor. What breaks the rule is refused before anything is
+/// written.
 
 #include <cstddef>
 #include <functional>
@@ -39,8 +40,9 @@ bool same_elements(const TensorView<A>& a, const TensorView<B>& b) {
 }
 
 [[noreturn]] inline void refuse_shared_memory(const char* what) {
-  throw value_error(
-      message(what, ": the output shares memory with an input, which is still read while the output is written; give it memory of its own"));
+  throw value_error(message(
+      what,
+      ": the output shares memory with an input, which is still read while the output is written; give it memory of its own"));
 }
 
 /// Throws value_error, naming `what`, when the output shares memory with an input.

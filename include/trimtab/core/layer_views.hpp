@@ -10,10 +10,12 @@
 
 namespace trimtab {
 
-/// What a backward does with the gradient that it gives: adds to what is there, or writes it anew, which saves its only user the zeros.
+/// What a backward does with the gradient that it gives: adds to what is there, or writes it anew, which saves its only user the
+/// zeros.
 enum class GradientMode { add, assign };
 
-/// A layer's bias that is not there: `linear_forward(x, weight, no_bias, y)`, and so everywhere a bias is asked for, of whatever type.
+/// A layer's bias that is not there: `linear_forward(x, weight, no_bias, y)`, and so everywhere a bias is asked for, of whatever
+/// type.
 struct NoBias {
   /// No numbers.
   template <class T>

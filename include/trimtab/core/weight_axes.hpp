@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// Where the channels of weights lie. There are three layouts, O I, O KH KW I and the depthwise KH KW C, and their ranks tell them
-/// apart.
+/// Where the channels of weights lie. There are three layouts, O I, O KH KW I and the depthwise KH KW C, and their ranks tell
+/// them apart.
 
 #include <cstddef>
 #include <trimtab/core/error.hpp>

@@ -130,7 +130,8 @@ void batch_norm_forward(const X& x, const P& gamma, const P& beta, const P& mean
   const Real* m = detail::vector_data(mean, channels, "batch_norm_forward: mean");
   const Real* v = detail::vector_data(variance, channels, "batch_norm_forward: variance");
   for (std::size_t c = 0; c < channels; ++c)
-    if (!(v[c] + epsilon > 0)) throw value_error(detail::message("batch_norm_forward: channel ", c, ": variance + epsilon is ", v[c] + epsilon));
+    if (!(v[c] + epsilon > 0))
+      throw value_error(detail::message("batch_norm_forward: channel ", c, ": variance + epsilon is ", v[c] + epsilon));
   if (xv.size() == 0) return;
   std::vector<Real> inv_std(channels);
   for (std::size_t c = 0; c < channels; ++c) inv_std[c] = 1 / std::sqrt(v[c] + epsilon);

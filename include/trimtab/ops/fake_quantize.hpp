@@ -27,7 +27,8 @@ struct FakeQuantizeForward {
 
 template <class Real>
 void fake_quantize_forward(const Real* x, const GridRuns<Real>& grids, Real* y) {
-  grids.for_each([=](auto grid, std::size_t begin, std::size_t n) { run_loop<FakeQuantizeForward>(x + begin, n, grid, y + begin); });
+  grids.for_each(
+      [=](auto grid, std::size_t begin, std::size_t n) { run_loop<FakeQuantizeForward>(x + begin, n, grid, y + begin); });
 }
 
 /// The sums of GridGradient in Real, side by side for `width` elements at a time.
@@ -87,7 +88,8 @@ struct BackwardFragment {
 template <bool WithX>
 struct BackwardRow {
   template <class Real>
-  TRIMTAB_LOOP void run(const Real* grad_y, const Real* x, GridRow<Real> grid, Real* grad_x, GradientLanes<Real> sum, std::size_t n) {
+  TRIMTAB_LOOP void run(const Real* grad_y, const Real* x, GridRow<Real> grid, Real* grad_x, GradientLanes<Real> sum,
+                        std::size_t n) {
     TRIMTAB_NO_ALIAS
     for (std::size_t i = 0; i < n; ++i) {
       const BackwardTerms<Real> t(grad_y[i], x[i], grid, i);

@@ -40,7 +40,8 @@ inline constexpr bool is_code =
 template <class Code, class Real>
 void require_code_type(const GridRuns<Real>& grids, const char* what) {
   for (const auto& g : grids.grids)
-    if (g.codes.qmin < std::int32_t{std::numeric_limits<Code>::min()} || g.codes.qmax > std::int32_t{std::numeric_limits<Code>::max()})
+    if (g.codes.qmin < std::int32_t{std::numeric_limits<Code>::min()} ||
+        g.codes.qmax > std::int32_t{std::numeric_limits<Code>::max()})
       throw value_error(message(what, ": codes ", g.codes.qmin, " .. ", g.codes.qmax, " do not fit into ",
                                 std::is_signed_v<Code> ? "int" : "uint", 8 * sizeof(Code)));
 }

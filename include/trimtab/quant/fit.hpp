@@ -33,10 +33,11 @@ std::vector<Range<value_t<const X>>> ranges_of(const X& x, Granularity granulari
 
 }  // namespace detail
 
-/// Symmetric thresholds at the largest |x|, of the whole tensor or of each channel: `fit_threshold(weight, signed_codes(4), per_channel(0))`.
-/// x: dense, floating point. Throws quantization_range_error for a tensor without elements, NaN, infinity or beyond 2^40; shape_error when x is
-/// not dense or lacks the axis; value_error for impossible codes or bounds, and for unsigned codes where x has negative values: all of these
-/// would become 0. A channel of zeros gets the threshold 1, as in AdjustableThreshold.
+/// Symmetric thresholds at the largest |x|, of the whole tensor or of each channel: `fit_threshold(weight, signed_codes(4),
+/// per_channel(0))`. x: dense, floating point. Throws quantization_range_error for a tensor without elements, NaN, infinity or
+/// beyond 2^40; shape_error when x is not dense or lacks the axis; value_error for impossible codes or bounds, and for unsigned
+/// codes where x has negative values: all of these would become 0. A channel of zeros gets the threshold 1, as in
+/// AdjustableThreshold.
 template <Tensor X>
 AdjustableThreshold<value_t<const X>> fit_threshold(
     const X& x, CodeRange codes, Granularity granularity = per_tensor,
@@ -44,8 +45,8 @@ AdjustableThreshold<value_t<const X>> fit_threshold(
   const auto ranges = detail::ranges_of(x, granularity, "fit_threshold");
   for (std::size_t c = 0; c < ranges.size(); ++c)
     if (codes.qmin == 0 && ranges[c].left < 0)
-      throw value_error(detail::message("fit_threshold: channel ", c, " goes down to ", ranges[c].left, ", and the codes ", codes.qmin, " .. ",
-                                        codes.qmax, " begin at 0; use signed codes, or fit_range"));
+      throw value_error(detail::message("fit_threshold: channel ", c, " goes down to ", ranges[c].left, ", and the codes ",
+                                        codes.qmin, " .. ", codes.qmax, " begin at 0; use signed codes, or fit_range"));
   return AdjustableThreshold<value_t<const X>>(codes, thresholds(ranges), granularity, bounds);
 }
 

@@ -50,8 +50,7 @@ inline void require_multipliers(std::span<const float> multiplier, const char* w
   if (least > 0 && largest < std::bit_cast<std::int32_t>(std::numeric_limits<float>::infinity())) return;
   for (std::size_t c = 0; c < multiplier.size(); ++c)
     if (!(multiplier[c] > 0) || !(multiplier[c] <= std::numeric_limits<float>::max()))
-      throw quantization_range_error(
-          message(what, ": ", name, " ", c, " is ", multiplier[c], "; expected positive and finite"));
+      throw quantization_range_error(message(what, ": ", name, " ", c, " is ", multiplier[c], "; expected positive and finite"));
 }
 
 /// Throws value_error unless lo <= hi lie inside [lowest, highest], shape_error unless there is 1 multiplier or one per channel,

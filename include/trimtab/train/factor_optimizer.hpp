@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// Several quantizers trained as one: their gradients side by side, one Adam over all factors, all of them back in their bounds after a step.
+/// Several quantizers trained as one: their gradients side by side, one Adam over all factors, all of them back in their bounds
+/// after a step.
 
 #include <algorithm>
 #include <concepts>
@@ -39,7 +40,8 @@ class FactorOptimizer {
     adam_ = Adam<Real>(gradient_.size(), options_);
   }
 
-  /// dloss / dfactor of one of the quantizers, in the order of its factors(): 0 after each step. Throws value_error for a stranger.
+  /// dloss / dfactor of one of the quantizers, in the order of its factors(): 0 after each step. Throws value_error for a
+  /// stranger.
   template <Quantizer Q>
   std::span<Real> gradients(const Q& quantizer) {
     for (const Part& part : parts_)

@@ -94,9 +94,9 @@ void add_rmse_gradient(const Real* teacher, const TensorView<const Real>& studen
 
 }  // namespace detail
 
-/// The distillation loss of paper eq. (25), H = sqrt(sum over n of |teacher[n] - student[n]|^2 / N), over outputs of whatever extents, the
-/// batch N first: N C, N H W C, N. It divides by the batch alone, not by the classes or pixels. 0 for an empty batch. Throws shape_error when
-/// the extents differ.
+/// The distillation loss of paper eq. (25), H = sqrt(sum over n of |teacher[n] - student[n]|^2 / N), over outputs of whatever
+/// extents, the batch N first: N C, N H W C, N. It divides by the batch alone, not by the classes or pixels. 0 for an empty
+/// batch. Throws shape_error when the extents differ.
 template <Tensor T, Tensor S>
 double rmse_loss(const T& teacher, const S& student) {
   using Real = detail::shared_real<const T, const S>;
@@ -131,8 +131,8 @@ double with_outputs(const T& teacher, const S& student, GS&& grad_student, const
   return f(tv, sv, gv);
 }
 
-/// Over all pairs of numbers: weight * the sum of what term(d) returns for d = student - teacher, a loss and its slope; grad += weight *
-/// slopes.
+/// Over all pairs of numbers: weight * the sum of what term(d) returns for d = student - teacher, a loss and its slope; grad +=
+/// weight * slopes.
 template <Tensor T, Tensor S, Tensor GS, class Term>
 double add_differences(const T& teacher, const S& student, GS&& grad_student, const std::string& what, const Term& term,
                        double weight = 1) {
@@ -160,16 +160,17 @@ inline std::pair<double, double> charbonnier_term(double d) {
 
 }  // namespace detail
 
-/// What a part of a batch adds to the same loss: returns the sum of (student - teacher)^2 and adds student - teacher to grad_student, so
-/// that parts can be run one by one. Over all parts of a batch of N, H = sqrt(sum / N), and the gradients are those of H times N * H.
+/// What a part of a batch adds to the same loss: returns the sum of (student - teacher)^2 and adds student - teacher to
+/// grad_student, so that parts can be run one by one. Over all parts of a batch of N, H = sqrt(sum / N), and the gradients are
+/// those of H times N * H.
 template <Tensor T, Tensor S, Tensor GS>
 double squared_error(const T& teacher, const S& student, GS&& grad_student) {
   return detail::add_differences(teacher, student, grad_student, "squared_error", [](double d) { return std::pair(d * d, d); });
 }
 
 /// The sum of d^2 / 2 where |d| < 1 and |d| - 1/2 beyond, d = student - teacher (Girshick, "Fast R-CNN", ICCV 2015, eq. 3), and
-/// grad_student += its gradient: d, clipped to [-1, 1]. Outputs that differ by less than 1 weigh as in squared_error. Extents as in
-/// rmse_loss; throws as above.
+/// grad_student += its gradient: d, clipped to [-1, 1]. Outputs that differ by less than 1 weigh as in squared_error. Extents as
+/// in rmse_loss; throws as above.
 template <Tensor T, Tensor S, Tensor GS>
 double smooth_l1(const T& teacher, const S& student, GS&& grad_student) {
   return detail::add_differences(teacher, student, grad_student, "smooth_l1", [](double d) {
@@ -184,9 +185,10 @@ double charbonnier(const T& teacher, const S& student, GS&& grad_student) {
   return detail::add_differences(teacher, student, grad_student, "charbonnier", detail::charbonnier_term);
 }
 
-/// The loss that the paper's authors train with in their program, in place of eq. (25): the mean over the N pictures of the sum over
-/// their outputs of sqrt(d^2 + 1e-5), d = student - teacher (the form is Charbonnier et al.'s, ICIP 1994). Beyond differences of 0.01 it
-/// is |d|: every output that is off weighs the same. grad_student += d / sqrt(d^2 + 1e-5) / N. 0 for an empty batch. Throws as above.
+/// The loss that the paper's authors train with in their program, in place of eq. (25): the mean over the N pictures of the sum
+/// over their outputs of sqrt(d^2 + 1e-5), d = student - teacher (the form is Charbonnier et al.'s, ICIP 1994). Beyond
+/// differences of 0.01 it is |d|: every output that is off weighs the same. grad_student += d / sqrt(d^2 + 1e-5) / N. 0 for an
+/// empty batch. Throws as above.
 template <Tensor T, Tensor S, Tensor GS>
 double charbonnier_loss(const T& teacher, const S& student, GS&& grad_student) {
   const double weight = detail::share_of_a_picture(detail::batch_view(student, "charbonnier_loss: student").extent[0]);

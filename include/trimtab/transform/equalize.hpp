@@ -24,7 +24,8 @@ Rescaling equalize(P& producer, ChannelAxis producer_axis, B& bias, C& consumer,
                    double upper_bound, const RescaleLimits& limits = {}) {
   const auto p = view(producer);
   const auto c = view(consumer);
-  detail::PairState s = detail::pair_state(p, producer_axis.index, c, consumer_axis.index, view(maxima), upper_bound, limits, "equalize");
+  detail::PairState s =
+      detail::pair_state(p, producer_axis.index, c, consumer_axis.index, view(maxima), upper_bound, limits, "equalize");
   std::vector<double> divisor(s.producer.size(), 1.0);
   for (std::size_t k = 0; k < divisor.size(); ++k)
     if (s.producer[k] > 0 && s.consumer[k] > 0) divisor[k] = std::sqrt(s.producer[k] / s.consumer[k]);
@@ -47,8 +48,8 @@ Rescaling equalize(P& producer, ChannelAxis producer_axis, B& bias, C& consumer,
 /// The same for weights that lie as the library's do: O I, O KH KW I, or depthwise KH KW C.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
 Rescaling equalize(P& producer, B& bias, C& consumer, const M& maxima, double upper_bound, const RescaleLimits& limits = {}) {
-  return equalize(producer, output_axis(view(producer), "equalize"), bias, consumer, input_axis(view(consumer), "equalize"), maxima, upper_bound,
-              limits);
+  return equalize(producer, output_axis(view(producer), "equalize"), bias, consumer, input_axis(view(consumer), "equalize"),
+                  maxima, upper_bound, limits);
 }
 
 /// Without the upper bound there is no telling which channels are locked: does not compile.

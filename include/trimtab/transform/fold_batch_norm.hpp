@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <cstddef>
-
 #include <trimtab/core/error.hpp>
 #include <trimtab/core/tensor_view.hpp>
 #include <trimtab/core/weight_axes.hpp>
@@ -17,13 +16,14 @@ namespace trimtab {
 /// weight: dense, row-major; the others have one number a channel. Computed in double. Throws shape_error when lengths differ;
 /// value_error when variance + epsilon is not positive.
 template <Tensor W, Tensor B, Tensor P>
-void fold_batch_norm(W& weight, ChannelAxis channel_axis, B& bias, const P& gamma, const P& beta, const P& mean, const P& variance,
-                     double epsilon) {
+void fold_batch_norm(W& weight, ChannelAxis channel_axis, B& bias, const P& gamma, const P& beta, const P& mean,
+                     const P& variance, double epsilon) {
   auto w = view(weight);
   auto b = view(bias);
   const auto g = view(gamma), bt = view(beta), mu = view(mean), var = view(variance);
   if (channel_axis.index >= w.rank() || !detail::is_row_major(w))
-    throw shape_error(detail::message("fold_batch_norm: axis ", channel_axis.index, " of a weight with extents ", w.extent, ", strides ", w.stride));
+    throw shape_error(detail::message("fold_batch_norm: axis ", channel_axis.index, " of a weight with extents ", w.extent,
+                                      ", strides ", w.stride));
   const std::size_t channels = w.extent[channel_axis.index];
   for (const std::size_t length : {b.size(), g.size(), bt.size(), mu.size(), var.size()})
     if (length != channels)

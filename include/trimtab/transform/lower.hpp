@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// From a float layer and its grids to the integers of the int8 layer: the one place where codes, biases and multipliers are made, for
-/// training, deployment and files.
+/// From a float layer and its grids to the integers of the int8 layer: the one place where codes, biases and multipliers are
+/// made, for training, deployment and files.
 
 #include <algorithm>
 #include <cmath>
@@ -44,7 +44,8 @@ struct LoweredLayer {
   /// The codes as a tensor, for int8::pack_linear, pack_conv2d and pack_depthwise_conv2d. Looks into this object.
   TensorView<const std::int8_t> weight() const& { return {codes.data(), extent}; }
   TensorView<const std::int8_t> weight() && = delete;  ///< of a temporary nothing would be left to look at
-  /// Accumulators to codes of the output: its multipliers, zero point and limits. Looks into this object. grid_y: the layer's, clipped.
+  /// Accumulators to codes of the output: its multipliers, zero point and limits. Looks into this object. grid_y: the layer's,
+  /// clipped.
   Requantize requantize(const Affine<float>& grid_y) const& {
     return {multiplier, grid_y.zero_point, grid_y.codes.qmin, grid_y.codes.qmax};
   }
@@ -75,13 +76,13 @@ namespace detail {
 
 /// lower() for weights whose output channels lie along `axis`.
 template <Quantizer Q>
-LoweredLayer lower(const TensorView<const float>& weight, std::size_t axis, std::span<const float> bias, float scale_x, const Q& quantizer,
-                   float scale_y) {
+LoweredLayer lower(const TensorView<const float>& weight, std::size_t axis, std::span<const float> bias, float scale_x,
+                   const Q& quantizer, float scale_y) {
   const std::size_t outputs = weight.extent[axis];
   const Granularity granularity = quantizer.granularity();
   if (granularity != per_tensor && granularity != per_channel(axis))
-    throw shape_error(message("lower: a grid for each index along axis ", granularity.axis, " of weights with extents ", weight.extent,
-                              "; their output channels lie along axis ", axis));
+    throw shape_error(message("lower: a grid for each index along axis ", granularity.axis, " of weights with extents ",
+                              weight.extent, "; their output channels lie along axis ", axis));
   if (!bias.empty() && bias.size() != outputs)
     throw shape_error(message("lower: ", bias.size(), " biases for ", outputs, " output channels"));
   LayerCodes made;
@@ -102,10 +103,10 @@ LoweredLayer lower(const TensorView<const float>& weight, std::size_t axis, std:
 
 /// The integers with which int8 kernels compute y = weight * x + bias from codes of x into codes of y:
 ///   codes = quantize(weight),   bias = clamp(round(b / (s_x * s_w)))  (eq. 20),   multiplier = s_x * s_w / s_y
-/// weight: O I, O KH KW I or depthwise KH KW C, float, dense, row-major; bias: one number for each output channel, or no_bias. Throws
-/// shape_error when extents do not fit, or the quantizer's channels are not the output channels; value_error when codes of weights do
-/// not fit into int8; quantization_range_error when a multiplier leaves float32's normal numbers, or a bias int32: weights near 0, of a filter
-/// that died in training, beside a bias that did not (least_weight_threshold).
+/// weight: O I, O KH KW I or depthwise KH KW C, float, dense, row-major; bias: one number for each output channel, or no_bias.
+/// Throws shape_error when extents do not fit, or the quantizer's channels are not the output channels; value_error when codes of
+/// weights do not fit into int8; quantization_range_error when a multiplier leaves float32's normal numbers, or a bias int32:
+/// weights near 0, of a filter that died in training, beside a bias that did not (least_weight_threshold).
 template <Tensor W, Tensor B, Quantizer Q>
 LoweredLayer lower(const W& weight, const B& bias, const Affine<float>& grid_x, const Q& quantizer, const Affine<float>& grid_y) {
   static_assert(std::is_same_v<value_t<const W>, float> && std::is_same_v<value_t<const B>, float>,
@@ -114,12 +115,13 @@ LoweredLayer lower(const W& weight, const B& bias, const Affine<float>& grid_x, 
   const std::size_t axis = output_axis(w, "lower").index;
   const float* b = detail::optional_vector_data(bias, w.extent[axis], "lower: bias");
   LoweredLayer lowered = detail::lower(detail::dense_view(weight, w.rank(), "lower: weight"), axis,
-                                       b == nullptr ? std::span<const float>() : std::span(b, w.extent[axis]), grid_x.scale, quantizer,
-                                       grid_y.scale);
+                                       b == nullptr ? std::span<const float>() : std::span(b, w.extent[axis]), grid_x.scale,
+                                       quantizer, grid_y.scale);
   for (std::size_t c = 0; c < lowered.bias.size(); ++c)
     if (std::abs(lowered.bias[c]) == std::numeric_limits<std::int32_t>::max())
-      throw quantization_range_error(detail::message("lower: channel ", c, ": bias ", b[c], " is beyond 2^31 steps of ", grid_x.scale, " * ",
-                                                     lowered.scale[c], "; its weights need a threshold of least_weight_threshold or more"));
+      throw quantization_range_error(detail::message("lower: channel ", c, ": bias ", b[c], " is beyond 2^31 steps of ",
+                                                     grid_x.scale, " * ", lowered.scale[c],
+                                                     "; its weights need a threshold of least_weight_threshold or more"));
   return lowered;
 }
 

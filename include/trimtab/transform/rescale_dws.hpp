@@ -138,7 +138,8 @@ Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<
     r.largest_change = std::max(r.largest_change, std::abs(y_after - y_before));
   });
   r.thresholds_after = largest_weights(producer, producer_axis.index, "rescale");
-  for (const double t : largest_weights(consumer, consumer_axis.index, "rescale")) r.consumer_after = std::max(r.consumer_after, t);
+  for (const double t : largest_weights(consumer, consumer_axis.index, "rescale"))
+    r.consumer_after = std::max(r.consumer_after, t);
   r.thresholds_before = std::move(s.producer);
   r.locked = std::move(s.locked);
   r.dead = std::move(s.dead);
@@ -171,7 +172,8 @@ Rescaling rescale_dws(P& producer, ChannelAxis producer_axis, B& bias, C& consum
                       double upper_bound, const RescaleLimits& limits = {}) {
   const auto p = view(producer);
   const auto c = view(consumer);
-  detail::PairState s = detail::pair_state(p, producer_axis.index, c, consumer_axis.index, view(maxima), upper_bound, limits, "rescale_dws");
+  detail::PairState s =
+      detail::pair_state(p, producer_axis.index, c, consumer_axis.index, view(maxima), upper_bound, limits, "rescale_dws");
   double control = 0;
   if (!s.locked_live.empty()) {
     for (const std::size_t k : s.locked_live) control += s.producer[k];
@@ -196,8 +198,8 @@ Rescaling rescale_dws(P& producer, ChannelAxis producer_axis, B& bias, C& consum
 /// The same for weights that lie as the library's do: O I, O KH KW I, or depthwise KH KW C.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
 Rescaling rescale_dws(P& producer, B& bias, C& consumer, const M& maxima, double upper_bound, const RescaleLimits& limits = {}) {
-  return rescale_dws(producer, output_axis(view(producer), "rescale_dws"), bias, consumer, input_axis(view(consumer), "rescale_dws"), maxima, upper_bound,
-              limits);
+  return rescale_dws(producer, output_axis(view(producer), "rescale_dws"), bias, consumer,
+                     input_axis(view(consumer), "rescale_dws"), maxima, upper_bound, limits);
 }
 
 /// Without the upper bound there is no telling which channels are locked: does not compile.

@@ -49,7 +49,8 @@ std::vector<double> channel_thresholds(const W& weight, std::size_t axis) {
 /// then computes what it did before, up to the rounding of the weights (2^-24 each in float), if what lies between multiplies by
 /// f too: nothing, ReLU, average pooling and max pooling do; ReLU6 does while outputs stay below 6. producer: dense, its output
 /// channels along `producer_axis`; bias: one number a channel, or none; consumer: dense, its input channels along
-/// `consumer_axis`. Throws shape_error when channel counts differ; value_error unless every factor is positive and finite and so is every weight it gives. Nothing is changed then.
+/// `consumer_axis`. Throws shape_error when channel counts differ; value_error unless every factor is positive and finite and so
+/// is every weight it gives. Nothing is changed then.
 template <Tensor P, Tensor B, Tensor C>
 void scale_channels(P& producer, ChannelAxis producer_axis, B& bias, C& consumer, ChannelAxis consumer_axis,
                     std::span<const double> factors) {
@@ -81,8 +82,8 @@ void scale_channels(P& producer, ChannelAxis producer_axis, B& bias, C& consumer
 /// The same for weights that lie as the library's do: O I, O KH KW I, or depthwise KH KW C.
 template <Tensor P, Tensor B, Tensor C>
 void scale_channels(P& producer, B& bias, C& consumer, std::span<const double> factors) {
-  scale_channels(producer, output_axis(view(producer), "scale_channels"), bias, consumer, input_axis(view(consumer), "scale_channels"),
-                 factors);
+  scale_channels(producer, output_axis(view(producer), "scale_channels"), bias, consumer,
+                 input_axis(view(consumer), "scale_channels"), factors);
 }
 
 }  // namespace trimtab

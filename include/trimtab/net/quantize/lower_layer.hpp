@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// A network's layers lowered to integers (transform/lower.hpp), with what networks have beside: point-wise factors, clips, fixed point.
+/// A network's layers lowered to integers (transform/lower.hpp), with what networks have beside: point-wise factors, clips, fixed
+/// point.
 
 #include <algorithm>
 #include <cstdint>
@@ -22,7 +23,8 @@ inline Affine<float> byte_grid(const QuantizedNetwork& q, NodeId id) {
   return grid;
 }
 
-/// The byte that stands for TFLite's code 0: 128 in a network of int8 codes, 0 in one of uint8 codes, as asymmetric weights want them.
+/// The byte that stands for TFLite's code 0: 128 in a network of int8 codes, 0 in one of uint8 codes, as asymmetric weights want
+/// them.
 inline std::int32_t code_origin(const QuantizedNetwork& q) {
   for (const std::optional<AnyQuantizer>& weight : q.weight)
     if (weight && !weight->is_symmetric()) return 0;
@@ -45,9 +47,9 @@ inline void fold_pointwise(Operator& layer, PointwiseFactors& factors) {
 }
 
 /// The integers of a layer, as transform/lower.hpp has them.
-/// In fixed point scale_x * scale_w / scale_y is taken in double; where TFLite knows but one weight scale (asymmetric weights, and layers that
-/// say so) the product is a float32 as there. Its kernels round once or twice as the layer's FixedPointProduct says.
-/// Throws quantization_range_error when a multiplier leaves the normal numbers, or fixed point's range.
+/// In fixed point scale_x * scale_w / scale_y is taken in double; where TFLite knows but one weight scale (asymmetric weights,
+/// and layers that say so) the product is a float32 as there. Its kernels round once or twice as the layer's FixedPointProduct
+/// says. Throws quantization_range_error when a multiplier leaves the normal numbers, or fixed point's range.
 inline LoweredLayer lower_layer(const WeightedLayer& layer, const AnyQuantizer& quantizer, float scale_x, float scale_y,
                                 Requantizer requantizer = Requantizer::float32) {
   LoweredLayer lowered = detail::lower(layer.weight(), layer.output_axis(), layer.bias(), scale_x, quantizer, scale_y);

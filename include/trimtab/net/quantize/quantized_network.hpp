@@ -185,6 +185,7 @@ inline AnyQuantizer weight_quantizer(const WeightedLayer& layer, float scale_x, 
 inline QuantizedNetwork quantize(Network network, std::span<const Range<float>> ranges, const QuantizationOptions& options) {
   if (ranges.size() != network.size())
     throw value_error(detail::message("quantize: ", ranges.size(), " ranges for ", network.size(), " nodes"));
+  network.require_extents();
   if (options.power_of_two && options.scheme == Scheme::asymmetric)
     throw value_error("quantize: power_of_two is for symmetric thresholds");
   for (const Node& node : network.nodes())
