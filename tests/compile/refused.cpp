@@ -9,6 +9,7 @@
 #include <trimtab/quant/observer.hpp>
 #include <trimtab/quant/requantize.hpp>
 #include <trimtab/transform/equalize.hpp>
+#include <trimtab/transform/lower.hpp>
 #include <vector>
 
 using namespace trimtab;
@@ -48,5 +49,11 @@ void wrong(const Eigen::MatrixXf& x, const Eigen::MatrixXd& d, const AdjustableT
   rescale_dws(y, shorts, y, shorts);
   // refused: trimtab: equalize needs to know where the activation clips: 6 for ReLU6, no_upper_bound for ReLU and for none
   equalize(y, shorts, y, shorts);
+  // refused: trimtab: lower takes float weights and biases
+  lower(d, no_bias, {}, quantizer, {});
+  // refused: deleted
+  lower(x, no_bias, {}, quantizer, {}).requantize({});
+  // refused: no matching function for call to
+  rescale_dws(y, 0, y, y, 1, x, 6);  // axes have a name, ChannelAxis{0}
 }
 #endif

@@ -95,7 +95,7 @@ TEST_CASE("lower: steps rounded are the codes of the same integers, on every ins
     int8::conv2d(codes, grid_x.zero_point, int8::pack_conv2d(l.weight()), l.bias, {}, l.multiplier, steps, workspace);
     steps_to_codes(steps, grid_y, rounded);
     int8::conv2d(codes, grid_x.zero_point, int8::pack_conv2d(l.weight()), l.bias, {}, l.requantize(grid_y), got, workspace);
-    CHECK(rounded == got);
+    CHECK((rounded == got));
 
     const LoweredLayer d = lower(depthwise, depthwise_bias, grid_x, fit_threshold(depthwise, signed_codes()), grid_y);
     steps = xt::xtensor<float, 4>::from_shape({2, 5, 5, 20});
@@ -104,7 +104,7 @@ TEST_CASE("lower: steps rounded are the codes of the same integers, on every ins
     int8::depthwise_conv2d(codes, grid_x.zero_point, packed, d.bias, {}, d.multiplier, steps, workspace);
     steps_to_codes(steps, grid_y, rounded);
     int8::depthwise_conv2d(codes, grid_x.zero_point, packed, d.bias, {}, d.requantize(grid_y), got, workspace);
-    CHECK(rounded == got);
+    CHECK((rounded == got));
   };
   check(std::uint8_t{}, clipped({0.09F, 3, unsigned_codes()}, relu6));
   check(std::int8_t{}, {0.11F, 0, signed_codes()});

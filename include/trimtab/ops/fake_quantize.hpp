@@ -175,8 +175,8 @@ void fake_quantize_backward(const G& grad_y, const X& x, const Q& quantizer, GX&
   const auto gxv = view(grad_x);
   require_same_layout(gv, xv, "fake_quantize_backward: grad_y");
   require_same_layout(gxv, xv, "fake_quantize_backward: grad_x");
-  detail::require_apart("fake_quantize_backward", gxv, gv, xv);
   detail::require_factors(quantizer, grad_factors.size(), "fake_quantize_backward");
+  detail::require_apart("fake_quantize_backward", gxv, gv, xv);
   const auto grids = detail::grid_runs(xv, quantizer, "fake_quantize_backward");
   const auto sums = detail::fake_quantize_backward<true, Real>(gv.data, xv.data, grids, gxv.data);
   for (std::size_t c = 0; c < sums.size(); ++c) quantizer.add_gradient(c, sums[c], grad_factors);

@@ -22,7 +22,6 @@ namespace detail {
 
 template <Tensor X>
 std::vector<Range<value_t<const X>>> ranges_of(const X& x, Granularity granularity, const char* what) {
-  static_assert(std::floating_point<value_t<const X>>, "trimtab: a quantizer is fit to a tensor of real numbers, not to codes");
   std::vector<Range<value_t<const X>>> ranges;
   for (const auto& e : channel_extremes(view(x), granularity.axis, what)) {
     if (e.empty()) throw quantization_range_error(message(what, ": a tensor of extents ", view(x).extent, " holds no value"));
