@@ -141,7 +141,7 @@ void batch_norm_forward(const X& x, const P& gamma, const P& beta, const P& mean
 /// The same with the batch's own mean and biased variance (division by the number M of pixels), which `cache` keeps. The running
 /// statistics move: running += momentum * (batch - running), the variance being the unbiased one (division by M - 1; by 1 if M is
 /// 1), as in PyTorch, whose momentum of 0.1 is 0.9 in TensorFlow's terms. An empty batch changes nothing. Throws shape_error when
-/// extents do not fit, value_error unless epsilon >= 0 and 0 <= momentum <= 1.
+/// extents do not fit, value_error unless epsilon >= 0 and 0 <= momentum <= 1. y may be x, unless a backward follows.
 template <Tensor X, Tensor P, Tensor S, Tensor Y>
 void batch_norm_train_forward(const X& x, const P& gamma, const P& beta, value_t<const X> epsilon, value_t<const X> momentum,
                               S& running_mean, S& running_variance, Y&& y, BatchNormCache<value_t<const X>>& cache) {

@@ -183,8 +183,8 @@ void broadcast_backward(const G& grad_of_y, const A& of_a, const B& of_b, GO& gr
 }  // namespace detail
 
 /// y = F::value(a, b), each broadcast to y's extents, which are those of broadcast_extents: equal extents, a number a channel
-/// ([C] or N 1 1 C), a number a pixel (N H W 1), a scalar, on either side. Throws shape_error when extents do not fit or a tensor
-/// is not dense row-major.
+/// ([C] or N 1 1 C), a number a pixel (N H W 1), a scalar, on either side. y may be an operand of its own extents. Throws
+/// shape_error when extents do not fit or a tensor is not dense row-major.
 template <class F, Tensor A, Tensor B, Tensor Y>
 void broadcast_forward(const A& a, const B& b, Y&& y) {
   using Real = detail::shared_real<const A, const B, Y>;

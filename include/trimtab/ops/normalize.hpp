@@ -122,8 +122,8 @@ auto norm_tensor(X& x, const NormShape& s, const char* what) {
 
 /// y = gamma * (x - mean) * inv_std + beta, inv_std = 1 / sqrt(variance + epsilon), with mean and biased variance of x's own
 /// groups: instance, group and layer norm by NormShape::of_channels, of_groups and of_last. gamma and beta hold shape.channels()
-/// numbers. Sums are taken in double, in an order that the extents alone set. Throws shape_error when extents do not fit,
-/// value_error unless epsilon >= 0.
+/// numbers. y may be x. Sums are taken in double, in an order that the extents alone set. Throws shape_error when extents do not
+/// fit, value_error unless epsilon >= 0.
 template <Tensor X, Tensor P, Tensor Y>
 void norm_forward(const X& x, const NormShape& shape, const P& gamma, const P& beta, value_t<const X> epsilon, Y&& y,
                   NormCache<value_t<const X>>& cache) {
@@ -251,8 +251,8 @@ std::vector<Real> l2_norms(const L2Shape& shape, const Real* x, Real epsilon, L2
 
 }  // namespace detail
 
-/// y = x / |x| along `axis`, which is not the batch, |x| as `kind` says; 0 where |x| is 0. x and y of the same extents. Throws
-/// shape_error when they do not fit, value_error unless epsilon >= 0.
+/// y = x / |x| along `axis`, which is not the batch, |x| as `kind` says; 0 where |x| is 0. x and y of the same extents, or the
+/// same tensor. Throws shape_error when they do not fit, value_error unless epsilon >= 0.
 template <Tensor X, Tensor Y>
 void l2_normalize_forward(const X& x, std::size_t axis, value_t<const X> epsilon, L2Epsilon kind, Y&& y) {
   using Real = detail::shared_real<const X, Y>;
@@ -345,8 +345,8 @@ void require_local_response(const LocalResponse<Real>& l, const char* what) {
 
 }  // namespace detail
 
-/// See LocalResponse; x and y N .. C of the same extents. Throws shape_error when they do not fit, value_error for parameters out
-/// of their ranges.
+/// See LocalResponse; x and y N .. C of the same extents, or the same tensor. Throws shape_error when they do not fit,
+/// value_error for parameters out of their ranges.
 template <Tensor X, Tensor Y>
 void local_response_forward(const X& x, const LocalResponse<value_t<const X>>& l, Y&& y) {
   using Real = detail::shared_real<const X, Y>;

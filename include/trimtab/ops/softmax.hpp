@@ -91,7 +91,7 @@ void softmax_backward(const G& grad_y, const Y& y, std::size_t axis, GX&& grad_x
   });
 }
 
-/// y[k] = x[k] - max x - log(sum of exp(x[j] - max x)) along `axis`. Shapes and errors as in softmax_forward.
+/// y[k] = x[k] - max x - log(sum of exp(x[j] - max x)) along `axis`. Shapes, errors and y = x as in softmax_forward.
 template <Tensor X, Tensor Y>
 void log_softmax_forward(const X& x, std::size_t axis, Y&& y) {
   using Real = detail::shared_real<const X, Y>;
