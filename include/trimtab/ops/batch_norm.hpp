@@ -175,7 +175,6 @@ void batch_norm_backward(const G& grad_y, const X& x, const P& gamma, const Batc
   const auto gxv = detail::channels_last_view(grad_x, "batch_norm_backward: grad_x");
   detail::require_extents(gv.extent, xv.extent, "batch_norm_backward: grad_y");
   detail::require_extents(gxv.extent, xv.extent, "batch_norm_backward: grad_x");
-  detail::require_apart("batch_norm_backward", gxv, gv, xv);
   const std::size_t channels = xv.extent.back();
   const Real* g = detail::vector_data(gamma, channels, "batch_norm_backward: gamma");
   Real* gg = detail::vector_data(grad_gamma, channels, "batch_norm_backward: grad_gamma");
@@ -184,6 +183,7 @@ void batch_norm_backward(const G& grad_y, const X& x, const P& gamma, const Batc
   if (cache.mean.size() != channels || cache.inv_std.size() != channels)
     throw shape_error(
         detail::message("batch_norm_backward: a cache of ", cache.mean.size(), " channels for extents ", xv.extent));
+  detail::require_apart("batch_norm_backward", gxv, gv, xv);
   detail::batch_norm_backward<Real>(gv.data, xv.data, xv.size() / channels, channels, g, cache, gxv.data, gg, gb);
 }
 

@@ -35,8 +35,8 @@ void linear_forward(const X& x, const W& weight, const B& bias, Y&& y) {
   const auto wm = detail::matrix(weight, "linear_forward: weight");
   const auto ym = detail::matrix(y, "linear_forward: y");
   detail::require_linear(view(x).extent, view(weight).extent, view(y).extent, "linear_forward");
-  detail::require_apart("linear_forward", view(y), view(x), view(weight), view(bias));
   const Real* b = detail::optional_vector_data(bias, wm.rows, "linear_forward: bias");
+  detail::require_apart("linear_forward", view(y), view(x), view(weight), view(bias));
   detail::matmul_nt<Real>(xm, wm, ym, {false, b});
 }
 

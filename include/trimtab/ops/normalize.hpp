@@ -165,9 +165,9 @@ void norm_backward(const G& grad_y, const X& x, const NormShape& shape, const P&
   const Real* const g = detail::norm_parameter(gamma, shape, "norm_backward: gamma");
   Real* const to_gamma = detail::norm_parameter(grad_gamma, shape, "norm_backward: grad_gamma");
   Real* const to_beta = detail::norm_parameter(grad_beta, shape, "norm_backward: grad_beta");
-  detail::require_apart("norm_backward", view(grad_x), view(grad_y), view(x));
   if (cache.mean.size() != shape.statistics() || cache.inv_std.size() != shape.statistics())
     throw shape_error(detail::message("norm_backward: a cache of ", cache.mean.size(), " statistics for ", shape.statistics()));
+  detail::require_apart("norm_backward", view(grad_x), view(grad_y), view(x));
   if (shape.pictures == 0) return;
   const Real* const mean = cache.mean.data();
   const Real* const inv_std = cache.inv_std.data();

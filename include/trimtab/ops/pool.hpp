@@ -193,9 +193,9 @@ void max_pool_backward(const G& grad_y, std::size_t kernel_h, std::size_t kernel
   const auto gv = detail::dense_view(grad_y, 4, "max_pool_backward: grad_y");
   const detail::PoolWindows p(xv.extent, kernel_h, kernel_w, options, "max_pool_backward: grad_x");
   detail::require_extents(gv.extent, p.g.output(), "max_pool_backward: grad_y");
-  detail::require_apart("max_pool_backward", xv, gv);
   if (cache.pixel.size() != gv.size())
     throw shape_error(detail::message("max_pool_backward: a cache of ", cache.pixel.size(), " maxima for extents ", gv.extent));
+  detail::require_apart("max_pool_backward", xv, gv);
   detail::max_pool_backward<Real>(p.g, gv.data, cache.pixel.data(), xv.data);
 }
 
