@@ -85,7 +85,7 @@ inline std::vector<MseObserver<float>> mse_observers(const Network& network, con
   for (const bool non_negative : detail::non_negative_nodes(network)) {
     const bool symmetric = o.scheme == Scheme::symmetric;
     observers.emplace_back(symmetric && !non_negative ? signed_codes(o.activation_bits) : unsigned_codes(o.activation_bits),
-                           symmetric ? Symmetry::symmetric : Symmetry::asymmetric);
+                           o.scheme);
   }
   return observers;
 }

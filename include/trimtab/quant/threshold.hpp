@@ -29,6 +29,9 @@ inline constexpr Granularity per_tensor{};
 /// One threshold for each index along `axis`.
 constexpr Granularity per_channel(std::size_t axis) { return {axis}; }
 
+/// Thresholds on both sides of 0 (paper 3.1.3, AdjustableThreshold), or a left limit and a width (3.1.4, AdjustableRange).
+enum class Scheme { symmetric, asymmetric };
+
 /// The closed interval a trained factor is clipped to.
 template <std::floating_point Real>
 struct Bounds {

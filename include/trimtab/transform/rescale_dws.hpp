@@ -113,8 +113,8 @@ PairState pair_state(const TensorView<P>& producer, std::size_t producer_axis, c
 
 /// Limits the factors that were wished for (steps 3 and 6), applies them, and reports.
 template <class P, class B, class C>
-Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<P> producer, std::size_t producer_axis,
-                        TensorView<B> bias, TensorView<C> consumer, std::size_t consumer_axis, double upper_bound,
+Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<P> producer, ChannelAxis producer_axis,
+                        TensorView<B> bias, TensorView<C> consumer, ChannelAxis consumer_axis, double upper_bound,
                         const RescaleLimits& o) {
   Rescaling r;
   r.factors.assign(s.producer.size(), 1.0);
@@ -131,14 +131,15 @@ Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<
   scale_channels(producer, producer_axis, bias, consumer, consumer_axis, r.factors);
 
   std::size_t at = 0;
-  for_each_in_channels(consumer, consumer_axis, "rescale", [&](auto& w, std::size_t k) {
+  for_each_in_channels(consumer, consumer_axis.index, "rescale", [&](auto& w, std::size_t k) {
     const double m = s.maxima.empty() ? 1.0 : std::max(0.0, s.maxima[k]);
     const double y_before = double(before[at++]) * std::min(m, upper_bound);
     const double y_after = double(w) * std::min(m * r.factors[k], upper_bound);
     r.largest_change = std::max(r.largest_change, std::abs(y_after - y_before));
   });
-  r.thresholds_after = largest_weights(producer, producer_axis, "rescale");
-  for (const double t : largest_weights(consumer, consumer_axis, "rescale")) r.consumer_after = std::max(r.consumer_after, t);
+  r.thresholds_after = largest_weights(producer, producer_axis.index, "rescale");
+  for (const double t : largest_weights(consumer, consumer_axis.index, "rescale"))
+    r.consumer_after = std::max(r.consumer_after, t);
   r.thresholds_before = std::move(s.producer);
   r.locked = std::move(s.locked);
   r.dead = std::move(s.dead);
@@ -167,11 +168,12 @@ Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<
 /// value_error for maxima that are not finite or impossible limits; quantization_range_error for
 /// weights that are not finite. Nothing is changed then.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
-Rescaling rescale_dws(P& producer, std::size_t producer_axis, B& bias, C& consumer, std::size_t consumer_axis, const M& maxima,
+Rescaling rescale_dws(P& producer, ChannelAxis producer_axis, B& bias, C& consumer, ChannelAxis consumer_axis, const M& maxima,
                       double upper_bound, const RescaleLimits& limits = {}) {
   const auto p = view(producer);
   const auto c = view(consumer);
-  detail::PairState s = detail::pair_state(p, producer_axis, c, consumer_axis, view(maxima), upper_bound, limits, "rescale_dws");
+  detail::PairState s =
+      detail::pair_state(p, producer_axis.index, c, consumer_axis.index, view(maxima), upper_bound, limits, "rescale_dws");
   double control = 0;
   if (!s.locked_live.empty()) {
     for (const std::size_t k : s.locked_live) control += s.producer[k];
@@ -188,14 +190,21 @@ Rescaling rescale_dws(P& producer, std::size_t producer_axis, B& bias, C& consum
 
 /// The same, all limits in one.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
-Rescaling rescale_dws(P& producer, std::size_t producer_axis, B& bias, C& consumer, std::size_t consumer_axis, const M& maxima,
+Rescaling rescale_dws(P& producer, ChannelAxis producer_axis, B& bias, C& consumer, ChannelAxis consumer_axis, const M& maxima,
                       const RescaleOptions& options) {
   return rescale_dws(producer, producer_axis, bias, consumer, consumer_axis, maxima, options.upper_bound, options);
 }
 
+/// The same for weights that lie as the library's do: O I, O KH KW I, or depthwise KH KW C.
+template <Tensor P, Tensor B, Tensor C, Tensor M>
+Rescaling rescale_dws(P& producer, B& bias, C& consumer, const M& maxima, double upper_bound, const RescaleLimits& limits = {}) {
+  return rescale_dws(producer, output_axis(view(producer), "rescale_dws"), bias, consumer,
+                     input_axis(view(consumer), "rescale_dws"), maxima, upper_bound, limits);
+}
+
 /// Without the upper bound there is no telling which channels are locked: does not compile.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
-Rescaling rescale_dws(P&, std::size_t, B&, C&, std::size_t, const M&) {
+Rescaling rescale_dws(P&, B&, C&, const M&) {
   static_assert(detail::has_upper_bound<P>,
                 "trimtab: rescale_dws needs to know where the activation clips: 6 for ReLU6, no_upper_bound "
                 "for ReLU and for none");

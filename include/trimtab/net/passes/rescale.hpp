@@ -97,7 +97,7 @@ NetworkRescaling rescale_pairs(Network& network, ChannelMaxima& maxima, const Re
 inline NetworkRescaling rescale_dws(Network& network, ChannelMaxima& maxima, const RescalePassOptions& options = {}) {
   return detail::rescale_pairs(network, maxima, options, "rescale_dws",
                                [](auto& p, auto& bias, auto& c, const auto& m, const RescaleOptions& o) {
-                                 return rescale_dws(p.weight, p.axis, bias, c.weight, c.axis, m, o);
+                                 return rescale_dws(p.weight, ChannelAxis{p.axis}, bias, c.weight, ChannelAxis{c.axis}, m, o);
                                });
 }
 
@@ -105,7 +105,7 @@ inline NetworkRescaling rescale_dws(Network& network, ChannelMaxima& maxima, con
 inline NetworkRescaling equalize(Network& network, ChannelMaxima& maxima, const RescalePassOptions& options = {}) {
   return detail::rescale_pairs(network, maxima, options, "equalize",
                                [](auto& p, auto& bias, auto& c, const auto& m, const RescaleOptions& o) {
-                                 return equalize(p.weight, p.axis, bias, c.weight, c.axis, m, o);
+                                 return equalize(p.weight, ChannelAxis{p.axis}, bias, c.weight, ChannelAxis{c.axis}, m, o);
                                });
 }
 

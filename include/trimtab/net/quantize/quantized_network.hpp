@@ -17,8 +17,6 @@
 
 namespace trimtab {
 
-/// Thresholds on both sides of 0 (paper 3.1.3), or a left limit and a width (3.1.4).
-enum class Scheme { symmetric, asymmetric };
 /// One threshold for a weight tensor, or one for each filter (paper 3.1.5).
 enum class WeightMode { scalar, vector };  ///< one threshold for a weight tensor, or one for each of its filters
 
@@ -187,6 +185,7 @@ inline AnyQuantizer weight_quantizer(const WeightedLayer& layer, float scale_x, 
 inline QuantizedNetwork quantize(Network network, std::span<const Range<float>> ranges, const QuantizationOptions& options) {
   if (ranges.size() != network.size())
     throw value_error(detail::message("quantize: ", ranges.size(), " ranges for ", network.size(), " nodes"));
+  network.require_extents();
   if (options.power_of_two && options.scheme == Scheme::asymmetric)
     throw value_error("quantize: power_of_two is for symmetric thresholds");
   for (const Node& node : network.nodes())
