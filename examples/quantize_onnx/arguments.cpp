@@ -24,10 +24,10 @@ void describe_bounds(CLI::App& app, const char* flag, Bounds<float>& bounds, con
 void describe_recipe(CLI::App& app, Arguments& a) {
   app.add_option("--recipe", a.recipe, "paper, fast or best: a set of the choices below, see docs/recipes.md")
       ->check(CLI::IsMember({"paper", "fast", "best"}));
-  app.add_flag("--rescale-dws{paper},--no-rescale-dws{none}",
-               "Even out the channels between depthwise and other convolutions, ReLU6 kept (paper 3.3); --rescale-dws=all does "
-               "so between "
-               "other convolutions and depthwise ones, too")
+  const std::string rescaling =
+      "Even out the channels between depthwise and other convolutions, ReLU6 kept (paper 3.3); --rescale-dws=all: between others and "
+      "depthwise ones, too";
+  app.add_flag("--rescale-dws{paper},--no-rescale-dws{none}", rescaling)
       ->check(CLI::IsMember({"paper", "all", "none"}))
       ->each([&a](const std::string& which) {
         a.rescale_dws = which != "none";
