@@ -181,6 +181,20 @@ TEST_CASE("rescale_dws: a channel that was never positive has only max_factor as
   CHECK(q.rescale({6, 6, 6, maximum}, 6, {.max_factor = 4}).factors[3] == 4);
 }
 
+TEST_CASE("rescale_dws: a reach below 1 keeps channels off the bound, and holds none down that is there already", "[transform]") {
+  Pair p;  // channel 0 is locked: T_0 = 2. Wished for: 0.5, 2, 8; up to half of 6: 3 / 1, 3 / 2, 3 / 5.
+  RescaleLimits limits;
+  limits.reach = 0.5;
+  CHECK(p.rescale({6, 1, 2, 5}, 6, limits).factors == std::vector<double>{1, 0.5, 1.5, 1});
+  CHECK(Pair().rescale({6, 1, 2, 5}, 6).factors == std::vector<double>{1, 0.5, 2, 1.2});
+  for (const double wrong : {0.0, -1.0, 1.01, not_a_number}) {
+    limits.reach = wrong;
+    Pair same;
+    CHECK_THROWS_AS(same.rescale({6, 1, 2, 5}, 6, limits), value_error);
+    CHECK(same == Pair());
+  }
+}
+
 TEST_CASE("rescale_dws: the consumer's largest weight grows as far as it is allowed", "[transform]") {
   Pair p;
   // T_0 = 2^0.25 would divide channel 1's weights (6) by 0.3; 6 / (1.25 * 8) = 0.6 is the least factor allowed.

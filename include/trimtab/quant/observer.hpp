@@ -55,7 +55,8 @@ template <class Real>
 std::vector<Extremes<Real>> to_extremes(std::span<const double> numbers, const char* what) {
   if (numbers.size() % 2 != 0) throw value_error(message(what, ": a summary of ", numbers.size(), " numbers"));
   std::vector<Extremes<Real>> list;
-  for (std::size_t i = 0; i < numbers.size(); i += 2) list.push_back({static_cast<Real>(numbers[i]), static_cast<Real>(numbers[i + 1])});
+  for (std::size_t i = 0; i < numbers.size(); i += 2)
+    list.push_back({static_cast<Real>(numbers[i]), static_cast<Real>(numbers[i + 1])});
   return list;
 }
 
@@ -243,10 +244,10 @@ class MseObserver {
   static constexpr int candidates = 100;            ///< for each end
   static constexpr double smallest_fraction = 0.2;  ///< of the largest range
 
-  /// Throws value_error when the codes do not hold 0, or, symmetric, 1.
-  explicit MseObserver(CodeRange codes = signed_codes(), Scheme scheme = Scheme::symmetric)
-      : codes_(codes), scheme_(scheme) {
-    if (codes.qmin > 0 || codes.qmax < (scheme == Scheme::symmetric ? 1 : 0) || codes.qmin == codes.qmax)
+  /// Powers of two are chosen for as other symmetric thresholds, learned grids as asymmetric ones. Throws value_error when the codes do
+  /// not hold 0, or, symmetric, 1.
+  explicit MseObserver(CodeRange codes = signed_codes(), Scheme scheme = Scheme::symmetric) : codes_(codes), scheme_(scheme) {
+    if (codes.qmin > 0 || codes.qmax < (is_symmetric(scheme) ? 1 : 0) || codes.qmin == codes.qmax)
       throw value_error(detail::message("MseObserver: codes ", codes.qmin, " .. ", codes.qmax, " do not hold 0 and another"));
   }
 
@@ -273,11 +274,11 @@ class MseObserver {
     const auto stretches = histogram_.stretches();
     if (stretches.empty()) detail::nothing_observed("MseObserver::range");
     const Range<double> all = histogram_.ends().range();
-    const bool is_symmetric = scheme_ == Scheme::symmetric;
+    const bool both_sides = is_symmetric(scheme_);
     // Unsigned codes see only what is positive.
-    const double threshold = is_symmetric && codes_.qmin == 0 ? all.right : all.threshold();
+    const double threshold = both_sides && codes_.qmin == 0 ? all.right : all.threshold();
     if (threshold < min_threshold) return rounded(all);
-    if (is_symmetric) {
+    if (both_sides) {
       const double t = threshold * best([&](double f) {
                          const double scale = f * threshold / codes_.qmax;
                          return squared_error(stretches, {scale, 0, codes_});

@@ -24,6 +24,9 @@ struct RescaleLimits {
   /// A channel whose output before the activation reaches this is locked: its filter stays as it is (step 3). Without an upper
   /// bound no channel is.
   double lock_at = 5.9;
+  /// Step 6 with a margin: no factor above 1 brings a channel's calibrated maximum past this share of the upper bound. Other pictures may
+  /// reach further than those of the calibration.
+  double reach = 1;
   /// Factors lie within [1 / max_factor, max_factor].
   double max_factor = 1024;
   /// The consumer's largest weight may grow at most by this factor. A factor below 1 raises the consumer's weights for that
@@ -45,7 +48,9 @@ struct Rescaling {
   std::vector<double> thresholds_before, thresholds_after;  ///< largest |weight| of each filter of the producer
   double consumer_before = 0, consumer_after = 0;           ///< largest |weight| of the consumer
   /// The largest change of one product weight * activation in the consumer, when every channel puts out its calibrated maximum;
-  /// without maxima, when it puts out 1. Float rounding leaves about 2^-24 of the product; more tells that a channel was clipped.
+  /// without maxima, when it puts out 1. A check of the arithmetic: step 6 has seen to it that nothing is clipped there, so it is float
+  /// rounding, about 2^-24 of the product. What pictures beyond the calibration lose, only such pictures can tell: see `prepare` in
+  /// net/recipe.hpp.
   double largest_change = 0;
 };
 
@@ -60,10 +65,11 @@ template <class>
 inline constexpr bool has_upper_bound = false;
 
 inline void require_limits(double upper_bound, const RescaleLimits& o, const char* what) {
-  if (!(upper_bound > 0) || !(o.lock_at > 0) || o.lock_at > upper_bound || !(o.max_factor >= 1) || !(o.max_consumer_growth >= 1))
-    throw value_error(message(what, ": upper bound ", upper_bound, ", lock at ", o.lock_at, ", factors up to ", o.max_factor,
-                              ", consumer growth ", o.max_consumer_growth,
-                              "; expected 0 < lock_at <= upper_bound and limits of at least 1"));
+  if (!(upper_bound > 0) || !(o.lock_at > 0) || o.lock_at > upper_bound || !(o.reach > 0) || o.reach > 1 ||
+      !(o.max_factor >= 1) || !(o.max_consumer_growth >= 1))
+    throw value_error(message(what, ": upper bound ", upper_bound, ", lock at ", o.lock_at, ", reach ", o.reach,
+                              ", factors up to ", o.max_factor, ", consumer growth ", o.max_consumer_growth,
+                              "; expected 0 < lock_at <= upper_bound, 0 < reach <= 1, and limits of at least 1"));
 }
 
 /// exp(mean(log(values[k]))) over the given channels.
@@ -123,7 +129,7 @@ Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<
   for (const std::size_t k : s.free) {
     double f = std::clamp(wished[k], 1 / o.max_factor, o.max_factor);
     f = std::max(f, s.consumer[k] / (o.max_consumer_growth * r.consumer_before));  // NaN, 0 / 0, leaves f
-    if (bounded && s.maxima[k] > 0) f = std::min(f, upper_bound / s.maxima[k]);
+    if (bounded && s.maxima[k] > 0) f = std::min(f, std::max(1.0, o.reach * upper_bound / s.maxima[k]));
     r.factors[k] = f;
   }
 
@@ -155,7 +161,8 @@ Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<
 ///   3. maxima[k] >= lock_at: channel k is locked, factor 1.
 ///   4. T_0 = mean of T_k over the locked filters.
 ///   5. factor_k = T_0 / T_k for the others.
-///   6. factor_k <= upper_bound / maxima[k], where that is positive: nothing reaches the bound that did not before.
+///   6. factor_k <= reach * upper_bound / maxima[k], where that is 1 or more: nothing reaches the bound that did not before. The paper's
+///      reach is 1.
 /// Then, by (26) and (27), ReLU6(factor * x) = factor * ReLU6(x) for every x up to maxima[k].
 ///
 /// Beyond the paper: where no channel is locked (always, without an upper bound) T_0 is the geometric mean of the T_k, so that

@@ -35,8 +35,8 @@ inline std::int32_t code_origin(const QuantizedNetwork& q) {
 inline Operator effective_layer(const Operator& layer, const PointwiseFactors& factors) {
   Operator result = layer;
   WeightedLayer& l = *result->weighted();
-  for (std::size_t i = 0; i < factors.weight.size(); ++i) l.weight().data[i] *= PointwiseFactors::bounds.clip(factors.weight[i]);
-  for (std::size_t i = 0; i < factors.bias.size(); ++i) l.bias()[i] *= PointwiseFactors::bounds.clip(factors.bias[i]);
+  for (std::size_t i = 0; i < factors.weight.size(); ++i) l.weight().data[i] *= factors.bounds.clip(factors.weight[i]);
+  for (std::size_t i = 0; i < factors.bias.size(); ++i) l.bias()[i] *= factors.bounds.clip(factors.bias[i]);
   return result;
 }
 
