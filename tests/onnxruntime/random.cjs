@@ -77,7 +77,7 @@ async function compare(line, folder, numbers) {
   }
   if (line.fault) return { verdict: 'FAULT', text: line.fault };
   if (line.refusal) return { verdict: 'refused here', text: line.refusal };
-  const differs = [];
+  const differs = [], own = {};
   let verdict = 'equal', text = '';
   const wrong = (what) => {
     verdict = 'DIFFERS';
@@ -92,20 +92,21 @@ async function compare(line, folder, numbers) {
       wrong(`${v.name} is no output here`);
       continue;
     }
-    const count = v.dims.reduce((a, b) => a * b, 1), own = numbers.subarray(v.at, v.at + count);
+    const count = v.dims.reduce((a, b) => a * b, 1), ours = numbers.subarray(v.at, v.at + count);
     if (theirs.dims.join() !== v.dims.join() && theirs.data.length !== count) {
       wrong(`${v.name}: dims ${v.dims}, ONNX Runtime ${theirs.dims}`);
       continue;
     }
     const behind = v.behind.some((k) => differs[k]);
     if (theirs.type !== 'float32') {
-      const r = codesThatDiffer(own, theirs.data, v.real && got[v.real].data, v.scale);
+      const r = codesThatDiffer(ours, theirs.data, v.real && got[v.real].data, v.scale);
       differs[i] = r.different > 0 || behind;
       if (r.different === 0) continue;
+      if (v.op && !behind) own[v.op] = (own[v.op] || 0) + r.different;
       if (behind || r.ties === r.different) explained('equal but at ties');
-      else wrong(`${v.name} ${r.different} of ${count} codes, ${r.ties} of them at ties; ${r.worst}`);
+      else wrong(`${v.name} ${v.op || ''} ${r.different} of ${count} codes, ${r.ties} of them at ties; ${r.worst}`);
     } else {
-      const d = difference(own, theirs.data);
+      const d = difference(ours, theirs.data);
       if (d <= 1e-4) continue;
       if (behind) explained('equal but at ties');
       else if (v.scale > 0 && d * largest(theirs.data) <= 1.01 * v.scale) {
@@ -119,14 +120,14 @@ async function compare(line, folder, numbers) {
     }
   }
   await session.release();
-  return { verdict, text };
+  return { verdict, text, own };
 }
 
 async function main() {
   const [program, folder, kind, count, seed] = process.argv.slice(2);
   fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });
-  const step = 250, verdicts = {}, reasons = {}, theirReasons = {};
+  const step = 250, verdicts = {}, reasons = {}, theirReasons = {}, operators = {};
   for (let first = +seed; first < +seed + +count; first += step) {
     const here = path.join(folder, String(first));
     fs.mkdirSync(here);
@@ -135,9 +136,10 @@ async function main() {
     const numbers = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
     for (const text of fs.readFileSync(path.join(here, 'list.json'), 'utf8').trim().split('\n')) {
       const line = JSON.parse(text);
-      const what = line.file ? await compare(line, here, numbers) : { verdict: 'refused here', text: line.refusal };
+      const what = line.file && fs.existsSync(path.join(here, line.file)) ? await compare(line, here, numbers) : { verdict: 'refused here', text: line.refusal };
       const form = kind === 'written' ? line.file.replace(/^\d+\.|\.onnx$/g, '') || 'none' : '';
       (verdicts[form] ??= {})[what.verdict] = (verdicts[form][what.verdict] || 0) + 1;
+      for (const [op, n] of Object.entries(what.own || {})) ((operators[form] ??= {})[op] ??= 0), (operators[form][op] += n);
       const count = (list, key) => ((list[key] ??= { count: 0, seed: line.seed }).count += 1);
       if (what.verdict === 'refused here') count(reasons, reason(what.text));
       else if (what.verdict === 'refused by ONNX Runtime') count(theirReasons, reason(what.text));
@@ -155,6 +157,7 @@ async function main() {
   let bad = false;
   for (const [form, list] of Object.entries(verdicts)) {
     console.log(`${kind} ${form} ${count} networks from seed ${seed}: ` + Object.entries(list).sort().map(([k, n]) => `${n} ${k}`).join(', '));
+    if (operators[form]) console.log('  codes that differ though all before them are equal: ' + Object.entries(operators[form]).map(([op, n]) => `${op} ${n}`).join(', '));
     bad ||= 'DIFFERS' in list || 'FAULT' in list;
   }
   process.exit(bad ? 1 : 0);

@@ -64,9 +64,11 @@ class CodesDrawer : public MoveDrawer {
     const Grid q = grid(1.5, false);
     return coded(name, dims, q, 128 * q.scale, false, {});
   }
-  Value coded(const std::string& name, const Dims& dims, const Grid& q, double spread, bool positive, std::set<int> behind) const {
+  Value coded(const std::string& name, const Dims& dims, const Grid& q, double spread, bool positive,
+              std::set<int> behind) const {
     Value y{name, dims, spread, positive};
-    y.scale = q.scale, y.scale_name = q.scale_name, y.zero_name = q.zero_name, y.behind = std::move(behind), y.is_signed = signed_;
+    y.scale = q.scale, y.scale_name = q.scale_name, y.zero_name = q.zero_name, y.behind = std::move(behind),
+    y.is_signed = signed_;
     return y;
   }
   /// Inputs that are reals become codes.
@@ -109,11 +111,11 @@ class CodesDrawer : public MoveDrawer {
   std::optional<Value> step() {
     using Step = std::optional<Value> (CodesDrawer::*)();
     static const std::vector<Step> all{
-        &CodesDrawer::conv,   &CodesDrawer::conv,   &CodesDrawer::conv,   &CodesDrawer::matmul,     &CodesDrawer::matmul,
-        &CodesDrawer::gemm,   &CodesDrawer::gemm,   &CodesDrawer::binary, &CodesDrawer::binary,     &CodesDrawer::join,
-        &CodesDrawer::pool,   &CodesDrawer::pool,   &CodesDrawer::global, &CodesDrawer::integers,   &CodesDrawer::integers,
-        &CodesDrawer::view,   &CodesDrawer::view,   &CodesDrawer::slice,  &CodesDrawer::split,      &CodesDrawer::gather,
-        &CodesDrawer::repeat, &CodesDrawer::shuffle, &CodesDrawer::bounds, &CodesDrawer::through_reals, &CodesDrawer::around,
+        &CodesDrawer::conv,    &CodesDrawer::conv,    &CodesDrawer::conv,   &CodesDrawer::matmul,        &CodesDrawer::matmul,
+        &CodesDrawer::gemm,    &CodesDrawer::gemm,    &CodesDrawer::binary, &CodesDrawer::binary,        &CodesDrawer::join,
+        &CodesDrawer::pool,    &CodesDrawer::pool,    &CodesDrawer::global, &CodesDrawer::integers,      &CodesDrawer::integers,
+        &CodesDrawer::view,    &CodesDrawer::view,    &CodesDrawer::slice,  &CodesDrawer::split,         &CodesDrawer::gather,
+        &CodesDrawer::repeat,  &CodesDrawer::shuffle, &CodesDrawer::bounds, &CodesDrawer::through_reals, &CodesDrawer::around,
         &CodesDrawer::function};
     return (this->*r.pick(all))();
   }
@@ -157,13 +159,15 @@ class CodesDrawer : public MoveDrawer {
     if (!x) return std::nullopt;
     const auto w = windows(x->dims, true, false);
     if (!w) return std::nullopt;
-    const std::int64_t c = x->dims[1], groups = r.one_in(3) ? c : 1, out = groups == 1 ? r.pick({1, 2, 3, 4, 8}) : c * r.pick({1, 1, 2});
+    const std::int64_t c = x->dims[1], groups = r.one_in(3) ? c : 1,
+                       out = groups == 1 ? r.pick({1, 2, 3, 4, 8}) : c * r.pick({1, 1, 2});
     Dims dims{out, c / groups};
     dims.insert(dims.end(), w->kernel.begin(), w->kernel.end());
     const Weights f = weights_of(dims, 0, 1 / std::sqrt(static_cast<double>(product(dims, 1))));
     const auto [codes, reals] = bias_of(out, *x, f);
     const Grid q = grid(x->spread + 0.2, false);
-    auto& n = g.node("QLinearConv", {x->name, x->scale_name, x->zero_name, f.codes, f.scale, f.zero, q.scale_name, q.zero_name, codes});
+    auto& n =
+        g.node("QLinearConv", {x->name, x->scale_name, x->zero_name, f.codes, f.scale, f.zero, q.scale_name, q.zero_name, codes});
     describe(n, *w, true);
     if (groups != 1) Graph::set(n, "group", groups);
     Dims y{x->dims[0], out};
@@ -179,14 +183,16 @@ class CodesDrawer : public MoveDrawer {
       y.back() = y[y.size() - 2];
       const double spread = x->spread * x->spread * std::sqrt(double(x->dims.back()));
       const Grid q = grid(spread, false);
-      auto& n = g.node("QLinearMatMul", {x->name, x->scale_name, x->zero_name, b.name, b.scale_name, b.zero_name, q.scale_name, q.zero_name});
+      auto& n = g.node("QLinearMatMul",
+                       {x->name, x->scale_name, x->zero_name, b.name, b.scale_name, b.zero_name, q.scale_name, q.zero_name});
       return made(n, y, q, spread, false, {&*x}, beside("MatMul", {real(*x), real(b)}));
     }
     const std::int64_t in = y.back(), out = r.pick({1, 2, 3, 5, 8});
     y.back() = out;
     const Weights w = weights_of({in, out}, 1, 1 / std::sqrt(double(in)));
     const Grid q = grid(x->spread, false);
-    auto& n = g.node("QLinearMatMul", {x->name, x->scale_name, x->zero_name, w.codes, w.scale, w.zero, q.scale_name, q.zero_name});
+    auto& n =
+        g.node("QLinearMatMul", {x->name, x->scale_name, x->zero_name, w.codes, w.scale, w.zero, q.scale_name, q.zero_name});
     return made(n, y, q, x->spread, false, {&*x}, beside("MatMul", {real(*x), w.reals}));
   }
   std::optional<Value> gemm() {
@@ -197,9 +203,11 @@ class CodesDrawer : public MoveDrawer {
     const Weights w = weights_of(turned ? Dims{out, in} : Dims{in, out}, turned ? 0 : 1, 1 / std::sqrt(double(in)));
     const auto [codes, reals] = bias_of(out, *x, w);
     const Grid q = grid(x->spread + 0.2, false);
-    auto& n = of_microsoft("QGemm", {x->name, x->scale_name, x->zero_name, w.codes, w.scale, w.zero, codes, q.scale_name, q.zero_name});
+    auto& n =
+        of_microsoft("QGemm", {x->name, x->scale_name, x->zero_name, w.codes, w.scale, w.zero, codes, q.scale_name, q.zero_name});
     Graph::set(n, "transB", turned);
-    const std::string added = !reals.empty() ? reals : g.initializer({out}, std::vector<float>(static_cast<std::size_t>(out)), float_type);
+    const std::string added =
+        !reals.empty() ? reals : g.initializer({out}, std::vector<float>(static_cast<std::size_t>(out)), float_type);
     return made(n, {x->dims[0], out}, q, x->spread + 0.2, false, {&*x}, beside("Gemm", {real(*x), w.reals, added}, &n));
   }
   std::optional<Value> binary() {
@@ -224,8 +232,8 @@ class CodesDrawer : public MoveDrawer {
     const Grid q = grid(spread, false);
     const bool swap = r.one_in(2);
     const Value &one = swap ? b : a, &two = swap ? a : b;
-    auto& n = of_microsoft(multiply ? "QLinearMul" : "QLinearAdd", {one.name, one.scale_name, one.zero_name, two.name, two.scale_name,
-                                                                    two.zero_name, q.scale_name, q.zero_name});
+    auto& n = of_microsoft(multiply ? "QLinearMul" : "QLinearAdd", {one.name, one.scale_name, one.zero_name, two.name,
+                                                                    two.scale_name, two.zero_name, q.scale_name, q.zero_name});
     return made(n, a.dims, q, spread, false, {&a, &b}, beside(multiply ? "Mul" : "Add", {real(one), real(two)}));
   }
   std::optional<Value> join() {
@@ -334,7 +342,9 @@ class CodesDrawer : public MoveDrawer {
       pads[static_cast<std::size_t>(i)] = r.below(3), pads[static_cast<std::size_t>(i + rank)] = r.below(3);
       y[static_cast<std::size_t>(i)] += pads[static_cast<std::size_t>(i)] + pads[static_cast<std::size_t>(i + rank)];
     }
-    const std::string value = r.one_in(2) ? x.zero_name : r.one_in(2) ? "" : g.initializer(Dims{}, Dims{least() + r.below(256)}, type());
+    const std::string value = r.one_in(2)   ? x.zero_name
+                              : r.one_in(2) ? ""
+                                            : g.initializer(Dims{}, Dims{least() + r.below(256)}, type());
     return moved(g.node("Pad", {x.name, g.integers(pads), value}), y, x);
   }
   /// A float operator between DequantizeLinear and QuantizeLinear.
@@ -351,7 +361,8 @@ class CodesDrawer : public MoveDrawer {
     if (!r.one_in(4)) return std::nullopt;
     const bool sigmoid = r.one_in(2);
     const Grid q = grid(sigmoid ? 1 : x.spread, sigmoid);
-    auto& n = of_microsoft(sigmoid ? "QLinearSigmoid" : "QLinearLeakyRelu", {x.name, x.scale_name, x.zero_name, q.scale_name, q.zero_name});
+    auto& n = of_microsoft(sigmoid ? "QLinearSigmoid" : "QLinearLeakyRelu",
+                           {x.name, x.scale_name, x.zero_name, q.scale_name, q.zero_name});
     if (!sigmoid) Graph::set_real(n, "alpha", 0.1);
     return made(n, x.dims, q, x.spread, sigmoid, {&x}, beside(sigmoid ? "Sigmoid" : "LeakyRelu", {real(x)}, &n));
   }

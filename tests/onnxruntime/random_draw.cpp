@@ -12,7 +12,8 @@ class QdqDrawer : public RealDrawer {
       : RealDrawer(seed, opset),
         every_(r.pick({1, 1, 1, 2, 4})),
         weights_in_codes_(r.pick({1, 1, 1, 1, 2})),
-        signed_(static_cast<int>(r.below(3))) {
+        signed_(static_cast<int>(r.below(3))),
+        skips_(r.one_in(2)) {
     g.quantized = true;
   }
 
@@ -24,7 +25,7 @@ class QdqDrawer : public RealDrawer {
   }
 
   std::optional<Value> feed_codes(const std::string& name, const Dims& dims) override {
-    if (!r.one_in(5)) return std::nullopt;
+    if (!r.one_in(5)) return RealDrawer::feed_codes(name, dims);
     const bool is_signed = r.one_in(2);
     const std::int64_t least = is_signed ? -128 : 0;
     std::vector<float> codes;
@@ -37,8 +38,9 @@ class QdqDrawer : public RealDrawer {
   }
 
   Value finish(const Value& x, bool any_extents) override {
-    if (!r.one_in(every_)) return x;
+    if (!r.one_in(every_) || (skips_ && r.one_in(5))) return x;
     Value y = quantize(x, any_extents);
+    if (r.one_in(10)) keep(x);                           // the reals are read, too
     return r.one_in(10) ? quantize(y, any_extents) : y;  // now and then straight onto another grid
   }
   Value quantize(const Value& x, bool any_extents) {
@@ -67,7 +69,8 @@ class QdqDrawer : public RealDrawer {
     Value read = from;
     read.name = codes;
     if (any_extents && r.one_in(10) && g.opset >= 13) read = moved_somehow(read);  // a movement of codes
-    Value y{g.node("DequantizeLinear", {read.name, s, z}).output(0), read.dims, std::min(x.spread, scale * 128), from.positive, true};
+    Value y{g.node("DequantizeLinear", {read.name, s, z}).output(0), read.dims, std::min(x.spread, scale * 128), from.positive,
+            true};
     y.scale = scale, y.scale_name = s, y.zero_name = z;
     y.behind = from.behind;
     y.behind.insert(id);
@@ -149,6 +152,7 @@ class QdqDrawer : public RealDrawer {
   }
 
   int every_, weights_in_codes_, signed_;
+  bool skips_;
 };
 
 }  // namespace

@@ -54,10 +54,10 @@ class Random {
 struct Value {
   std::string name;
   Dims dims;
-  double spread = 1;         ///< about the size of its numbers
-  bool positive = false;     ///< none is below 0
-  bool exact = false;        ///< every runtime has the same bits
-  double scale = 0;          ///< of the codes that were dequantized, if it is that
+  double spread = 1;      ///< about the size of its numbers
+  bool positive = false;  ///< none is below 0
+  bool exact = false;     ///< every runtime has the same bits
+  double scale = 0;       ///< of the codes that were dequantized, if it is that
   std::string scale_name = {}, zero_name = {};
   std::set<int> behind = {};  ///< quantizers that it depends on
   bool is_signed = false;     ///< of codes
@@ -69,6 +69,7 @@ struct Watched {
   double scale;
   std::set<int> behind;
   int type;
+  std::string op = {};  ///< the operator of a written node
 };
 
 struct Feed {
@@ -142,6 +143,14 @@ class Graph {
     return t.name();
   }
   std::string floats(const Dims& dims, const std::vector<float>& v) {
+    if (random.one_in(16)) {  // in another type
+      const bool half = random.one_in(2);
+      const std::string other =
+          half ? initializer(dims, halves(v), onnx::TensorProto::FLOAT16) : initializer(dims, v, onnx::TensorProto::DOUBLE);
+      auto& cast = node("Cast", {other});
+      set(cast, "to", std::int64_t{onnx::TensorProto::FLOAT});
+      return cast.output(0);
+    }
     if (random.one_in(3)) {
       auto& n = node("Constant", {});
       if (opset >= 12 && dims.size() < 2 && random.one_in(2)) {
@@ -157,6 +166,17 @@ class Graph {
       return n.output(0);
     }
     return initializer(dims, v, onnx::TensorProto::FLOAT);
+  }
+  /// The bits of float16 below the numbers, which are normal or 0.
+  static std::vector<std::int32_t> halves(const std::vector<float>& v) {
+    std::vector<std::int32_t> bits;
+    for (const float x : v) {
+      int e = 0;
+      const double m = std::frexp(std::abs(double(x)), &e);  // 0.5 .. 1
+      const int own = e < -13 ? 0 : ((e + 14) << 10) + (static_cast<int>(m * 2048) - 1024);
+      bits.push_back((x < 0 ? 0x8000 : 0) | (x == 0 ? 0 : own));
+    }
+    return bits;
   }
   std::string number(double v) { return floats({}, {static_cast<float>(v)}); }
   std::string integers(const Dims& v) {
@@ -203,7 +223,7 @@ class Graph {
   void fill(onnx::TensorProto& t, const Dims& dims, const std::vector<T>& numbers, int type) {
     t.set_data_type(type);
     for (const std::int64_t d : dims) t.add_dims(d);
-    const bool raw = random.one_in(2);
+    const bool raw = random.one_in(2) && type != onnx::TensorProto::FLOAT16 && type != onnx::TensorProto::DOUBLE;
     const auto bytes = [&]<class U>(U*) {
       std::string s;
       for (const T v : numbers) {
@@ -216,6 +236,8 @@ class Graph {
       if (raw) break;
       if (type == onnx::TensorProto::FLOAT)
         t.add_float_data(static_cast<float>(v));
+      else if (type == onnx::TensorProto::DOUBLE)
+        t.add_double_data(static_cast<double>(v));
       else if (type == onnx::TensorProto::INT64)
         t.add_int64_data(static_cast<std::int64_t>(v));
       else

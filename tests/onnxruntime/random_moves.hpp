@@ -147,7 +147,13 @@ class MoveDrawer : public ValueDrawer {
     Dims y = x.dims;
     std::string indices;
     const std::int64_t least = g.opset >= 11 ? -n : 0;
-    if (r.one_in(3) && x.dims.size() > 2) {
+    if (r.one_in(6) && x.dims.size() < 4) {  // a matrix of places
+      Dims list;
+      for (int k = 0; k < 6; ++k) list.push_back(r.between(least, n - 1));
+      indices = g.initializer(Dims{2, 3}, list, onnx::TensorProto::INT64);
+      y[static_cast<std::size_t>(axis)] = 3;
+      y.insert(y.begin() + axis, 2);
+    } else if (r.one_in(3) && x.dims.size() > 2) {
       indices = g.integer(r.between(least, n - 1));
       y.erase(y.begin() + axis);
     } else {
@@ -268,8 +274,10 @@ class MoveDrawer : public ValueDrawer {
     auto& n = g.node("Resize", {x->name, empty, s, to});
     Graph::set(n, "mode", linear ? "linear" : "nearest");
     if (!r.one_in(3))
-      Graph::set(n, "coordinate_transformation_mode", r.pick({"half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"}));
-    if (!linear && r.one_in(2)) Graph::set(n, "nearest_mode", r.pick({"floor", "ceil", "round_prefer_floor", "round_prefer_ceil"}));
+      Graph::set(n, "coordinate_transformation_mode",
+                 r.pick({"half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"}));
+    if (!linear && r.one_in(2))
+      Graph::set(n, "nearest_mode", r.pick({"floor", "ceil", "round_prefer_floor", "round_prefer_ceil"}));
     return result(n);
   }
   std::optional<Value> repeat() {
@@ -293,7 +301,8 @@ class MoveDrawer : public ValueDrawer {
     if (!x || x->dims[1] % 2 != 0) return std::nullopt;
     const Dims& d = x->dims;
     const std::int64_t batch = g.free_batch ? -1 : d[0];
-    Value y = moved(g.node("Reshape", {x->name, g.integers({batch, 2, d[1] / 2, d[2], d[3]})}), {d[0], 2, d[1] / 2, d[2], d[3]}, *x);
+    Value y =
+        moved(g.node("Reshape", {x->name, g.integers({batch, 2, d[1] / 2, d[2], d[3]})}), {d[0], 2, d[1] / 2, d[2], d[3]}, *x);
     y = transposed(y, {0, 2, 1, 3, 4});
     return moved(g.node("Reshape", {y.name, g.integers({batch, d[1], d[2], d[3]})}), d, y);
   }
@@ -315,7 +324,8 @@ class MoveDrawer : public ValueDrawer {
       return n.output(0);
     };
     switch (r.below(4)) {
-      case 0: return moved(g.node("Reshape", {x.name, joined({length(0), g.integers({-1})})}), {x.dims[0], product(x.dims, 1)}, x);
+      case 0:
+        return moved(g.node("Reshape", {x.name, joined({length(0), g.integers({-1})})}), {x.dims[0], product(x.dims, 1)}, x);
       case 1: {
         const Dims y{x.dims[0], x.dims[1], product(x.dims, 2)};
         return moved(g.node("Reshape", {x.name, joined({length(0), length(1), g.integers({-1})})}), y, x);
@@ -361,17 +371,54 @@ class MoveDrawer : public ValueDrawer {
     Graph::set(n, "axes", Dims{0});
     return n.output(0);
   }
+  /// Without the batch, where it is 1, and back.
+  std::optional<Value> without_batch(const Value& x) {
+    const auto views = [&](const char* op, const Value& v, const Dims& to) {
+      if (g.opset >= 13) return moved(g.node(op, {v.name, g.integers({0})}), to, v);
+      auto& n = g.node(op, {v.name});
+      Graph::set(n, "axes", Dims{0});
+      return moved(n, to, v);
+    };
+    Dims less(x.dims.begin() + 1, x.dims.end());
+    Value y = r.one_in(2) ? views("Squeeze", x, less) : moved(g.node("Reshape", {x.name, g.integers(less)}), less, x);
+    switch (r.below(4)) {
+      case 0:
+        y = of_one(g.node("Sigmoid", {y.name}), y, 0.5, true);
+        break;
+      case 1:
+        y = of_one(g.node("Mul", {y.name, g.floats({less.back()}, r.numbers(less.back(), -1, 1))}), y, y.spread, false);
+        break;
+      case 2: {
+        const std::int64_t out = r.between(1, 5);
+        const double size = 1.7 / std::sqrt(double(less.back()));
+        const std::string w = g.floats({less.back(), out}, r.numbers(less.back() * out, -size, size));
+        less.back() = out;
+        y = merged(g.node("MatMul", {y.name, w}), less, y.spread, false, {&y});
+        break;
+      }
+      default:
+        y = transposed(y);
+    }
+    Dims more = y.dims;
+    more.insert(more.begin(), 1);
+    return r.one_in(2) ? views("Unsqueeze", y, more) : moved(g.node("Reshape", {y.name, g.integers(more)}), more, y);
+  }
   /// Through another order of axes, the batch among them, and back.
   std::optional<Value> detour() {
     const auto x = of_rank(3, 4);
     if (!x) return std::nullopt;
+    if (x->dims[0] == 1 && !g.free_batch && r.one_in(2)) return without_batch(*x);
     const Dims perm = shuffled(axes_of(*x), 0);
     Dims back(perm.size());
     for (std::size_t i = 0; i < perm.size(); ++i) back[static_cast<std::size_t>(perm[i])] = static_cast<std::int64_t>(i);
     Value y = transposed(*x, perm);
     switch (r.below(3)) {
-      case 0: y = of_one(g.node("Relu", {y.name}), y, y.spread, true); break;
-      case 1: y = of_one(g.node("Mul", {y.name, g.number(0.5)}), y, y.spread / 2, false); break;
+      case 0:
+        y = of_one(g.node("Relu", {y.name}), y, y.spread, true);
+        break;
+      case 1:
+        y = of_one(g.node("Mul", {y.name, g.number(0.5)}), y, y.spread / 2, false);
+        break;
       default:
         if (perm.back() == 0) return std::nullopt;
         y = of_one(g.node("Add", {y.name, g.floats({y.dims.back()}, r.numbers(y.dims.back(), -1, 1))}), y, y.spread + 0.5, false);

@@ -15,7 +15,8 @@ class RealDrawer : public MoveDrawer {
     for (std::int64_t done = 0, tried = 0; done < steps && tried < 400; ++tried) {
       std::optional<Value> y = step();
       if (!y || product(y->dims) > 20000) continue;
-      if (y->spread > 8 && r.one_in(2)) y = merged(g.node("Mul", {y->name, g.number(2 / y->spread)}), y->dims, 2, y->positive, {&*y});
+      if (y->spread > 8 && r.one_in(2))
+        y = merged(g.node("Mul", {y->name, g.number(2 / y->spread)}), y->dims, 2, y->positive, {&*y});
       keep(finish(*y, true));
       ++done;
     }
@@ -33,17 +34,22 @@ class RealDrawer : public MoveDrawer {
  protected:
   std::optional<Value> step() {
     using Step = std::optional<Value> (RealDrawer::*)();
-    static const std::vector<Step> all{
-        &RealDrawer::function, &RealDrawer::function,    &RealDrawer::function,  &RealDrawer::activation, &RealDrawer::activation,
-        &RealDrawer::clip,     &RealDrawer::binary,      &RealDrawer::binary,    &RealDrawer::binary,     &RealDrawer::with_constant,
-        &RealDrawer::conv,     &RealDrawer::conv,        &RealDrawer::conv,      &RealDrawer::conv,       &RealDrawer::conv_transpose,
-        &RealDrawer::pool,     &RealDrawer::pool,        &RealDrawer::global,    &RealDrawer::linear,     &RealDrawer::linear,
-        &RealDrawer::matmul,   &RealDrawer::norm,        &RealDrawer::norm,      &RealDrawer::softmax,    &RealDrawer::reduce,
-        &RealDrawer::reduce,   &RealDrawer::view,        &RealDrawer::view,      &RealDrawer::view,       &RealDrawer::slice,
-        &RealDrawer::split,    &RealDrawer::gather,      &RealDrawer::concat,    &RealDrawer::concat,     &RealDrawer::pad,
-        &RealDrawer::depth,    &RealDrawer::resize,      &RealDrawer::resize,    &RealDrawer::repeat,     &RealDrawer::attention,
-        &RealDrawer::shuffle,  &RealDrawer::shape_math,  &RealDrawer::gate,      &RealDrawer::variadic,   &RealDrawer::steps_of_numbers,
-        &RealDrawer::detour};
+    static const std::vector<Step> all{&RealDrawer::function,      &RealDrawer::function,   &RealDrawer::function,
+                                       &RealDrawer::activation,    &RealDrawer::activation, &RealDrawer::clip,
+                                       &RealDrawer::binary,        &RealDrawer::binary,     &RealDrawer::binary,
+                                       &RealDrawer::with_constant, &RealDrawer::conv,       &RealDrawer::conv,
+                                       &RealDrawer::conv,          &RealDrawer::conv,       &RealDrawer::conv_transpose,
+                                       &RealDrawer::pool,          &RealDrawer::pool,       &RealDrawer::global,
+                                       &RealDrawer::linear,        &RealDrawer::linear,     &RealDrawer::matmul,
+                                       &RealDrawer::norm,          &RealDrawer::norm,       &RealDrawer::softmax,
+                                       &RealDrawer::reduce,        &RealDrawer::reduce,     &RealDrawer::view,
+                                       &RealDrawer::view,          &RealDrawer::view,       &RealDrawer::slice,
+                                       &RealDrawer::split,         &RealDrawer::gather,     &RealDrawer::concat,
+                                       &RealDrawer::concat,        &RealDrawer::pad,        &RealDrawer::depth,
+                                       &RealDrawer::resize,        &RealDrawer::resize,     &RealDrawer::repeat,
+                                       &RealDrawer::attention,     &RealDrawer::shuffle,    &RealDrawer::shape_math,
+                                       &RealDrawer::gate,          &RealDrawer::variadic,   &RealDrawer::steps_of_numbers,
+                                       &RealDrawer::detour};
     return (this->*r.pick(all))();
   }
 
@@ -51,23 +57,40 @@ class RealDrawer : public MoveDrawer {
   std::optional<Value> function() {
     const Value x = any();
     switch (r.below(24)) {
-      case 0: return node_of("Sigmoid", x, 0.5, true);
-      case 1: return node_of("Tanh", x, 0.6, false);
-      case 2: return node_of("Softplus", x, x.spread + 0.7, true);
-      case 3: return node_of("Softsign", x, 0.5, false);
-      case 4: return node_of("Exp", small(x), 1.5, true);
-      case 5: return node_of("Log", away_from_zero(x), 0.6, false);
-      case 6: return node_of("Sqrt", away_from_zero(x), std::sqrt(x.spread + 0.5), true);
-      case 7: return node_of("Reciprocal", away_from_zero(x), 1, true);
-      case 8: return exact_of(node_of("Abs", x, x.spread, true), x);
-      case 9: return exact_of(node_of("Neg", x, x.spread, false), x);
-      case 10: return g.opset < 9 ? std::nullopt : std::optional(node_of("Erf", x, 0.6, false));
-      case 11: return node_of("Sin", x, 0.7, false);
-      case 12: return node_of("Cos", x, 0.7, false);
-      case 13: return g.opset < 14 ? std::nullopt : std::optional(node_of("HardSwish", x, x.spread, false));
-      case 14: return g.opset < 18 ? std::nullopt : std::optional(node_of("Mish", x, x.spread, false));
-      case 15: return of_one(g.node("Pow", {x.name, g.number(2)}), x, x.spread * x.spread, true);
-      case 16: return of_one(g.node("Pow", {small(x).name, g.number(3)}), x, 1, false);
+      case 0:
+        return node_of("Sigmoid", x, 0.5, true);
+      case 1:
+        return node_of("Tanh", x, 0.6, false);
+      case 2:
+        return node_of("Softplus", x, x.spread + 0.7, true);
+      case 3:
+        return node_of("Softsign", x, 0.5, false);
+      case 4:
+        return node_of("Exp", small(x), 1.5, true);
+      case 5:
+        return node_of("Log", away_from_zero(x), 0.6, false);
+      case 6:
+        return node_of("Sqrt", away_from_zero(x), std::sqrt(x.spread + 0.5), true);
+      case 7:
+        return node_of("Reciprocal", away_from_zero(x), 1, true);
+      case 8:
+        return exact_of(node_of("Abs", x, x.spread, true), x);
+      case 9:
+        return exact_of(node_of("Neg", x, x.spread, false), x);
+      case 10:
+        return g.opset < 9 ? std::nullopt : std::optional(node_of("Erf", x, 0.6, false));
+      case 11:
+        return node_of("Sin", x, 0.7, false);
+      case 12:
+        return node_of("Cos", x, 0.7, false);
+      case 13:
+        return g.opset < 14 ? std::nullopt : std::optional(node_of("HardSwish", x, x.spread, false));
+      case 14:
+        return g.opset < 18 ? std::nullopt : std::optional(node_of("Mish", x, x.spread, false));
+      case 15:
+        return of_one(g.node("Pow", {x.name, g.number(2)}), x, x.spread * x.spread, true);
+      case 16:
+        return of_one(g.node("Pow", {small(x).name, g.number(3)}), x, 1, false);
       case 17: {
         const Value a = away_from_zero(x);
         return of_one(g.node("Pow", {a.name, g.number(r.pick({0.5, -1.0, -0.5, 1.5}))}), a, 1, true);
@@ -78,8 +101,10 @@ class RealDrawer : public MoveDrawer {
         if (r.one_in(2)) Graph::set(n, "approximate", r.pick({"tanh", "none"}));
         return of_one(n, x, x.spread, false);
       }
-      case 19: return exact_of(moved(g.node("Identity", {x.name}), x.dims, x), x);
-      case 20: return exact_of(moved(g.node("Dropout", {x.name}), x.dims, x), x);
+      case 19:
+        return exact_of(moved(g.node("Identity", {x.name}), x.dims, x), x);
+      case 20:
+        return exact_of(moved(g.node("Dropout", {x.name}), x.dims, x), x);
       case 21: {  // Silu
         const Value gate = node_of("Sigmoid", x, 0.5, true);
         return of_one(g.node("Mul", {x.name, gate.name}), x, x.spread, false);
@@ -87,7 +112,8 @@ class RealDrawer : public MoveDrawer {
       case 22: {  // Gelu of many nodes
         if (g.opset < 9) return std::nullopt;
         const Value a = node_of("Erf", of_one(g.node("Div", {x.name, g.number(std::sqrt(2.0))}), x, 1, false), 1, false);
-        const Value b = of_one(g.node("Mul", {x.name, of_one(g.node("Add", {a.name, g.number(1)}), a, 1, true).name}), x, 1, false);
+        const Value b =
+            of_one(g.node("Mul", {x.name, of_one(g.node("Add", {a.name, g.number(1)}), a, 1, true).name}), x, 1, false);
         return of_one(g.node("Mul", {b.name, g.number(0.5)}), b, x.spread, false);
       }
       default: {
@@ -107,11 +133,16 @@ class RealDrawer : public MoveDrawer {
     switch (r.below(10)) {
       case 0:
       case 1:
-      case 2: return exact_of(node_of("Relu", x, x.spread, true), x);
-      case 3: return with_real("LeakyRelu", x, "alpha", r.real(0.01, 0.3), false);
-      case 4: return with_real("Elu", small(x), "alpha", r.real(0.5, 1.5), false);
-      case 5: return g.opset < 12 ? std::nullopt : std::optional(with_real("Celu", small(x), "alpha", r.real(0.5, 1.5), false));
-      case 6: return node_of("Selu", small(x), 1, false);
+      case 2:
+        return exact_of(node_of("Relu", x, x.spread, true), x);
+      case 3:
+        return with_real("LeakyRelu", x, "alpha", r.real(0.01, 0.3), false);
+      case 4:
+        return with_real("Elu", small(x), "alpha", r.real(0.5, 1.5), false);
+      case 5:
+        return g.opset < 12 ? std::nullopt : std::optional(with_real("Celu", small(x), "alpha", r.real(0.5, 1.5), false));
+      case 6:
+        return node_of("Selu", small(x), 1, false);
       case 7: {
         auto& n = g.node("HardSigmoid", {x.name});
         if (r.one_in(2)) Graph::set_real(n, "alpha", 1.0 / 6), Graph::set_real(n, "beta", 0.5);
@@ -148,10 +179,14 @@ class RealDrawer : public MoveDrawer {
     const auto x = any_of([](const Value& v) { return v.exact; });
     if (!x) return std::nullopt;
     switch (r.below(5)) {
-      case 0: return exact_of(node_of("Floor", *x, x->spread + 0.5, x->positive), *x);
-      case 1: return exact_of(node_of("Ceil", *x, x->spread + 0.5, x->positive), *x);
-      case 2: return g.opset < 11 ? std::nullopt : std::optional(exact_of(node_of("Round", *x, x->spread + 0.3, x->positive), *x));
-      case 3: return g.opset < 9 ? std::nullopt : std::optional(exact_of(node_of("Sign", *x, 1, x->positive), *x));
+      case 0:
+        return exact_of(node_of("Floor", *x, x->spread + 0.5, x->positive), *x);
+      case 1:
+        return exact_of(node_of("Ceil", *x, x->spread + 0.5, x->positive), *x);
+      case 2:
+        return g.opset < 11 ? std::nullopt : std::optional(exact_of(node_of("Round", *x, x->spread + 0.3, x->positive), *x));
+      case 3:
+        return g.opset < 9 ? std::nullopt : std::optional(exact_of(node_of("Sign", *x, 1, x->positive), *x));
       default: {
         if (std::ssize(x->dims) < 2) return std::nullopt;
         auto& n = g.node("ArgMax", {x->name});
@@ -188,14 +223,19 @@ class RealDrawer : public MoveDrawer {
     };
     switch (r.below(g.opset < 8 ? 5 : 7)) {  // Max and Min broadcast since opset 8
       case 0:
-      case 1: return of_one(g.node("Add", order(x.name, operand(d, -1, 1))), x, x.spread + 0.5, false);
-      case 2: return of_one(g.node("Sub", order(x.name, operand(d, -1, 1))), x, x.spread + 0.5, false);
-      case 3: return of_one(g.node("Mul", order(x.name, operand(d, -1.5, 1.5))), x, x.spread, false);
+      case 1:
+        return of_one(g.node("Add", order(x.name, operand(d, -1, 1))), x, x.spread + 0.5, false);
+      case 2:
+        return of_one(g.node("Sub", order(x.name, operand(d, -1, 1))), x, x.spread + 0.5, false);
+      case 3:
+        return of_one(g.node("Mul", order(x.name, operand(d, -1.5, 1.5))), x, x.spread, false);
       case 4:
         if (first) return of_one(g.node("Div", {operand(d, -1, 1), away_from_zero(x).name}), x, 0.6, false);
         return of_one(g.node("Div", {x.name, operand(d, 0.4, 2)}), x, x.spread, x.positive);
-      case 5: return exact_of(of_one(g.node("Max", order(x.name, operand(d, -1, 1))), x, x.spread, x.positive), x);
-      default: return exact_of(of_one(g.node("Min", order(x.name, operand(d, -1, 1))), x, x.spread, false), x);
+      case 5:
+        return exact_of(of_one(g.node("Max", order(x.name, operand(d, -1, 1))), x, x.spread, x.positive), x);
+      default:
+        return exact_of(of_one(g.node("Min", order(x.name, operand(d, -1, 1))), x, x.spread, false), x);
     }
   }
   /// Another value that broadcasts with x, to x's extents.
@@ -213,7 +253,8 @@ class RealDrawer : public MoveDrawer {
       if (fits(v)) all.push_back(v);
     if (!all.empty() && !r.one_in(4)) return r.pick(all);
     if (r.one_in(3)) return std::nullopt;
-    if (std::ssize(x.dims) >= 3 && r.one_in(2)) return finish(reduced("ReduceMean", x, {r.between(1, std::ssize(x.dims) - 1)}, 1));
+    if (std::ssize(x.dims) >= 3 && r.one_in(2))
+      return finish(reduced("ReduceMean", x, {r.between(1, std::ssize(x.dims) - 1)}, 1));
     return finish(node_of(r.pick({"Sigmoid", "Tanh", "Relu", "Abs"}), x, std::min(1.0, x.spread), false));
   }
   std::optional<Value> binary() {
@@ -227,15 +268,20 @@ class RealDrawer : public MoveDrawer {
     switch (r.below(g.opset < 8 ? 6 : 8)) {
       case 0:
       case 1:
-      case 2: return both("Add", a.spread + b->spread, a.positive && b->positive);
-      case 3: return both("Sub", a.spread + b->spread, false);
-      case 4: return both("Mul", a.spread * b->spread, a.positive && b->positive);
+      case 2:
+        return both("Add", a.spread + b->spread, a.positive && b->positive);
+      case 3:
+        return both("Sub", a.spread + b->spread, false);
+      case 4:
+        return both("Mul", a.spread * b->spread, a.positive && b->positive);
       case 5: {
         const Value d = finish(away_from_zero(*b));
         return merged(g.node("Div", {a.name, d.name}), a.dims, a.spread, a.positive && d.scale == 0, {&a, &d});
       }
-      case 6: return both("Max", a.spread + b->spread, a.positive || b->positive);
-      default: return both("Min", a.spread + b->spread, a.positive && b->positive);
+      case 6:
+        return both("Max", a.spread + b->spread, a.positive || b->positive);
+      default:
+        return both("Min", a.spread + b->spread, a.positive && b->positive);
     }
   }
   std::optional<Value> variadic() {
@@ -253,7 +299,8 @@ class RealDrawer : public MoveDrawer {
   std::optional<Value> gate() {
     const auto x = of_rank(4, 4);
     if (!x) return std::nullopt;
-    const Value p = finish(merged(g.node("GlobalAveragePool", {x->name}), {x->dims[0], x->dims[1], 1, 1}, x->spread / 2, x->positive, {&*x}));
+    const Value p =
+        finish(merged(g.node("GlobalAveragePool", {x->name}), {x->dims[0], x->dims[1], 1, 1}, x->spread / 2, x->positive, {&*x}));
     std::vector<float> scales;
     const std::string w = weights({x->dims[1], x->dims[1], 1, 1}, 0, 0.6, scales), b = bias(x->dims[1], p, scales);
     const Value y = finish(merged(g.node("Conv", {p.name, w, b}), p.dims, 1, false, {&p}));
@@ -371,7 +418,8 @@ class RealDrawer : public MoveDrawer {
     Value b = r.one_in(2) ? t : finish(node_of("Tanh", t, 0.6, false));
     Dims y = a->dims;
     y.back() = y[y.size() - 2];
-    return merged(g.node("MatMul", {a->name, b.name}), y, a->spread * b.spread * std::sqrt(double(a->dims.back())), false, {&*a, &b});
+    return merged(g.node("MatMul", {a->name, b.name}), y, a->spread * b.spread * std::sqrt(double(a->dims.back())), false,
+                  {&*a, &b});
   }
   std::optional<Value> attention() {
     auto x = of_rank(3, 3);
@@ -381,7 +429,8 @@ class RealDrawer : public MoveDrawer {
       std::vector<float> scales;
       const std::string w = weights({d, d}, 1, 1 / std::sqrt(double(d)), scales);
       Value p = finish(merged(g.node("MatMul", {x->name, w}), x->dims, x->spread, false, {&*x}));
-      p = moved(g.node("Reshape", {p.name, g.integers({r.one_in(2) || g.free_batch ? 0 : n, l, heads, d / heads})}), {n, l, heads, d / heads}, p);
+      p = moved(g.node("Reshape", {p.name, g.integers({r.one_in(2) || g.free_batch ? 0 : n, l, heads, d / heads})}),
+                {n, l, heads, d / heads}, p);
       auto& t = g.node("Transpose", {p.name});
       Graph::set(t, "perm", perm);
       return moved(t, dims, p);
@@ -459,7 +508,8 @@ class RealDrawer : public MoveDrawer {
     const bool log = r.one_in(4);
     auto& n = g.node(log ? "LogSoftmax" : "Softmax", {x.name});
     const std::int64_t axis = r.one_in(2) ? rank - 1 : r.between(1, rank - 1);
-    if (axis != (g.opset < 13 ? 1 : rank - 1) || r.one_in(2)) Graph::set(n, "axis", g.opset < 11 || r.one_in(2) ? axis : axis - rank);
+    if (axis != (g.opset < 13 ? 1 : rank - 1) || r.one_in(2))
+      Graph::set(n, "axis", g.opset < 11 || r.one_in(2) ? axis : axis - rank);
     return of_one(n, x, log ? x.spread + 1 : 0.4, !log);
   }
   Value reduced(const std::string& op, const Value& x, const Dims& axes, std::int64_t keep_axes) {
@@ -481,7 +531,11 @@ class RealDrawer : public MoveDrawer {
       else if (count *= static_cast<double>(x.dims[i]); keep_axes)
         y.push_back(1);
     const bool sum = op == "ReduceSum" || op == "ReduceL1" || op == "ReduceSumSquare";
-    return merged(n, y, x.spread * (sum ? count / 2 : op == "ReduceL2" ? std::sqrt(count) : 1), x.positive || op == "ReduceL2", {&x});
+    return merged(n, y,
+                  x.spread * (sum                ? count / 2
+                              : op == "ReduceL2" ? std::sqrt(count)
+                                                 : 1),
+                  x.positive || op == "ReduceL2", {&x});
   }
   std::optional<Value> reduce() {
     const Value x = any();
@@ -490,13 +544,13 @@ class RealDrawer : public MoveDrawer {
     for (std::int64_t i = 1; i < std::ssize(x.dims); ++i)
       if (r.one_in(2)) axes.push_back(i);
     if (axes.empty()) axes.push_back(std::ssize(x.dims) - 1);
-    const char* op = r.pick({"ReduceMean", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum"});
+    const char* op = r.pick({"ReduceMean", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2",
+                             "ReduceSumSquare", "ReduceLogSum"});
     const std::string name = op;
     Value y = reduced(op, name == "ReduceLogSum" ? away_from_zero(x) : x, axes, r.below(2));
     y.exact = x.exact && (name == "ReduceMax" || name == "ReduceMin");
     return y;
   }
-
 };
 
 }  // namespace random_networks

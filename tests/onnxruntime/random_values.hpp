@@ -30,7 +30,16 @@ class ValueDrawer {
   /// What becomes of a value that is computed; of other extents, too, where nothing counts on them.
   virtual Value finish(const Value& y, bool /*any_extents*/ = false) { return y; }
   /// An input of codes, if the network has such.
-  virtual std::optional<Value> feed_codes(const std::string& /*name*/, const Dims& /*dims*/) { return std::nullopt; }
+  virtual std::optional<Value> feed_codes(const std::string& name, const Dims& dims) {
+    if (!r.one_in(12)) return std::nullopt;
+    std::vector<float> bytes;  // a picture
+    for (std::int64_t k = product(dims); k > 0; --k) bytes.push_back(static_cast<float>(r.below(256)));
+    g.feed(name, dims, uint8_type, std::move(bytes));
+    auto& cast = g.node("Cast", {name});
+    Graph::set(cast, "to", std::int64_t{float_type});
+    const Value x{cast.output(0), dims, 150, true, true};
+    return of_one(g.node("Mul", {x.name, g.number(1.0 / 128)}), x, 1.2, true);
+  }
 
   bool is_input(const std::string& name) const {
     return std::any_of(g.feeds.begin(), g.feeds.end(), [&](const Feed& f) { return f.name == name; });
@@ -72,7 +81,8 @@ class ValueDrawer {
   std::optional<Value> of_rank(std::int64_t lo, std::int64_t hi) {
     return any_of([&](const Value& v) { return std::ssize(v.dims) >= lo && std::ssize(v.dims) <= hi; });
   }
-  static Value merged(const onnx::NodeProto& n, Dims dims, double spread, bool positive, std::initializer_list<const Value*> from) {
+  static Value merged(const onnx::NodeProto& n, Dims dims, double spread, bool positive,
+                      std::initializer_list<const Value*> from) {
     Value y{n.output(0), std::move(dims), spread, positive};
     for (const Value* x : from) y.behind.insert(x->behind.begin(), x->behind.end());
     return y;
@@ -110,7 +120,10 @@ class ValueDrawer {
     Windows w;
     w.pads.resize(2 * pixels);
     const std::int64_t kind = r.below(6);
-    w.automatic = kind == 0 ? "SAME_UPPER" : kind == 1 && r.one_in(2) ? "SAME_LOWER" : kind == 2 && r.one_in(3) ? "VALID" : nullptr;
+    w.automatic = kind == 0                  ? "SAME_UPPER"
+                  : kind == 1 && r.one_in(2) ? "SAME_LOWER"
+                  : kind == 2 && r.one_in(3) ? "VALID"
+                                             : nullptr;
     for (std::size_t i = 0; i < pixels; ++i) {
       w.kernel.push_back(r.pick({1, 2, 3, 3, 3, 4, 5}));
       w.stride.push_back(r.pick({1, 1, 1, 2, 2, 3}));
