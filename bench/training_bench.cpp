@@ -32,7 +32,7 @@ using namespace trimtab;
 constexpr std::size_t batch = 16;
 
 Array random_pictures(std::size_t count) {
-  detail::RandomSource random(5);
+  RandomSource random(5);
   Array x = Array::from_shape({count, 224, 224, 3});
   for (std::size_t i = 0; i < x.size(); ++i) x.data()[i] = random.uniform(-1.0F, 1.0F);
   return x;

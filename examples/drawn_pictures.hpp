@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <numbers>
+#include <trimtab/core/random_source.hpp>
 #include <trimtab/io/image_file.hpp>
-#include <trimtab/net/models/mobilenets.hpp>
 
 namespace drawn {
 
@@ -140,7 +140,7 @@ class Painter {
       body(Point{static_cast<float>(i % extent) + 0.5F, static_cast<float>(i / extent) + 0.5F}, pixels_[i]);
   }
 
-  trimtab::detail::RandomSource random_;
+  trimtab::RandomSource random_;
   Colour ground_{};
   std::array<Colour, extent * extent> pixels_{};
 };

@@ -6,7 +6,8 @@
 #include <random>
 #include <trimtab/int8/conv2d.hpp>
 #include <trimtab/ops/quantize.hpp>
-#include <trimtab/quant/observer.hpp>
+#include <trimtab/quant/fit.hpp>
+#include <trimtab/transform/lower.hpp>
 #include <vector>
 
 using Floats = std::vector<float>;
@@ -28,41 +29,31 @@ struct Dense {
 /// The same layer with int8 weights. Floats in, floats out; in between uint8 codes and int32 sums.
 class Int8Dense {
  public:
-  /// `largest`: of |x| in calibration data.
-  Int8Dense(const Dense& d, float largest) : in_(d.in), out_(d.out), x_grid_(trimtab::signed_codes(8), {largest}) {
+  /// `x`: inputs of calibration data, one after the other.
+  Int8Dense(const Dense& d, const Floats& x) : in_(d.in), out_(d.out), of_x_(trimtab::fit_range(x, trimtab::unsigned_codes())) {
     const trimtab::TensorView<const float> weight(d.weight.data(), {d.out, d.in});
-    trimtab::MinMaxObserver<float> observer(trimtab::per_channel(0));
-    observer.observe(weight);
-    Floats thresholds;
-    for (const trimtab::Range<float>& r : observer.ranges()) thresholds.push_back(r.threshold());
-    const trimtab::AdjustableThreshold<float> w_grid(trimtab::signed_codes(8), thresholds, trimtab::per_channel(0));
-    std::vector<std::int8_t> codes(d.weight.size());
-    const trimtab::TensorView<std::int8_t> w_codes(codes.data(), {d.out, d.in});
-    trimtab::quantize(weight, w_grid, w_codes);
-    packed_ = trimtab::int8::pack_linear(w_codes);
-    for (std::size_t o = 0; o < d.out; ++o) {
-      scale_.push_back(x_grid_.grid(0).scale * w_grid.grid(o).scale);
-      bias_.push_back(static_cast<std::int32_t>(std::lround(d.bias[o] / scale_[o])));
-    }
+    const auto of_weight = trimtab::fit_threshold(weight, trimtab::signed_codes(), trimtab::per_channel(0));
+    // Steps of 1 are the real values themselves: the layer's outputs are not rounded to codes.
+    layer_ = trimtab::lower(weight, d.bias, of_x_.grid(0), of_weight, {1.0F, 0, {}});
+    packed_ = trimtab::int8::pack_linear(layer_.weight());
   }
 
   Floats operator()(const Floats& x) {
     codes_.resize(in_);
-    trimtab::quantize(x, x_grid_, codes_);
+    trimtab::quantize(x, of_x_, codes_);
     Floats y(out_);
-    trimtab::int8::linear(trimtab::TensorView<const std::int8_t>(codes_.data(), {1, in_}), 0, packed_, bias_, scale_,
-                          trimtab::TensorView<float>(y.data(), {1, out_}), workspace_);
+    trimtab::int8::linear(trimtab::TensorView<const std::uint8_t>(codes_.data(), {1, in_}), of_x_.grid(0).zero_point, packed_,
+                          layer_.bias, layer_.multiplier, trimtab::TensorView<float>(y.data(), {1, out_}), workspace_);
     for (float& v : y) v = std::max(v, 0.0F);
     return y;
   }
 
  private:
   std::size_t in_, out_;
-  trimtab::AdjustableThreshold<float> x_grid_;
+  trimtab::AdjustableRange<float> of_x_;
+  trimtab::LoweredLayer layer_;
   trimtab::int8::PackedConv2d packed_;
-  Floats scale_;
-  std::vector<std::int32_t> bias_;
-  std::vector<std::int8_t> codes_;
+  std::vector<std::uint8_t> codes_;
   trimtab::int8::Workspace workspace_;
 };
 
@@ -77,12 +68,11 @@ int main() {
   const Dense first{64, 256, draw(64 * 256, 0.12F), draw(256, 0.5F)}, last{256, 8, draw(256 * 8, 0.06F), draw(8, 0.5F)};
   const Dense middle{256, 256, draw(256 * 256, 0.06F), draw(256, 0.5F)};
 
-  float largest = 0;
+  Floats calibration;
   for (int i = 0; i < 100; ++i)
-    for (const float v : first(draw(64, 1.0F))) largest = std::max(largest, v);
-  Int8Dense int8_middle(middle, largest);
-  std::printf("middle layer: %zu bytes of float weights, %zu of int8; inputs up to %.2f\n", middle.weight.size() * 4,
-              middle.weight.size(), double(largest));
+    for (const float v : first(draw(64, 1.0F))) calibration.push_back(v);
+  Int8Dense int8_middle(middle, calibration);
+  std::printf("middle layer: %zu bytes of float weights, %zu of int8\n", middle.weight.size() * 4, middle.weight.size());
 
   double squares = 0, errors = 0;
   int same_winner = 0;

@@ -32,7 +32,7 @@ int main() {
   batch_norm_forward(y, gamma, beta, mean, variance, epsilon, y);
 
   std::printf("filter 0: weight[0] %9.5f, bias %9.5f\n", double(weight(0, 0, 0, 0)), double(bias[0]));
-  fold_batch_norm(weight, 0, bias, gamma, beta, mean, variance, double(epsilon));
+  fold_batch_norm(weight, bias, gamma, beta, mean, variance, double(epsilon));
   std::printf("folded:   weight[0] %9.5f, bias %9.5f\n", double(weight(0, 0, 0, 0)), double(bias[0]));
   conv2d_forward(x, weight, bias, window, 1, folded);
 

@@ -7,7 +7,8 @@
 #include <trimtab/ops/activation.hpp>
 #include <trimtab/ops/fake_quantize.hpp>
 #include <trimtab/ops/linear.hpp>
-#include <trimtab/train/adam.hpp>
+#include <trimtab/quant/fit.hpp>
+#include <trimtab/train/factor_optimizer.hpp>
 #include <trimtab/train/loss.hpp>
 
 using namespace trimtab;
@@ -22,12 +23,13 @@ struct Activations {
   Matrix x1 = xt::zeros<float>({batch, hidden}), r = x1, q = x1, y = xt::zeros<float>({batch, out});
 };
 
-void forward(const Matrix& x, const Weights& w, const AdjustableThreshold<float>* quantizer, Activations& a) {
-  const std::vector<float> no_bias;
+/// `quantizer`: of what lies between the layers; Identity for the float network.
+template <class Q>
+void forward(const Matrix& x, const Weights& w, const Q& quantizer, Activations& a) {
   linear_forward(x, w.w1, no_bias, a.x1);
   clip_forward(a.x1, 0.0F, infinity, a.r);
-  if (quantizer) fake_quantize_forward(a.r, *quantizer, a.q);
-  linear_forward(quantizer ? a.q : a.r, w.w2, no_bias, a.y);
+  fake_quantize_forward(a.r, quantizer, a.q);
+  linear_forward(a.q, w.w2, no_bias, a.y);
 }
 
 int main() {
@@ -40,36 +42,29 @@ int main() {
   };
   const Weights w{draw(hidden, in, 0.2F), draw(out, hidden, 0.15F)};
   Weights q = w;  // what the student computes with
-  std::vector<float> largest(hidden);
-  for (std::size_t i = 0; i < w.w1.size(); ++i) largest[i / in] = std::max(largest[i / in], std::abs(w.w1.data()[i]));
-  float top = 0;
-  for (const float v : w.w2) top = std::max(top, std::abs(v));
-  AdjustableThreshold<float> q1(signed_codes(4), largest, per_channel(0)), q2(signed_codes(4), {top}),
-      qr(unsigned_codes(4), {8.0F});
-
-  Adam<float> adam1(hidden), adam2(1), adam_r(1);
+  AdjustableThreshold<float> q1 = fit_threshold(w.w1, signed_codes(4), per_channel(0)), q2 = fit_threshold(w.w2, signed_codes(4)),
+                             qr(unsigned_codes(4), {8.0F});
+  FactorOptimizer<float> optimizer(q1, q2, qr);
   Activations teacher, student;
   double before = 0, after = 0;
   for (int step = 0; step < 300; ++step) {
     const Matrix x = draw(batch, in, 1.0F);
-    forward(x, w, nullptr, teacher);
+    forward(x, w, Identity{}, teacher);
     fake_quantize_forward(w.w1, q1, q.w1);
     fake_quantize_forward(w.w2, q2, q.w2);
-    forward(x, q, &qr, student);
+    forward(x, q, qr, student);
 
     Matrix gy = xt::zeros<float>({batch, out}), gq = xt::zeros<float>({batch, hidden}), gr = gq, g1 = gq;
     Matrix gw1 = xt::zeros<float>({hidden, in}), gw2 = xt::zeros<float>({out, hidden});
-    std::vector<float> f1(hidden), f2(1), fr(1);
     const double loss = rmse_loss(teacher.y, student.y, gy);
     linear_backward_weight(gy, student.q, gw2);
     linear_backward_input(gy, q.w2, gq);
-    fake_quantize_backward(gq, student.r, qr, gr, fr);
+    fake_quantize_backward(gq, student.r, qr, gr, optimizer.gradients(qr));
     clip_backward(gr, student.x1, 0.0F, infinity, g1);
     linear_backward_weight(g1, x, gw1);
-    fake_quantize_backward_factors(gw1, w.w1, q1, f1);
-    fake_quantize_backward_factors(gw2, w.w2, q2, f2);
-    adam1.step(q1.factors(), f1, 3e-3), adam2.step(q2.factors(), f2, 3e-3), adam_r.step(qr.factors(), fr, 3e-3);
-    project(q1), project(q2), project(qr);
+    fake_quantize_backward_factors(gw1, w.w1, q1, optimizer.gradients(q1));
+    fake_quantize_backward_factors(gw2, w.w2, q2, optimizer.gradients(q2));
+    optimizer.step(3e-3);
     (step < 20 ? before : after) += step < 20 || step >= 280 ? loss / 20 : 0;
     if (step % 50 == 0)
       std::printf("step %3d  loss %.4f  threshold of the activations %.3f\n", step, loss, double(qr.adjusted_threshold(0)));

@@ -8,8 +8,7 @@
 #include <trimtab/core/adapt_eigen.hpp>
 #include <trimtab/ops/fake_quantize.hpp>
 #include <trimtab/ops/quantize.hpp>
-#include <trimtab/quant/observer.hpp>
-#include <vector>
+#include <trimtab/quant/fit.hpp>
 
 using namespace trimtab;
 
@@ -25,14 +24,7 @@ int main() {
   Eigen::MatrixXf w = Eigen::MatrixXf::Random(4, 256);
   w.row(3) *= 40;  // one filter is 40 times as wide as the others
 
-  const auto fit = [&](Granularity granularity) {
-    MinMaxObserver<float> observer(granularity);
-    observer.observe(w);
-    std::vector<float> thresholds;
-    for (const Range<float>& r : observer.ranges()) thresholds.push_back(r.threshold());
-    return AdjustableThreshold<float>(signed_codes(8), thresholds, granularity);
-  };
-  const auto scalar = fit(per_tensor), vector = fit(per_channel(0));
+  const auto scalar = fit_threshold(w, signed_codes()), vector = fit_threshold(w, signed_codes(), per_channel(0));
   std::printf("one threshold:       RMSE of the narrow rows %.5f, scale %.5f\n", quantized_rmse(w, scalar),
               double(scalar.grid(0).scale));
   std::printf("one threshold a row: RMSE of the narrow rows %.5f, scales %.5f .. %.5f\n", quantized_rmse(w, vector),

@@ -70,7 +70,9 @@ void run(Arguments& a, const World& world) {
   r.after = r.before;
 
   if (!a.train.empty() && a.fine_tune.trained.any()) {
-    const PictureFiles set = model.pictures(draw(a.train, a.train_count, a.fine_tune.seed));
+    const Files training_files = draw(a.train, a.train_count, a.fine_tune.seed);
+    const PictureFiles set = model.pictures(training_files);
+    a.fine_tune.labels = training_labels(a, training_files, model.classes());
     ProgressBar bar("teacher", a.quiet);
     const Array targets = teacher_outputs(model.network, set, set.size(), bar, world);
     r.training = train(q, targets, set, a, world);

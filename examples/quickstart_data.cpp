@@ -60,7 +60,7 @@ PictureSet draw_set(const std::filesystem::path& folder, std::uint64_t seed, std
 /// depthwise batch norms start log-normal, exp(deviation * n) with n of mean 0 and variance 1, instead of 1, and training goes on
 /// from there. No weight is touched after training.
 void spread_depthwise_gammas(Network& network, float deviation, std::uint64_t seed) {
-  detail::RandomSource random(seed);
+  RandomSource random(seed);
   for (NodeId id = 0; id < network.size(); ++id) {
     BatchNorm* bn = network[id].op.get_if<BatchNorm>();
     if (bn == nullptr || !network[network[id].inputs[0]].op.is<DepthwiseConv2d>()) continue;

@@ -28,7 +28,7 @@ Pictures run(const Pair& p, const Pictures& x, std::vector<float>& maxima) {
   depthwise_conv2d_forward(x, p.depthwise, p.bias, window, d);
   for (std::size_t i = 0; i < d.size(); ++i) maxima[i % channels] = std::max(maxima[i % channels], d.data()[i]);
   clip_forward(d, 0.0F, 6.0F, d);
-  conv2d_forward(d, p.pointwise, std::vector<float>(), {}, 1, y);
+  conv2d_forward(d, p.pointwise, no_bias, {}, y);
   return y;
 }
 
@@ -59,9 +59,8 @@ int main() {
     return rmse(wanted, run(p, x, unused));
   };
   const double before = scalar_error(pair);
-  RescaleOptions options;
-  options.upper_bound = 6;  // ReLU6
-  const Rescaling r = rescale_dws(pair.depthwise, 2, pair.bias, pair.pointwise, 3, maxima, options);
+  // 6: where ReLU6 clips.
+  const Rescaling r = rescale_dws(pair.depthwise, pair.bias, pair.pointwise, maxima, 6);
   for (std::size_t k = 0; k < channels; ++k)
     std::printf("channel %zu: output up to %7.3f, threshold %7.4f * %8.3f -> %7.4f%s\n", k, double(maxima[k]),
                 r.thresholds_before[k], r.factors[k], r.thresholds_after[k], maxima[k] >= 5.9F ? "  locked" : "");

@@ -9,12 +9,35 @@ using namespace trimtab;
 
 namespace {
 
+/// A flag that takes the two ends of an interval.
+void describe_bounds(CLI::App& app, const char* flag, Bounds<float>& bounds, const char* of) {
+  app.add_option_function<std::vector<float>>(
+         flag,
+         [&bounds](const std::vector<float>& ends) {
+           bounds = {ends[0], ends[1]};
+         },
+         detail::message("Bounds of ", of, ", two numbers; default ", bounds.lo, ' ', bounds.hi))
+      ->expected(2);
+}
+
 /// What is done to the float network, and what is trained then: a recipe, and choices that replace its own.
 void describe_recipe(CLI::App& app, Arguments& a) {
   app.add_option("--recipe", a.recipe, "paper, fast or best: a set of the choices below, see docs/recipes.md")
       ->check(CLI::IsMember({"paper", "fast", "best"}));
-  app.add_flag("--rescale-dws,!--no-rescale-dws", a.rescale_dws,
-               "Even out the channels between depthwise and other convolutions, ReLU6 kept (paper 3.3)");
+  const std::string rescaling =
+      "Even out the channels between depthwise and other convolutions, ReLU6 kept (paper 3.3); --rescale-dws=all: between others and "
+      "depthwise ones, too";
+  app.add_flag("--rescale-dws{paper},--no-rescale-dws{none}", rescaling)
+      ->check(CLI::IsMember({"paper", "all", "none"}))
+      ->each([&a](const std::string& which) {
+        a.rescale_dws = which != "none";
+        a.rescaling.conv_to_depthwise = which == "all";
+      });
+  app.add_option("--lock-share", a.rescaling.lock_share,
+                 "Of the activation's upper bound: channels that reach it are not rescaled")
+      ->capture_default_str();
+  app.add_option("--rescale-reach", a.rescaling.reach, "Of the activation's upper bound: rescaled channels stay below it")
+      ->capture_default_str();
   app.add_flag("--equalize,!--no-equalize", a.equalize,
                "Equalize the channels of pairs of layers (Nagel et al., ICCV 2019), ReLU6 kept");
   app.add_flag("--mse-ranges,!--no-mse-ranges", a.mse_ranges,
@@ -27,6 +50,12 @@ void describe_recipe(CLI::App& app, Arguments& a) {
                "Choose the codes of weights by what the layers put out");
   app.add_flag("--pointwise,!--no-pointwise", a.fine_tune.trained.pointwise,
                "Train a factor in [0.75, 1.25] on every weight and bias");
+  describe_bounds(app, "--alpha", a.quantization.alpha, "thresholds' and widths' factors");
+  describe_bounds(app, "--shift", a.quantization.shift, "left limits' factors");
+  describe_bounds(app, "--one-sided-shift", a.quantization.one_sided_shift, "left limits' factors where nothing is negative");
+  describe_bounds(app, "--log-threshold", a.quantization.log_threshold, "factors of power-of-two, in powers");
+  describe_bounds(app, "--learned-scale", a.quantization.learned_scale, "scales' factors of learned");
+  describe_bounds(app, "--pointwise-bounds", a.quantization.pointwise, "--pointwise factors");
   app.add_option_function<std::string>(
          "--train-thresholds",
          [&a](const std::string& which) {
@@ -35,6 +64,14 @@ void describe_recipe(CLI::App& app, Arguments& a) {
          },
          "Which thresholds are trained: all, activations or none")
       ->check(CLI::IsMember({"all", "activations", "none"}));
+}
+
+LayerWeights layer_weights(const std::string& text) {
+  const std::size_t at = text.rfind('=');
+  const std::string mode = at == std::string::npos ? "" : text.substr(at + 1);
+  if (mode != "scalar" && mode != "vector")
+    throw CLI::ValidationError("--weights-of", text + " is not NAME=scalar or NAME=vector");
+  return {text.substr(0, at), mode == "scalar" ? WeightMode::scalar : WeightMode::vector};
 }
 
 void describe_report(CLI::App& app, LayerReportOptions& o) {
@@ -64,6 +101,19 @@ void describe(CLI::App& app, Arguments& a) {
   app.add_option("--learning-rate", a.learning_rate,
                  detail::message("Peak of the cosine schedule; default ", a.fine_tune.learning_rate,
                                  ", and where that raises the loss, ten times as much"));
+  app.add_option("--loss", a.fine_tune.loss, "Distance of outputs: rmse (paper), charbonnier (the authors' program) or smooth-l1")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, DistillationLoss>{{"rmse", DistillationLoss::rmse},
+                                                                                  {"charbonnier", DistillationLoss::charbonnier},
+                                                                                  {"smooth-l1", DistillationLoss::smooth_l1}}))
+      ->default_str("rmse");
+  app.add_option("--train-labels", a.train_labels, "CSV `file,class_index` of the pictures of --train; with --loss-weights");
+  app.add_option_function<std::vector<double>>(
+         "--loss-weights",
+         [&a](const std::vector<double>& w) {
+           a.fine_tune.weights = {w[0], w[1], w[2], w.size() > 3 ? w[3] : 0.0};
+         },
+         "alpha, beta and gamma of the paper's eq. (24), then a weight of the float network's softmax; default 0 0 1 0")
+      ->expected(3, 4);
   app.add_option("--restarts", a.fine_tune.restarts, "Periods of the schedule; the optimizer forgets its state between them")
       ->capture_default_str();
   app.add_option("--pointwise-rate", a.fine_tune.pointwise_rate, "Peak of the schedule for point-wise factors")
@@ -71,19 +121,28 @@ void describe(CLI::App& app, Arguments& a) {
   app.add_option("--seed", a.fine_tune.seed, "Of the choice and order of pictures")->capture_default_str();
   app.add_option("--state", a.state, "Save the training run in this file, and continue from it when it is there");
   app.add_option("--state-every", a.state_every, "Steps between two savings")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--weights", a.quantization.weights, "scalar: one threshold a tensor; vector: one a filter")
+  app.add_option("--weights", a.quantization.weights,
+                 "scalar: one threshold a tensor; vector: one a filter; depthwise: one a filter in depthwise layers alone")
       ->required()
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, WeightMode>{{"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}}));
-  app.add_option("--scheme", a.quantization.scheme, "symmetric or asymmetric thresholds")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, WeightMode>{
+          {"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}, {"depthwise", WeightMode::depthwise}}));
+  app.add_option_function<std::vector<std::string>>(
+      "--weights-of",
+      [&a](const std::vector<std::string>& layers) {
+        a.quantization.weights_of.clear();
+        for (const std::string& one : layers) a.quantization.weights_of.push_back(layer_weights(one));
+      },
+      "NAME=scalar or NAME=vector, of a layer or an operator, instead of --weights; may be repeated");
+  app.add_option("--scheme", a.quantization.scheme,
+                 "symmetric or asymmetric thresholds, power-of-two, or learned scales and zero points")
       ->required()
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Scheme>{{"symmetric", Scheme::symmetric}, {"asymmetric", Scheme::asymmetric}}));
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Scheme>{{"symmetric", Scheme::symmetric},
+                                                                        {"asymmetric", Scheme::asymmetric},
+                                                                        {"power-of-two", Scheme::power_of_two},
+                                                                        {"learned", Scheme::learned}}));
   app.add_option("--bits", a.quantization.activation_bits, "Bits of weights and activations, 2 to 8")->capture_default_str();
   app.add_option("--weight-bits", a.quantization.weight_bits,
                  "Bits of weights, where they are to be others than those of activations");
-  app.add_flag("--power-of-two", a.quantization.power_of_two,
-               "Scales are powers of two (symmetric thresholds, not to be trained)");
   app.add_option("--requantize", a.quantization.requantizer,
                  "Accumulators to codes: float multiplies float32 numbers, fixed-point is TFLite's integers")
       ->transform(CLI::CheckedTransformer(

@@ -1,6 +1,7 @@
 #pragma once
 // What quantize_onnx is asked to do.
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -21,7 +22,7 @@ struct LayerReportOptions {
 };
 
 struct Arguments : trimtab::Recipe {
-  std::string model, images, labels, calibrate, train, preprocess, json, recipe, out, state;
+  std::string model, images, labels, calibrate, train, preprocess, json, recipe, out, state, train_labels;
   trimtab::OnnxForm format = trimtab::OnnxForm::qoperator;
   std::size_t calibrate_count = 100, train_count = 500, limit = 0, state_every = 10;
   std::optional<double> learning_rate;  // as given
@@ -31,8 +32,10 @@ struct Arguments : trimtab::Recipe {
   int threads = 0;
   bool quiet = false;
 
-  const char* weights_name() const { return quantization.weights == trimtab::WeightMode::scalar ? "scalar" : "vector"; }
-  const char* scheme_name() const { return quantization.scheme == trimtab::Scheme::symmetric ? "symmetric" : "asymmetric"; }
+  const char* weights_name() const { return std::array{"scalar", "vector", "depthwise"}[std::size_t(quantization.weights)]; }
+  const char* scheme_name() const {
+    return std::array{"symmetric", "asymmetric", "power-of-two", "learned"}[std::size_t(quantization.scheme)];
+  }
 };
 
 /// Reads the command line. The number to exit with where that is all, after help or a complaint, which are printed unless

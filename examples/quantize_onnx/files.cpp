@@ -64,6 +64,15 @@ EvaluationFiles evaluation_files(const Arguments& a, std::size_t classes) {
   return chosen;
 }
 
+std::vector<int> training_labels(const Arguments& a, const Files& files, std::size_t classes) {
+  if (a.train_labels.empty()) return {};
+  const auto labels = read_labels(a.train_labels);
+  std::vector<int> list;
+  for (const std::filesystem::path& file : files)
+    list.push_back(static_cast<int>(detail::label_of(file.filename().string(), labels, classes)));
+  return list;
+}
+
 void require_format(const std::string& path, Requantizer requantizer) {
   const std::string ending = std::filesystem::path(path).extension().string();
   if (ending == ".onnx" && requantizer == Requantizer::float32) return;

@@ -39,6 +39,9 @@ struct EvaluationFiles {
 };
 EvaluationFiles evaluation_files(const Arguments& a, std::size_t classes);
 
+/// The classes of --train's pictures, where there are --train-labels. Throws for a picture without.
+std::vector<int> training_labels(const Arguments& a, const Files& files, std::size_t classes);
+
 /// Throws where write_quantized cannot write what the file's ending stands for, so that this is known before the work.
 void require_format(const std::string& path, trimtab::Requantizer requantizer);
 /// Writes --out.

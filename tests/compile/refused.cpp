@@ -9,6 +9,7 @@
 #include <trimtab/quant/observer.hpp>
 #include <trimtab/quant/requantize.hpp>
 #include <trimtab/transform/equalize.hpp>
+#include <trimtab/transform/lower.hpp>
 #include <vector>
 
 using namespace trimtab;
@@ -22,8 +23,8 @@ void right(const Eigen::MatrixXf& x, const AdjustableThreshold<float>& quantizer
   const std::vector<float> multipliers{0.5F};
   static_cast<void>(Requantize{multipliers, 0, 0, 255});
   std::vector<float> bias;
-  rescale_dws(y, 0, bias, y, 1, multipliers, 6);
-  equalize(y, 0, bias, y, 1, multipliers, no_upper_bound);
+  rescale_dws(y, bias, y, multipliers, 6);
+  equalize(y, bias, y, multipliers, no_upper_bound);
 }
 
 #ifdef TRIMTAB_WRONG
@@ -45,8 +46,14 @@ void wrong(const Eigen::MatrixXf& x, const Eigen::MatrixXd& d, const AdjustableT
   static_cast<void>(Requantize{std::vector<float>{0.5F}, 0, 0, 255});
   static_cast<void>(FixedPointRequantize{std::vector<FixedPointMultiplier>(1)});
   // refused: trimtab: rescale_dws needs to know where the activation clips: 6 for ReLU6, no_upper_bound for ReLU and for none
-  rescale_dws(y, 0, shorts, y, 1, shorts);
+  rescale_dws(y, shorts, y, shorts);
   // refused: trimtab: equalize needs to know where the activation clips: 6 for ReLU6, no_upper_bound for ReLU and for none
-  equalize(y, 0, shorts, y, 1, shorts);
+  equalize(y, shorts, y, shorts);
+  // refused: trimtab: lower takes float weights and biases
+  lower(d, no_bias, {}, quantizer, {});
+  // refused: deleted
+  lower(x, no_bias, {}, quantizer, {}).requantize({});
+  // refused: no matching function for call to
+  rescale_dws(y, 0, y, y, 1, x, 6);  // axes have a name, ChannelAxis{0}
 }
 #endif

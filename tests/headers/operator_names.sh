@@ -1,6 +1,6 @@
 #!/bin/sh
 # Headers outside the folders of operators name none: they ask rules. Exempt are operators themselves, their forms in a file format, and builders
-# of networks. Clip is also what is fused into a node (net/graph/clip.hpp), so it is everybody's word.
+# of networks. Clip is also what is fused into a node (quant/clip.hpp), so it is everybody's word.
 # Usage: operator_names.sh INCLUDE_FOLDER
 set -eu
 cd "$1/trimtab"

@@ -10,12 +10,12 @@ using namespace trimtab;
 namespace {
 
 template <class Container>
-void randomize(Container& values, detail::RandomSource& random, float deviation, float mean = 0) {
+void randomize(Container& values, RandomSource& random, float deviation, float mean = 0) {
   for (float& v : values) v = mean + deviation * random.normal();
 }
 
 template <class Layer>
-Layer convolution(detail::RandomSource& random, std::initializer_list<std::size_t> extent, std::size_t bias,
+Layer convolution(RandomSource& random, std::initializer_list<std::size_t> extent, std::size_t bias,
                   WindowOptions window) {
   Layer layer;
   layer.weight = decltype(layer.weight)::from_shape(extent);
@@ -26,7 +26,7 @@ Layer convolution(detail::RandomSource& random, std::initializer_list<std::size_
   return layer;
 }
 
-BatchNorm batch_norm(detail::RandomSource& random, std::size_t c) {
+BatchNorm batch_norm(RandomSource& random, std::size_t c) {
   BatchNorm bn;
   bn.gamma = bn.beta = bn.mean = xt::zeros<float>({c});
   bn.variance = xt::ones<float>({c});
@@ -37,7 +37,7 @@ BatchNorm batch_norm(detail::RandomSource& random, std::size_t c) {
 
 /// Every operator once, with two branches from one node.
 Network every_operator() {
-  detail::RandomSource random(3);
+  RandomSource random(3);
   WindowOptions same, halved;
   same.padding = {1, 1, 1, 1};
   halved.stride_h = halved.stride_w = 2;
@@ -83,7 +83,7 @@ struct ColourPictures {
   std::vector<int> label;
 
   explicit ColourPictures(std::size_t count) {
-    detail::RandomSource random(9);
+    RandomSource random(9);
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t strongest = random.below(3);
       Array x = Array::from_shape({16, 16, 3});
@@ -105,7 +105,7 @@ struct ColourPictures {
 TEST_CASE("FloatTrainer: gradients of all parameters of all operators match central differences", "[net]") {
   Network network = every_operator();
   FloatTrainer trainer(network);
-  detail::RandomSource random(4);
+  RandomSource random(4);
   Array x = Array::from_shape({4, 8, 8, 3});
   randomize(x, random, 1);
   const std::vector<int> labels{0, 3, 4, 1};
@@ -144,7 +144,7 @@ TEST_CASE("FloatTrainer: gradients of all parameters of all operators match cent
 TEST_CASE("FloatTrainer: a step is momentum's formula, decay for weights alone", "[net]") {
   Network network = every_operator();
   FloatTrainer trainer(network);
-  detail::RandomSource random(4);
+  RandomSource random(4);
   Array x = Array::from_shape({2, 8, 8, 3});
   randomize(x, random, 1);
   const auto& linear = network[network.output()].op.get<Linear>();
@@ -173,7 +173,7 @@ TEST_CASE("FloatTrainer: a step is momentum's formula, decay for weights alone",
 TEST_CASE("FloatTrainer: running statistics become those of the data", "[net]") {
   Network network = every_operator();
   FloatTrainer trainer(network);
-  detail::RandomSource random(4);
+  RandomSource random(4);
   Array x = Array::from_shape({8, 8, 8, 3});
   randomize(x, random, 2, 1);
   for (int i = 0; i < 60; ++i) trainer.forward(x, 0.2F);

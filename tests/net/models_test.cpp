@@ -98,7 +98,7 @@ TEST_CASE("models: all of them run in float, and deployed as they are trained", 
   }();
   for (const auto& [name, network] : networks) {
     CAPTURE(name);
-    detail::RandomSource random(7);
+    RandomSource random(7);
     Array x = Array::from_shape({2, 33, 33, 3});
     for (float& v : x) v = random.uniform(-1, 1);
     const Array y = run(network, x);

@@ -418,3 +418,17 @@ TEST_CASE("fake_quantize: what does not fit together is refused", "[ops]") {
       fake_quantize_forward(TensorView<float>(x.data(), {2, 2}, {3, 1}), q, TensorView<float>(x.data(), {2, 2}, {3, 1})),
       shape_error);
 }
+
+TEST_CASE("Identity: the graph without its quantizer", "[ops]") {
+  const std::vector<float> x{-3, 0.3F, 9}, grad_y{1, 2, 3};
+  std::vector<float> y(3), grad_x{10, 10, 10};
+  fake_quantize_forward(x, Identity{}, y);
+  CHECK(y == x);
+  fake_quantize_backward(grad_y, x, Identity{}, grad_x);
+  CHECK(grad_x == std::vector<float>{11, 12, 13});
+  fake_quantize_backward_factors(grad_y, x, Identity{});
+  Identity none;
+  project(none);
+  std::vector<float> factor(1);
+  CHECK_THROWS_AS(fake_quantize_backward(grad_y, x, none, grad_x, factor), shape_error);
+}

@@ -68,3 +68,34 @@ TEST_CASE("steps_to_bytes: ties go to the even code, all else to the nearest, an
   for (std::size_t i = 5; i < steps.size(); ++i)
     CHECK(bytes[i] == std::clamp(static_cast<int>(std::nearbyint(double(steps[i]))) + 101, 3, 250));
 }
+
+TEST_CASE("steps_to_codes and steps_backward on tensors: those of plain arrays, on a clipped grid", "[ops]") {
+  const AdjustableRange<float> quantizer(unsigned_codes(), {{-1, 7}}, per_tensor, {-0.2F, 0.4F}, {0.5F, 1});
+  const Affine<float> grid = quantizer.grid(0);
+  std::vector<float> steps, grad;
+  for (int i = 0; i < 60; ++i) {
+    steps.push_back(static_cast<float>(i * 7 % 60) * 9.75F - 250);
+    grad.push_back(static_cast<float>(i % 16) / 4 - 1);
+  }
+  std::vector<std::uint8_t> bytes(60), wanted(60);
+  const TensorView<const float> of_steps(steps.data(), {2, 5, 6});
+  steps_to_codes(of_steps, clipped(grid, relu6), TensorView<std::uint8_t>(bytes.data(), {2, 5, 6}));
+  steps_to_bytes(steps.data(), 60, clipped(grid, relu6), wanted.data());
+  CHECK(bytes == wanted);
+
+  std::vector<float> wanted_grad = grad, factors(2), wanted_factors(2);
+  const GridGradient sums =
+      steps_backward(steps.data(), 60, {0 / grid.scale, 6 / grid.scale}, {grid.lowest(), grid.highest()}, wanted_grad.data());
+  quantizer.add_gradient(0, sums, wanted_factors);
+  steps_backward(of_steps, relu6, quantizer, TensorView<float>(grad.data(), {2, 5, 6}), factors);
+  CHECK(grad == wanted_grad);
+  CHECK(factors == wanted_factors);
+  CHECK(factors[1] != 0);
+
+  std::vector<std::int8_t> signed_codes_of(60);
+  CHECK_THROWS_AS(steps_to_codes(of_steps, grid, TensorView<std::int8_t>(signed_codes_of.data(), {2, 5, 6})), value_error);
+  CHECK_THROWS_AS(steps_to_codes(steps, grid, TensorView<std::uint8_t>(bytes.data(), {59})), shape_error);
+  CHECK_THROWS_AS(steps_backward(steps, relu6, quantizer, grad, std::span(factors).first(1)), shape_error);
+  const AdjustableThreshold<float> two(signed_codes(), {1, 2}, per_channel(0));
+  CHECK_THROWS_AS(steps_backward(steps, relu6, two, grad, factors), shape_error);
+}

@@ -103,3 +103,10 @@ TEST_CASE("quantize: empty tensors and tensors of one element", "[ops]") {
                          TensorView<std::int8_t>(nullptr, {3, 0, 2})));
   CHECK(codes_of<std::int8_t>({3}, AdjustableThreshold<float>(signed_codes(), {3}, per_channel(0))) == std::vector<int>{127});
 }
+
+TEST_CASE("dequantize: codes of a type that does not hold the grid's are refused", "[ops]") {
+  const std::vector<std::int8_t> codes(3);  // written by somebody else: uint8 codes less 128
+  std::vector<float> y(3, 7);
+  CHECK_THROWS_AS(dequantize(codes, AdjustableThreshold<float>(unsigned_codes(), {1}), y), value_error);
+  CHECK(y == std::vector<float>(3, 7));
+}

@@ -44,7 +44,7 @@ TEST_CASE("quantize_onnx: without labels the accuracies are null, and --quiet sa
 
 TEST_CASE("quantize_onnx: weights of fewer bits than activations, scales that are powers of two", "[programs]") {
   const Job job;
-  const std::string coarse = job.inputs() + " --weights vector --scheme symmetric --limit 5 --weight-bits 4 --mse-weights --power-of-two --json " +
+  const std::string coarse = job.inputs() + " --weights depthwise --scheme power-of-two --limit 5 --weight-bits 4 --mse-weights --json " +
                              job.path("out.json");
   REQUIRE(job.run(coarse) == 0);
   const auto json = nlohmann::json::parse(job.text("out.json"));

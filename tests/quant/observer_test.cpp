@@ -47,7 +47,7 @@ void for_each_observer(const Body& body) {
   body(MovingAverageObserver<float>());
   body(PercentileObserver<float>(99.9));
   body(MseObserver<float>(signed_codes(4)));
-  body(MseObserver<float>(unsigned_codes(4), Symmetry::asymmetric));
+  body(MseObserver<float>(unsigned_codes(4), Scheme::asymmetric));
 }
 
 }  // namespace
@@ -244,7 +244,7 @@ TEST_CASE("MseObserver: within 2 percent of the least squared error that any can
   CHECK(error_at(codes, o.range().threshold()) <= error_at(codes, top));
 
   // Asymmetric can do no worse than the whole range, and beats it where outliers are far.
-  MseObserver<float> a(unsigned_codes(bits), Symmetry::asymmetric);
+  MseObserver<float> a(unsigned_codes(bits), Scheme::asymmetric);
   a.observe(x);
   const auto [lo, hi] = std::minmax_element(x.begin(), x.end());
   const double whole = squared_error(x, AdjustableRange<float>(unsigned_codes(bits), {{*lo, *hi}}).grid(0));
@@ -259,7 +259,7 @@ TEST_CASE("MseObserver: unsigned codes look at what is positive, unfit codes are
   CHECK(o.range().right == Approx(3).epsilon(0.01));
   CHECK_THROWS_AS(MseObserver<float>(CodeRange{1, 9}), value_error);
   CHECK_THROWS_AS(MseObserver<float>(CodeRange{-9, 0}), value_error);
-  CHECK_NOTHROW(MseObserver<float>(CodeRange{-9, 0}, Symmetry::asymmetric));
+  CHECK_NOTHROW(MseObserver<float>(CodeRange{-9, 0}, Scheme::asymmetric));
   MseObserver<float> other(signed_codes());
   CHECK_THROWS_AS(o.merge(other), value_error);
 }

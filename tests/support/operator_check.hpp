@@ -219,7 +219,7 @@ inline void check_codes(const OperatorCase& c, std::size_t batch) {
     x.emplace_back();
     for (const float v : random_floats(batch * element_count(c.in[n]), c.least, c.most, static_cast<unsigned>(n) + 5)) {
       memory[n].push_back(static_cast<std::uint8_t>(grid.quantize(v)));
-      x[n].push_back(double(grid.scale) * (memory[n].back() - grid.zero_point));
+      x[n].push_back(double(grid.dequantize(memory[n].back())));
     }
     grids.push_back(grid);
   }

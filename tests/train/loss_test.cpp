@@ -144,3 +144,22 @@ TEST_CASE("charbonnier_loss: gradient equals central differences, and is not tha
     return charbonnier_loss(t, s, TensorView<double>(ignored.data(), {3, 5}));
   });
 }
+
+TEST_CASE("rmse_loss and its kin: any extents, the batch first, as if all other axes were one", "[train]") {
+  std::vector<float> teacher(24), student(24), flat(24), grad(24);
+  for (std::size_t i = 0; i < 24; ++i) teacher[i] = static_cast<float>(i % 5), student[i] = static_cast<float>(i % 7);
+  const Extents image{2, 2, 3, 2}, row{2, 12};
+  const auto in = [](const std::vector<float>& v, const Extents& e) { return TensorView<const float>(v.data(), e); };
+  const auto out = [](std::vector<float>& v, const Extents& e) { return TensorView<float>(v.data(), e); };
+  CHECK(rmse_loss(in(teacher, image), in(student, image)) == rmse_loss(in(teacher, row), in(student, row)));
+  CHECK(rmse_loss(in(teacher, image), in(student, image), out(grad, image)) ==
+        rmse_loss(in(teacher, row), in(student, row), out(flat, row)));
+  CHECK(grad == flat);
+  CHECK(charbonnier_loss(in(teacher, image), in(student, image), out(grad, image)) ==
+        charbonnier_loss(in(teacher, row), in(student, row), out(flat, row)));
+  CHECK(grad == flat);
+  CHECK(rmse_loss(std::vector<float>{1, 2}, std::vector<float>{1, 4}) == Approx(std::sqrt(2.0)));
+  CHECK_THROWS_AS(rmse_loss(in(teacher, image), in(student, row)), shape_error);
+  CHECK_THROWS_AS(rmse_loss(in(teacher, {}), in(student, {})), shape_error);
+  CHECK_THROWS_AS(rmse_loss(in(teacher, row), in(student, row), out(student, row)), value_error);
+}

@@ -19,7 +19,7 @@ struct Pair {
 
 TEST_CASE("equalize: both layers meet at sqrt(r1 r2) in every channel", "[transform]") {
   Pair p;
-  const Rescaling r = equalize(p.first, 0, p.bias, p.second, 1, std::vector<double>{}, no_upper_bound);
+  const Rescaling r = equalize(p.first, p.bias, p.second, std::vector<double>{}, no_upper_bound);
   CHECK(r.factors == std::vector<double>{0.5, 2, 1});  // sqrt(2 / 8), sqrt(2 / 0.5), and a channel that nothing reads
   CHECK((p.first == xt::xtensor<double, 2>{{4, 0.5}, {0.5, -1}, {3, 3}}));
   CHECK(p.bias == std::vector<double>{0.5, 4, 3});
@@ -27,13 +27,13 @@ TEST_CASE("equalize: both layers meet at sqrt(r1 r2) in every channel", "[transf
   CHECK(channel_thresholds(p.first, 0) == std::vector<double>{4, 1, 3});
   CHECK(channel_thresholds(p.second, 1) == std::vector<double>{4, 1, 0});
   CHECK(r.largest_change == 0);
-  const Rescaling again = equalize(p.first, 0, p.bias, p.second, 1, std::vector<double>{}, no_upper_bound);
+  const Rescaling again = equalize(p.first, p.bias, p.second, std::vector<double>{}, no_upper_bound);
   CHECK(again.factors == std::vector<double>{1, 1, 1});
 }
 
 TEST_CASE("equalize: under ReLU6 locked channels stay and set the level, others stay below 6", "[transform]") {
   Pair p;
-  const Rescaling r = equalize(p.first, 0, p.bias, p.second, 1, std::vector<double>{6, 2, 1}, 6);
+  const Rescaling r = equalize(p.first, p.bias, p.second, std::vector<double>{6, 2, 1}, 6);
   CHECK(r.locked == std::vector<std::size_t>{0});
   CHECK(r.control_value == 2);                       // sqrt(8 / 2)
   CHECK(r.factors == std::vector<double>{1, 3, 1});  // 2 / 0.5 = 4, but 2 * 4 would pass 6

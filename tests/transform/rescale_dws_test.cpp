@@ -20,7 +20,7 @@ struct Pair {
   xt::xtensor<double, 2> next{{1, 2, 3, 4}, {-5, 6, -7, 8}};
 
   Rescaling rescale(const std::vector<double>& maxima, double upper_bound, const RescaleLimits& limits = {}) {
-    return rescale_dws(dw, 2, bias, next, 1, maxima, upper_bound, limits);
+    return rescale_dws(dw, bias, next, maxima, upper_bound, limits);
   }
 };
 
@@ -30,7 +30,7 @@ bool operator==(const Pair& a, const Pair& b) { return a.dw == b.dw && a.bias ==
 
 TEST_CASE("scale_channels: the producer times the factor, the consumer divided by it", "[transform]") {
   Pair p;
-  scale_channels(p.dw, 2, p.bias, p.next, 1, std::vector<double>{2, 1, 0.5, 4});
+  scale_channels(p.dw, p.bias, p.next, std::vector<double>{2, 1, 0.5, 4});
   CHECK((p.dw == xt::xtensor<double, 3>{{{4, -4, 0.25, 0.5}, {-2, 1, -0.5, 1}}}));
   CHECK(p.bias == std::vector<double>{2, 2, 1.5, 16});
   CHECK((p.next == xt::xtensor<double, 2>{{0.5, 2, 6, 1}, {-2.5, 6, -14, 2}}));
@@ -41,7 +41,7 @@ TEST_CASE("scale_channels: a convolution's output channels are its first axis, a
   xt::xtensor<float, 4> expand = xt::ones<float>({2, 1, 1, 3});
   xt::xtensor<float, 3> dw{{{1, 2}}, {{3, 4}}};
   std::vector<float> none;
-  scale_channels(expand, 0, none, dw, 2, std::vector<double>{2, 4});
+  scale_channels(expand, none, dw, std::vector<double>{2, 4});
   CHECK(expand(0, 0, 0, 2) == 2);
   CHECK(expand(1, 0, 0, 0) == 4);
   CHECK((dw == xt::xtensor<float, 3>{{{0.5F, 0.5F}}, {{1.5F, 1.0F}}}));
@@ -52,17 +52,17 @@ TEST_CASE("scale_channels: factors that are zero, negative, not finite or too la
   const double factor = GENERATE(0.0, -1.0, not_a_number, infinity, 1e308);
   CAPTURE(factor);
   Pair p;
-  CHECK_THROWS_AS(scale_channels(p.dw, 2, p.bias, p.next, 1, std::vector<double>{1, factor, 1, 1}), value_error);
+  CHECK_THROWS_AS(scale_channels(p.dw, p.bias, p.next, std::vector<double>{1, factor, 1, 1}), value_error);
   CHECK(p == Pair());
 }
 
 TEST_CASE("scale_channels: channel counts have to agree", "[transform]") {
   Pair p;
-  CHECK_THROWS_AS(scale_channels(p.dw, 2, p.bias, p.next, 1, std::vector<double>{1, 1, 1}), shape_error);
-  CHECK_THROWS_AS(scale_channels(p.dw, 2, p.bias, p.next, 0, std::vector<double>{1, 1, 1, 1}), shape_error);
-  CHECK_THROWS_AS(scale_channels(p.dw, 3, p.bias, p.next, 1, std::vector<double>{1, 1, 1, 1}), shape_error);
+  CHECK_THROWS_AS(scale_channels(p.dw, p.bias, p.next, std::vector<double>{1, 1, 1}), shape_error);
+  CHECK_THROWS_AS(scale_channels(p.dw, ChannelAxis{2}, p.bias, p.next, ChannelAxis{0}, std::vector<double>{1, 1, 1, 1}), shape_error);
+  CHECK_THROWS_AS(scale_channels(p.dw, ChannelAxis{3}, p.bias, p.next, ChannelAxis{1}, std::vector<double>{1, 1, 1, 1}), shape_error);
   std::vector<double> short_bias{1};
-  CHECK_THROWS_AS(scale_channels(p.dw, 2, short_bias, p.next, 1, std::vector<double>{1, 1, 1, 1}), shape_error);
+  CHECK_THROWS_AS(scale_channels(p.dw, short_bias, p.next, std::vector<double>{1, 1, 1, 1}), shape_error);
   CHECK(p == Pair());
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("rescale_dws: ReLU6 of the rescaled channel is the factor times ReLU6 
   for (double& w : next) w = weight(random);
   for (std::size_t k = 0; k < channels; ++k) bias[k] = weight(random), maxima[k] = uniform(random);
   const auto next_before = next;
-  const Rescaling r = rescale_dws(dw, 2, bias, next, 3, maxima, 6);
+  const Rescaling r = rescale_dws(dw, bias, next, maxima, 6);
   CHECK(r.locked.size() > 5);
   CHECK(r.locked.size() < 40);
   CHECK(r.largest_change < 1e-14);
@@ -126,7 +126,7 @@ TEST_CASE("rescale_dws: float weights keep the function up to their rounding", "
   xt::xtensor<float, 2> first{{0.1F, 0.2F}, {0.003F, -0.001F}};
   xt::xtensor<float, 2> second{{0.7F, 1.3F}};
   std::vector<float> bias{0.1F, 0.2F};
-  const Rescaling r = rescale_dws(first, 0, bias, second, 1, std::vector<float>{}, no_upper_bound);
+  const Rescaling r = rescale_dws(first, bias, second, std::vector<float>{}, no_upper_bound);
   CHECK(r.largest_change > 0);
   CHECK(r.largest_change < 1.3 * 0x1p-23);
 }
@@ -181,6 +181,20 @@ TEST_CASE("rescale_dws: a channel that was never positive has only max_factor as
   CHECK(q.rescale({6, 6, 6, maximum}, 6, {.max_factor = 4}).factors[3] == 4);
 }
 
+TEST_CASE("rescale_dws: a reach below 1 keeps channels off the bound, and holds none down that is there already", "[transform]") {
+  Pair p;  // channel 0 is locked: T_0 = 2. Wished for: 0.5, 2, 8; up to half of 6: 3 / 1, 3 / 2, 3 / 5.
+  RescaleLimits limits;
+  limits.reach = 0.5;
+  CHECK(p.rescale({6, 1, 2, 5}, 6, limits).factors == std::vector<double>{1, 0.5, 1.5, 1});
+  CHECK(Pair().rescale({6, 1, 2, 5}, 6).factors == std::vector<double>{1, 0.5, 2, 1.2});
+  for (const double wrong : {0.0, -1.0, 1.01, not_a_number}) {
+    limits.reach = wrong;
+    Pair same;
+    CHECK_THROWS_AS(same.rescale({6, 1, 2, 5}, 6, limits), value_error);
+    CHECK(same == Pair());
+  }
+}
+
 TEST_CASE("rescale_dws: the consumer's largest weight grows as far as it is allowed", "[transform]") {
   Pair p;
   // T_0 = 2^0.25 would divide channel 1's weights (6) by 0.3; 6 / (1.25 * 8) = 0.6 is the least factor allowed.
@@ -210,10 +224,10 @@ TEST_CASE("rescale_dws: options whose upper bound nobody has set are refused, an
   RescaleOptions o;
   o.max_factor = 2;
   CHECK_THROWS_WITH(
-      rescale_dws(p.dw, 2, p.bias, p.next, 1, maxima, o),
+      rescale_dws(p.dw, ChannelAxis{2}, p.bias, p.next, ChannelAxis{1}, maxima, o),
       "rescale_dws: upper bound nan, lock at 5.9, factors up to 2, consumer growth inf; expected 0 < lock_at <= upper_bound and "
       "limits of at least 1");
   CHECK(p == Pair());
   o.upper_bound = 6;
-  CHECK(rescale_dws(p.dw, 2, p.bias, p.next, 1, maxima, o).factors == std::vector<double>{1, 1, 2, 2});
+  CHECK(rescale_dws(p.dw, ChannelAxis{2}, p.bias, p.next, ChannelAxis{1}, maxima, o).factors == std::vector<double>{1, 1, 2, 2});
 }

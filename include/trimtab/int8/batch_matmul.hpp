@@ -3,6 +3,7 @@
 /// Matrix products of two tensors of codes, over leading axes that are broadcast.
 
 #include <algorithm>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/int8/steps_input.hpp>
 #include <trimtab/ops/batch_matmul_shape.hpp>
 #include <vector>
@@ -53,6 +54,7 @@ void batch_matmul_steps(const A& a, const Affine<float>& grid_a, const B& b, con
   const auto yv = detail::steps_output(steps, scale_y, "batch_matmul_steps");
   const ::trimtab::detail::BatchMatmulShape s(av.extent, bv.extent, transpose, "batch_matmul_steps");
   ::trimtab::detail::require_extents(yv.extent, s.output(), "batch_matmul_steps");
+  ::trimtab::detail::require_apart("batch_matmul_steps", yv, av, bv);
   if (yv.size() == 0) return;
   const float m = grid_a.scale * grid_b.scale / scale_y;
   const auto walk = s.walk();

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/int8/steps_input.hpp>
 #include <trimtab/ops/broadcast.hpp>
 
@@ -71,6 +72,7 @@ void broadcast_steps(const A& a, const Affine<float>& grid_a, const B& b, const 
   const auto bv = detail::steps_input(b, grid_b, "broadcast_steps: b");
   const auto yv = detail::steps_output(steps, scale_y, "broadcast_steps");
   ::trimtab::detail::require_extents(yv.extent, broadcast_extents(av.extent, bv.extent, "broadcast_steps"), "broadcast_steps");
+  ::trimtab::detail::require_apart("broadcast_steps", yv, av, bv);
   if (yv.size() == 0) return;
   const detail::BroadcastFactors m = detail::factors(F(), grid_a.scale, grid_b.scale, scale_y);
   const auto axes = ::trimtab::detail::broadcast_axes(av.extent, bv.extent, yv.extent);

@@ -3,6 +3,7 @@
 /// What all 256 codes of one grid are in steps of another: the common part of addition and concatenation.
 
 #include <array>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/tensor_view.hpp>
 #include <trimtab/quant/requantize.hpp>
 #include <tuple>
@@ -48,6 +49,7 @@ auto same_extents(const A& a, const B& b, Y& y, const char* what) {
   ::trimtab::detail::dense_view(a, av.rank(), what);
   ::trimtab::detail::require_extents(bv.extent, av.extent, what);
   ::trimtab::detail::require_extents(yv.extent, av.extent, what);
+  ::trimtab::detail::require_apart(what, yv, av, bv);
   return std::tuple(av.size(), av.data, bv.data, yv.data);
 }
 

@@ -3,6 +3,7 @@
 /// Concatenation of 8-bit codes along the channels, each input brought onto the output's grid.
 
 #include <array>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/int8/code_map.hpp>
 #include <trimtab/quant/fixed_point.hpp>
@@ -31,6 +32,7 @@ void concat(std::span<const ConcatInput<T>> inputs, Y& y, const ValueOf& value_o
     const auto v = ::trimtab::detail::dense_view(in.codes, yv.rank(), what);
     expected[expected.size() - 1] = v.extent.back();
     ::trimtab::detail::require_extents(v.extent, expected, what);
+    ::trimtab::detail::require_apart(what, yv, v);
     channels += v.extent.back();
   }
   if (channels != yv.extent.back())

@@ -2,6 +2,7 @@
 /// \file
 /// Integer convolution and linear layers over 8-bit codes, exact on every instruction set.
 
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/int8/conv2d_run.hpp>
 
 namespace trimtab::int8 {
@@ -16,6 +17,7 @@ void conv2d(const X& x, std::int32_t x_zero_point, const PackedConv2d& w, std::s
   const WindowGeometry g = window_geometry(xv.extent, w.kernel_h(), w.kernel_w(), w.out_channels(), window, w.groups(), what);
   check_layer(g.group_in(), w.group_in(), bias.size(), g.out_c, what);
   ::trimtab::detail::require_extents(yv.extent, g.output(), what);
+  ::trimtab::detail::require_apart(what, yv, xv);
   Conv2dRun(codes(xv.data, x_zero_point, what), w, g, layer_output(yv.data, g.out_c, requantize, scale, what))
       .run(bias, workspace);
 }
@@ -30,6 +32,7 @@ void linear(const X& x, std::int32_t x_zero_point, const PackedConv2d& w, std::s
       window_geometry({xv.extent[0], 1, 1, xv.extent[1]}, w.kernel_h(), w.kernel_w(), w.out_channels(), {}, 1, what);
   check_layer(g.c, w.group_in(), bias.size(), g.out_c, what);
   ::trimtab::detail::require_extents(yv.extent, {g.n, g.out_c}, what);
+  ::trimtab::detail::require_apart(what, yv, xv);
   Conv2dRun(codes(xv.data, x_zero_point, what), w, g, layer_output(yv.data, g.out_c, requantize, scale, what))
       .run(bias, workspace);
 }

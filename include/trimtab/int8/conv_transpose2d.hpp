@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/int8/conv2d.hpp>
 #include <trimtab/ops/conv_transpose_geometry.hpp>
 #include <vector>
@@ -255,6 +256,7 @@ void conv_transpose2d(const X& x, std::int32_t x_zero_point, const PackedConvTra
   const WindowGeometry g = conv_transpose2d_geometry(xv.extent, {w.out_channels(), w.kernel_h(), w.kernel_w(), w.group_in()},
                                                      window, more, w.groups(), what);
   ::trimtab::detail::require_extents(yv.extent, g.input(), what);
+  ::trimtab::detail::require_apart(what, yv, xv);
   ConvTransposeRun(codes(xv.data, x_zero_point, what), w, g, requantize, scale, yv.data).run(bias, workspace, phases);
 }
 

@@ -3,6 +3,7 @@
 /// Integer depthwise convolution over 8-bit codes, exact on every instruction set.
 
 #include <limits>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/int8/kernel_table.hpp>
 #include <trimtab/int8/layer_io.hpp>
@@ -176,6 +177,7 @@ void depthwise_conv2d(const X& x, std::int32_t x_zero_point, const PackedDepthwi
   const WindowGeometry g = window_geometry(xv.extent, w.kernel_h(), w.kernel_w(), w.channels(), window, 1, what);
   check_layer(g.c, w.channels(), bias.size(), g.c, what);
   ::trimtab::detail::require_extents(yv.extent, g.output(), what);
+  ::trimtab::detail::require_apart(what, yv, xv);
   run_depthwise_conv2d(codes(xv.data, x_zero_point, what), w, bias, g, layer_output(yv.data, g.c, requantize, scale, what),
                        workspace);
 }

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 #include <trimtab/core/conv_geometry.hpp>
+#include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/wide_loop.hpp>
 #include <trimtab/int8/kernels/tasks.hpp>
 #include <trimtab/int8/workspace.hpp>
@@ -73,6 +74,7 @@ LayerOutput layer_output(T* data, std::size_t channels, const Requantize* requan
   } else if constexpr (std::is_same_v<T, float>) {
     if (scale.size() != 1 && scale.size() != channels)
       throw shape_error(::trimtab::detail::message(what, ": ", scale.size(), " scales for ", channels, " channels"));
+    ::trimtab::detail::require_multipliers(scale, what, "scale");
     return {OutputKind::floats, data, false, scale};
   } else {
     static_assert(std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::int8_t>, "trimtab: output codes are uint8 or int8");

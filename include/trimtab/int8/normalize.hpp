@@ -3,6 +3,7 @@
 /// Instance, group and layer norm of codes, and their division by the L2 norm along an axis, from exact integer sums.
 
 #include <cmath>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/int8/reduce.hpp>
 #include <trimtab/ops/normalize.hpp>
 
@@ -62,6 +63,7 @@ void norm_steps(const X& x, const Affine<float>& grid_x, const NormShape& shape,
   const auto yv = detail::steps_output(steps, scale_y, "norm_steps");
   ::trimtab::detail::norm_tensor(xv, shape, "norm_steps: x");
   ::trimtab::detail::require_extents(yv.extent, xv.extent, "norm_steps");
+  ::trimtab::detail::require_apart("norm_steps", yv, xv);
   const float* const g = ::trimtab::detail::norm_parameter(gamma, shape, "norm_steps: gamma");
   const float* const b = ::trimtab::detail::norm_parameter(beta, shape, "norm_steps: beta");
   const double relative = static_cast<double>(epsilon) / (static_cast<double>(grid_x.scale) * static_cast<double>(grid_x.scale));
@@ -105,6 +107,7 @@ void l2_normalize_steps(const X& x, const Affine<float>& grid_x, std::size_t axi
   const auto xv = detail::steps_input(x, grid_x, "l2_normalize_steps");
   const auto yv = detail::steps_output(steps, scale_y, "l2_normalize_steps");
   ::trimtab::detail::require_extents(yv.extent, xv.extent, "l2_normalize_steps");
+  ::trimtab::detail::require_apart("l2_normalize_steps", yv, xv);
   const ::trimtab::detail::L2Shape shape(xv.extent, axis, "l2_normalize_steps");
   ::trimtab::detail::require_l2_epsilon(epsilon, "l2_normalize_steps");
   if (xv.size() == 0) return;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/conv_geometry.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/int8/code_map.hpp>
@@ -52,6 +53,7 @@ auto pool_views(const X& x, std::size_t kernel_h, std::size_t kernel_w, const Wi
   const auto yv = ::trimtab::detail::dense_view(y, 4, what);
   const WindowGeometry g = window_geometry(xv.extent, kernel_h, kernel_w, xv.extent[3], window, 1, what);
   ::trimtab::detail::require_extents(yv.extent, g.output(), what);
+  ::trimtab::detail::require_apart(what, yv, xv);
   if (static_cast<std::int64_t>(kernel_h) * static_cast<std::int64_t>(kernel_w) > std::numeric_limits<std::int32_t>::max() / 255)
     throw value_error(::trimtab::detail::message(what, ": a window of ", kernel_h, " x ", kernel_w, " may leave the int32 sum"));
   return std::tuple(TensorView<const value_t<X>>(xv), yv, g);

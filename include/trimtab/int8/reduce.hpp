@@ -3,6 +3,7 @@
 /// Sums, means, norms, maxima and minima of codes over any set of axes but the batch.
 
 #include <limits>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/int8/steps_input.hpp>
 #include <trimtab/ops/reduce.hpp>
 
@@ -49,6 +50,7 @@ void reduce_steps(const X& x, const Affine<float>& grid_x, const AxisList& axes,
   const auto xv = detail::steps_input(x, grid_x, "reduce_steps");
   const auto yv = detail::steps_output(steps, scale_y, "reduce_steps");
   const ::trimtab::detail::Reduced r(xv.extent, axes, yv.extent, "reduce_steps");
+  ::trimtab::detail::require_apart("reduce_steps", yv, xv);
   if (xv.size() == 0) return;
   const float m = detail::reduce_factor(F(), grid_x.scale, scale_y, r.count);
   const auto store = [&](const auto& sums) {
@@ -73,6 +75,7 @@ void reduce_codes(const X& x, const AxisList& axes, Y&& y) {
   const auto xv = ::trimtab::detail::any_dense_view(x, "reduce_codes: x");
   const auto yv = ::trimtab::detail::any_dense_view(y, "reduce_codes: y");
   const ::trimtab::detail::Reduced r(xv.extent, axes, yv.extent, "reduce_codes");
+  ::trimtab::detail::require_apart("reduce_codes", yv, xv);
   if (xv.size() == 0) return;
   const std::vector<std::uint8_t> best = ::trimtab::detail::reduce_extreme<F, std::uint8_t>(r, xv.data);
   std::copy(best.begin(), best.end(), yv.data);

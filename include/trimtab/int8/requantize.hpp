@@ -2,6 +2,7 @@
 /// \file
 /// From the int32 accumulators of a layer to its codes, in integers.
 
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/core/tensor_view.hpp>
 #include <trimtab/int8/code_map.hpp>
@@ -18,6 +19,7 @@ void requantize(const A& acc, const FixedPointRequantize& requantize, Y&& y) {
   const auto av = ::trimtab::detail::dense_view(acc, view(acc).rank(), "requantize");
   const auto yv = ::trimtab::detail::dense_view(y, av.rank(), "requantize");
   ::trimtab::detail::require_extents(yv.extent, av.extent, "requantize");
+  ::trimtab::detail::require_apart("requantize", yv, av);
   detail::steps_to_code<Code>({1.0F, requantize.zero_point, {requantize.lo, requantize.hi}}, "requantize");  // checks the grid
   const std::size_t channels = av.extent.back();
   if (requantize.multiplier.size() != 1 && requantize.multiplier.size() != channels)

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cmath>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/int8/steps_input.hpp>
 #include <trimtab/ops/softmax.hpp>
 
@@ -32,6 +33,7 @@ void softmax_steps(const X& x, std::size_t axis, const SoftmaxTable& table, floa
   const auto xv = detail::steps_input(x, Affine<float>{}, "softmax_steps");
   const auto yv = detail::steps_output(steps, scale_y, "softmax_steps");
   ::trimtab::detail::require_extents(yv.extent, xv.extent, "softmax_steps");
+  ::trimtab::detail::require_apart("softmax_steps", yv, xv);
   const ::trimtab::detail::AxisLines lines(xv.extent, axis, "softmax_steps");
   for (std::size_t d = 0; d < table.size(); ++d)
     if (!(d == 0 ? table[d] == 1 : table[d] >= 0 && table[d] <= table[d - 1]))

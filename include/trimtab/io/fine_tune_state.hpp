@@ -82,6 +82,8 @@ inline std::string fingerprint(const QuantizedNetwork& q) {
     print.add(codes.qmin).add(codes.qmax).add(quantizer.granularity().axis);
     for (std::size_t i = 0; i < quantizer.factors().size(); ++i) print.add(quantizer.bounds(i).lo).add(quantizer.bounds(i).hi);
   });
+  for (const PointwiseFactors& p : q.pointwise)
+    if (!p.weight.empty()) print.add(p.bounds.lo).add(p.bounds.hi);
   const std::vector<float> thresholds = gather_thresholds(q);
   return print.add(std::span<const float>(thresholds)).text();
 }
@@ -92,7 +94,9 @@ inline std::string fingerprint(const QuantizedNetwork& q) {
 /// network's outputs, in which the pictures show, too. Does not depend on the factors that training moves.
 inline RunDescription describe_run(const QuantizedNetwork& q, const Array& teacher, const FineTuneOptions& options) {
   // Taken apart by name, so that an option that is added to the struct cannot be left out here.
-  const auto& [epochs, batch, micro_batch, learning_rate, pointwise_rate, restarts, warmup, seed, trained, loss, adam] = options;
+  const auto& [epochs, batch, micro_batch, learning_rate, pointwise_rate, restarts, warmup, seed, trained, loss, weights_of_terms, labels, adam] =
+      options;
+  const auto& [teacher_labels, of_labels, outputs, soft_targets] = weights_of_terms;
   const auto& [activations, weights, pointwise] = trained;
   const auto& [beta1, beta2, epsilon] = adam;
   using detail::digits;
@@ -107,7 +111,12 @@ inline RunDescription describe_run(const QuantizedNetwork& q, const Array& teach
           {"trains activations", activations ? "yes" : "no"},
           {"trains weights", weights ? "yes" : "no"},
           {"trains pointwise", pointwise ? "yes" : "no"},
-          {"loss", loss == DistillationLoss::rmse ? "rmse" : "smooth_l1"},
+          {"loss", loss == DistillationLoss::rmse ? "rmse" : loss == DistillationLoss::smooth_l1 ? "smooth_l1" : "charbonnier"},
+          {"weight of the teacher's labels", digits(teacher_labels)},
+          {"weight of labels", digits(of_labels)},
+          {"weight of outputs", digits(outputs)},
+          {"weight of soft targets", digits(soft_targets)},
+          {"labels", detail::Fingerprint().add(std::span<const int>(labels)).text()},
           {"adam beta1", digits(beta1)},
           {"adam beta2", digits(beta2)},
           {"adam epsilon", digits(epsilon)},

@@ -3,7 +3,11 @@
 /// Recipes: which transforms a float network goes through on its way to the quantized one, and how its factors are trained then.
 /// docs/recipes.md has what each of them measures.
 
+#include <algorithm>
 #include <cstddef>
+#include <iomanip>
+#include <optional>
+#include <span>
 #include <string>
 #include <trimtab/core/progress.hpp>
 #include <trimtab/net/passes/calibrate.hpp>
@@ -12,6 +16,7 @@
 #include <trimtab/net/passes/learn_rounding.hpp>
 #include <trimtab/net/passes/rescale.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
+#include <trimtab/net/report/evaluate.hpp>
 #include <trimtab/net/report/structure.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
 #include <utility>
@@ -21,28 +26,31 @@ namespace trimtab {
 
 /// The choices, in the order in which they are carried out; everything is off but training.
 struct Recipe {
-  bool rescale_dws = false;        ///< even out channels between layers as the paper does (3.3), ReLU6 kept
-  bool equalize = false;           ///< even out channels by cross-layer equalization, ReLU6 kept
-  bool mse_ranges = false;         ///< activations: the ranges of least squared error, not the largest seen
-  bool mse_weights = false;        ///< weights: the thresholds of least squared error, too
-  bool correct_bias = false;       ///< take back what quantized weights add to the means of channels
-  FineTuneOptions fine_tune = {};  ///< with an empty `trained` nothing is
-  bool learn_rounding = false;     ///< last, when the thresholds are what they will be: choose codes by what layers put out
+  bool rescale_dws = false;  ///< even out channels between layers as the paper does (3.3), ReLU6 kept
+  bool equalize = false;     ///< even out channels by cross-layer equalization, ReLU6 kept: all pairs with a depthwise layer
+  RescalePassOptions rescaling = {};  ///< pairs of rescale_dws, by default the paper's alone, and margins of both
+  bool mse_ranges = false;            ///< activations: the ranges of least squared error, not the largest seen
+  bool mse_weights = false;           ///< weights: the thresholds of least squared error, too
+  bool correct_bias = false;          ///< take back what quantized weights add to the means of channels
+  FineTuneOptions fine_tune = {};     ///< with an empty `trained` nothing is
+  bool learn_rounding = false;        ///< last, when the thresholds are what they will be: choose codes by what layers put out
   LearnRoundingOptions rounding = {};
 };
 
-/// As the paper does it. Scalar: rescaling (3.3), then point-wise factors are trained and thresholds are not (4.2). Vector: the
-/// thresholds are trained (3.1).
+/// As the paper does it. Scalar: rescaling of its pairs (3.3), then point-wise factors are trained and thresholds are not (4.2). Vector, and
+/// vector in depthwise layers alone: the thresholds are trained (3.1). The optimizer is reset (4.1.2); how often the paper does not say, and
+/// here it is once an epoch.
 inline Recipe paper_recipe(WeightMode weights) {
   Recipe r;
   r.rescale_dws = weights == WeightMode::scalar;
+  r.fine_tune.restarts = r.fine_tune.epochs;
   r.fine_tune.trained = weights == WeightMode::scalar ? TrainedSet{false, false, true} : TrainedSet{true, true, false};
   return r;
 }
 
-/// No training: equalization where one threshold has to fit all filters, ranges of least squared error, bias correction. Up to three
-/// float runs over the calibration pictures. rescale_dws before equalize is no help: it leaves channels at the bound, where they
-/// are locked.
+/// No training: equalization where one threshold has to fit all filters of depthwise layers, ranges of least squared error, bias
+/// correction. Up to three float runs over the calibration pictures. rescale_dws before equalize is no help: it leaves channels at the
+/// bound, where they are locked.
 inline Recipe fast_recipe(WeightMode weights) {
   Recipe r;
   r.equalize = weights == WeightMode::scalar;
@@ -64,6 +72,9 @@ struct Applied {
   Network reference;                             ///< the float network with the channels evened out: what `network` stands for
   std::vector<std::string> transforms;           ///< a line for each that was carried out
   std::vector<StructureFinding> structure = {};  ///< what costs accuracy whichever recipe is taken
+  /// How near `reference` is to the float network on pictures that the channels' maxima come from others than: evening channels out keeps
+  /// the function on the calibration pictures alone. Nothing where none are evened out, or where there are fewer than 5 pictures.
+  std::optional<Fidelity> beyond_calibration = {};
 };
 
 namespace detail {
@@ -77,35 +88,72 @@ inline std::string describe_pass(const char* name, const NetworkRescaling& resul
   return message(name, " (", result.pairs.size(), " pairs, ", locked, " of ", channels, " channels locked)");
 }
 
+/// Pictures from the index `first` on.
+template <PictureSource Pictures>
+struct PicturesFrom {
+  const Pictures* pictures;
+  std::size_t first;
+  auto operator()(std::span<const std::size_t> indices) const {
+    std::vector<std::size_t> moved(indices.begin(), indices.end());
+    for (std::size_t& i : moved) i += first;
+    return (*pictures)(std::span<const std::size_t>(moved));
+  }
+};
+
+/// Carries out rescale_dws and equalize, and says what was done.
+inline std::vector<std::string> even_out(const Recipe& recipe, Network& network, ChannelMaxima& maxima) {
+  std::vector<std::string> done;
+  if (recipe.rescale_dws) done.push_back(describe_pass("rescale_dws", rescale_dws(network, maxima, recipe.rescaling)));
+  if (recipe.equalize) {
+    RescalePassOptions thrice = recipe.rescaling;
+    thrice.conv_to_depthwise = true;
+    thrice.rounds = 3;  // a channel's limits depend on its neighbours' factors
+    done.push_back(describe_pass("equalize", equalize(network, maxima, thrice)));
+  }
+  return done;
+}
+
 }  // namespace detail
 
 /// An observer for each node, which finds the range of least squared error for the quantizer that quantize() gives it.
 inline std::vector<MseObserver<float>> mse_observers(const Network& network, const QuantizationOptions& o) {
   std::vector<MseObserver<float>> observers;
   for (const bool non_negative : detail::non_negative_nodes(network)) {
-    const bool symmetric = o.scheme == Scheme::symmetric;
+    const bool symmetric = is_symmetric(o.scheme);
     observers.emplace_back(symmetric && !non_negative ? signed_codes(o.activation_bits) : unsigned_codes(o.activation_bits),
-                           symmetric ? Symmetry::symmetric : Symmetry::asymmetric);
+                           o.scheme);
   }
   return observers;
 }
 
 /// What comes before training. teacher: the float network, folded and fused (fold_batch_norm, fuse_clips); the first `count`
-/// pictures calibrate it. Ranges come from shares of the processes of `world`, bias correction from every process alike. Throws as the
-/// transforms do.
+/// pictures calibrate it. Ranges come from shares of the processes of `world`, bias correction from every process alike. Where channels are
+/// evened out, that is first tried with the maxima of four fifths of the pictures and judged by the last fifth
+/// (Applied::beyond_calibration), then done with the maxima of all. Throws as the transforms do.
 template <PictureSource Pictures, Communicator C = SingleProcess>
 Applied prepare(const Recipe& recipe, const Network& teacher, const Pictures& pictures, std::size_t count,
                 const QuantizationOptions& quantization, const Progress& progress = {}, const C& world = {}) {
   Network network = teacher;
   std::vector<std::string> done;
+  std::optional<Fidelity> beyond;
   if (recipe.rescale_dws || recipe.equalize) {
-    ChannelMaxima maxima = channel_maxima(network, pictures, count, progress, world);
-    if (recipe.rescale_dws) done.push_back(detail::describe_pass("rescale_dws", rescale_dws(network, maxima)));
-    if (recipe.equalize) {
-      RescalePassOptions thrice;  // a channel's limits depend on its neighbours' factors
-      thrice.rounds = 3;
-      done.push_back(detail::describe_pass("equalize", equalize(network, maxima, thrice)));
+    const std::size_t held_back = count / 5;
+    ChannelMaxima maxima = channel_maxima(network, pictures, count - held_back, progress, world);
+    if (held_back > 0) {
+      const detail::PicturesFrom<Pictures> others{&pictures, count - held_back};
+      Network trial = network;
+      ChannelMaxima maxima_of_trial = maxima;
+      detail::even_out(recipe, trial, maxima_of_trial);
+      beyond = compare_outputs(teacher_outputs(network, others, held_back, progress, world),
+                               teacher_outputs(trial, others, held_back, progress, world));
+      const ChannelMaxima theirs = channel_maxima(network, others, held_back, progress, world);
+      for (NodeId id = 0; id < network.size(); ++id)
+        for (std::size_t c = 0; c < maxima[id].size(); ++c) maxima[id][c] = std::max(maxima[id][c], theirs[id][c]);
     }
+    done = detail::even_out(recipe, network, maxima);
+    if (beyond)
+      done.push_back(detail::message("on ", held_back, " held-back pictures the float network then agreed to ", std::fixed,
+                                     std::setprecision(2), beyond->agreement, " %, RMSE ", std::setprecision(4), beyond->rmse));
   }
   const auto ranges = recipe.mse_ranges
                           ? calibrate(network, pictures, count, mse_observers(network, quantization), progress, world)
@@ -121,11 +169,11 @@ Applied prepare(const Recipe& recipe, const Network& teacher, const Pictures& pi
     done.push_back("correct_bias");
   }
   if (recipe.fine_tune.trained.pointwise) {
-    add_pointwise_factors(q);
+    add_pointwise_factors(q, quantization.pointwise);
     done.push_back("pointwise");
   }
   std::vector<StructureFinding> structure = structure_findings(network, ranges, quantization);
-  return {std::move(q), std::move(network), std::move(done), std::move(structure)};
+  return {std::move(q), std::move(network), std::move(done), std::move(structure), beyond};
 }
 
 /// What comes after it, on the first `count` pictures.

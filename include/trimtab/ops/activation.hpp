@@ -2,6 +2,7 @@
 /// \file
 /// Clipping, which is every activation of the networks at hand: ReLU is clip(0, infinity), ReLU6 is clip(0, 6).
 
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/channel_runs.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/quant/params.hpp>
@@ -41,6 +42,7 @@ void clip_forward(const X& x, value_t<const X> lo, value_t<const X> hi, Y&& y) {
   const auto yv = view(y);
   require_same_layout(xv, yv, "clip_forward: x and y");
   channel_runs(xv, no_axis, "clip_forward: x");
+  detail::require_apart_or_same("clip_forward", yv, xv);
   detail::require_interval(lo, hi, "clip_forward");
   detail::clip_forward<Real>(xv.data, xv.size(), lo, hi, yv.data);
 }
@@ -55,6 +57,7 @@ void clip_backward(const G& grad_y, const X& x, value_t<const X> lo, value_t<con
   require_same_layout(xv, gv, "clip_backward: x and grad_y");
   require_same_layout(xv, gxv, "clip_backward: x and grad_x");
   channel_runs(xv, no_axis, "clip_backward: x");
+  detail::require_apart("clip_backward", gxv, gv, xv);
   detail::require_interval(lo, hi, "clip_backward");
   detail::clip_backward<Real>(gv.data, xv.data, xv.size(), lo, hi, gxv.data);
 }

@@ -2,6 +2,7 @@
 /// \file
 /// The sum of two branches.
 
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/channel_runs.hpp>
 #include <trimtab/core/layer_views.hpp>
 
@@ -28,6 +29,7 @@ void add_forward(const A& a, const B& b, Y&& y) {
   require_same_layout(av, bv, "add_forward: a and b");
   require_same_layout(av, yv, "add_forward: a and y");
   channel_runs(av, no_axis, "add_forward: a");
+  detail::require_apart_or_same("add_forward", yv, av, bv);
   detail::add_forward<Real>(av.data, bv.data, av.size(), yv.data);
 }
 
@@ -39,6 +41,7 @@ void add_backward(const G& grad_y, GI&& grad_input) {
   const auto iv = view(grad_input);
   require_same_layout(gv, iv, "add_backward: grad_y and grad_input");
   channel_runs(gv, no_axis, "add_backward: grad_y");
+  detail::require_apart("add_backward", iv, gv);
   detail::add_forward<Real>(iv.data, gv.data, gv.size(), iv.data);
 }
 

@@ -2,6 +2,7 @@
 /// \file
 /// Matrix products over leading axes that are broadcast: the products of attention, of two tensors neither of which is a weight.
 
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/strided_axes.hpp>
 #include <trimtab/ops/batch_matmul_shape.hpp>
@@ -73,6 +74,7 @@ void batch_matmul_forward(const A& a, const B& b, MatmulTransposes transpose, Y&
   const auto yv = detail::any_dense_view(y, "batch_matmul_forward: y");
   const detail::BatchMatmulShape s(av.extent, bv.extent, transpose, "batch_matmul_forward");
   detail::require_extents(yv.extent, s.output(), "batch_matmul_forward: y");
+  detail::require_apart("batch_matmul_forward", yv, av, bv);
   if (yv.size() == 0) return;
   const auto walk = s.walk();
   detail::for_each_product(s.matrices(), s.m * s.n * s.k, [&](std::size_t i) {
@@ -93,6 +95,7 @@ void batch_matmul_backward_a(const G& grad_y, const B& b, MatmulTransposes trans
   const auto to = detail::any_dense_view(grad_a, "batch_matmul_backward_a: grad_a");
   const detail::BatchMatmulShape s(to.extent, bv.extent, transpose, "batch_matmul_backward_a");
   detail::require_extents(gv.extent, s.output(), "batch_matmul_backward_a: grad_y");
+  detail::require_apart("batch_matmul_backward_a", to, gv, bv);
   if (gv.size() == 0 || s.k == 0) return;
   detail::batch_matmul_backward<Real>(s, s.reduced(s.lead_a, s.lead_b, s.k * s.n), s.m * s.k, to.data,
                                       [&](std::size_t at_y, std::size_t at_b, Real* grad) {
@@ -114,6 +117,7 @@ void batch_matmul_backward_b(const G& grad_y, const A& a, MatmulTransposes trans
   const auto to = detail::any_dense_view(grad_b, "batch_matmul_backward_b: grad_b");
   const detail::BatchMatmulShape s(av.extent, to.extent, transpose, "batch_matmul_backward_b");
   detail::require_extents(gv.extent, s.output(), "batch_matmul_backward_b: grad_y");
+  detail::require_apart("batch_matmul_backward_b", to, gv, av);
   if (gv.size() == 0 || s.k == 0) return;
   detail::batch_matmul_backward<Real>(s, s.reduced(s.lead_b, s.lead_a, s.m * s.k), s.k * s.n, to.data,
                                       [&](std::size_t at_y, std::size_t at_a, Real* grad) {

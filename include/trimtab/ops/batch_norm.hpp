@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <vector>
@@ -113,7 +114,7 @@ void require_epsilon(Real epsilon, const char* function) {
 
 /// y = gamma * (x - mean) / sqrt(variance + epsilon) + beta with running statistics. x and y have the channels last (N H W C or N
 /// C) and may be the same tensor; the parameters have one number a channel. Throws shape_error when extents do not fit,
-/// value_error unless epsilon >= 0.
+/// value_error unless epsilon >= 0 and every variance + epsilon is positive.
 template <Tensor X, Tensor P, Tensor Y>
 void batch_norm_forward(const X& x, const P& gamma, const P& beta, const P& mean, const P& variance, value_t<const X> epsilon,
                         Y&& y) {
@@ -121,12 +122,16 @@ void batch_norm_forward(const X& x, const P& gamma, const P& beta, const P& mean
   const auto xv = detail::channels_last_view(x, "batch_norm_forward: x");
   const auto yv = detail::channels_last_view(y, "batch_norm_forward: y");
   detail::require_extents(yv.extent, xv.extent, "batch_norm_forward: y");
+  detail::require_apart_or_same("batch_norm_forward", yv, xv);
   detail::require_epsilon(epsilon, "batch_norm_forward");
   const std::size_t channels = xv.extent.back();
   const Real* g = detail::vector_data(gamma, channels, "batch_norm_forward: gamma");
   const Real* b = detail::vector_data(beta, channels, "batch_norm_forward: beta");
   const Real* m = detail::vector_data(mean, channels, "batch_norm_forward: mean");
   const Real* v = detail::vector_data(variance, channels, "batch_norm_forward: variance");
+  for (std::size_t c = 0; c < channels; ++c)
+    if (!(v[c] + epsilon > 0))
+      throw value_error(detail::message("batch_norm_forward: channel ", c, ": variance + epsilon is ", v[c] + epsilon));
   if (xv.size() == 0) return;
   std::vector<Real> inv_std(channels);
   for (std::size_t c = 0; c < channels; ++c) inv_std[c] = 1 / std::sqrt(v[c] + epsilon);
@@ -136,7 +141,7 @@ void batch_norm_forward(const X& x, const P& gamma, const P& beta, const P& mean
 /// The same with the batch's own mean and biased variance (division by the number M of pixels), which `cache` keeps. The running
 /// statistics move: running += momentum * (batch - running), the variance being the unbiased one (division by M - 1; by 1 if M is
 /// 1), as in PyTorch, whose momentum of 0.1 is 0.9 in TensorFlow's terms. An empty batch changes nothing. Throws shape_error when
-/// extents do not fit, value_error unless epsilon >= 0 and 0 <= momentum <= 1.
+/// extents do not fit, value_error unless epsilon >= 0 and 0 <= momentum <= 1. y may be x, unless a backward follows.
 template <Tensor X, Tensor P, Tensor S, Tensor Y>
 void batch_norm_train_forward(const X& x, const P& gamma, const P& beta, value_t<const X> epsilon, value_t<const X> momentum,
                               S& running_mean, S& running_variance, Y&& y, BatchNormCache<value_t<const X>>& cache) {
@@ -144,6 +149,7 @@ void batch_norm_train_forward(const X& x, const P& gamma, const P& beta, value_t
   const auto xv = detail::channels_last_view(x, "batch_norm_train_forward: x");
   const auto yv = detail::channels_last_view(y, "batch_norm_train_forward: y");
   detail::require_extents(yv.extent, xv.extent, "batch_norm_train_forward: y");
+  detail::require_apart_or_same("batch_norm_train_forward", yv, xv);
   detail::require_epsilon(epsilon, "batch_norm_train_forward");
   if (!(momentum >= 0 && momentum <= 1))
     throw value_error(detail::message("batch_norm_train_forward: expected a momentum in [0, 1], got ", momentum));
@@ -177,6 +183,7 @@ void batch_norm_backward(const G& grad_y, const X& x, const P& gamma, const Batc
   if (cache.mean.size() != channels || cache.inv_std.size() != channels)
     throw shape_error(
         detail::message("batch_norm_backward: a cache of ", cache.mean.size(), " channels for extents ", xv.extent));
+  detail::require_apart("batch_norm_backward", gxv, gv, xv);
   detail::batch_norm_backward<Real>(gv.data, xv.data, xv.size() / channels, channels, g, cache, gxv.data, gg, gb);
 }
 

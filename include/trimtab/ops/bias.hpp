@@ -2,6 +2,7 @@
 /// \file
 /// The gradient of a bias, which convolutions and linear layers share.
 
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/matrix_product.hpp>
 
@@ -29,6 +30,7 @@ void bias_backward(const G& grad_y, GB&& grad_bias) {
   const auto gv = detail::channels_last_view(grad_y, "bias_backward: grad_y");
   const std::size_t channels = gv.extent.back();
   Real* total = detail::vector_data(grad_bias, channels, "bias_backward: grad_bias");
+  detail::require_apart("bias_backward", view(grad_bias), gv);
   if (gv.size() != 0) detail::add_channel_sums<Real>(gv.data, gv.size() / channels, channels, total);
 }
 

@@ -3,6 +3,7 @@
 /// Functions of two tensors, element by element, with numpy's broadcasting: sum, difference, product, quotient, maximum, minimum.
 
 #include <concepts>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/strided_axes.hpp>
 
@@ -150,6 +151,7 @@ void broadcast_backward(const G& grad_of_y, const A& of_a, const B& of_b, GO& gr
   const Extents own = view(operand).extent;
   require_extents(grad_y.extent, broadcast_extents(a.extent, b.extent, what), what);
   require_extents(to.extent, own, what);
+  require_apart(what, to, grad_y, a, b);
   if (grad_y.size() == 0) return;
   Real* const grad = to.data;
   const Extents& y = grad_y.extent;
@@ -181,8 +183,8 @@ void broadcast_backward(const G& grad_of_y, const A& of_a, const B& of_b, GO& gr
 }  // namespace detail
 
 /// y = F::value(a, b), each broadcast to y's extents, which are those of broadcast_extents: equal extents, a number a channel
-/// ([C] or N 1 1 C), a number a pixel (N H W 1), a scalar, on either side. Throws shape_error when extents do not fit or a tensor
-/// is not dense row-major.
+/// ([C] or N 1 1 C), a number a pixel (N H W 1), a scalar, on either side. y may be an operand of its own extents. Throws
+/// shape_error when extents do not fit or a tensor is not dense row-major.
 template <class F, Tensor A, Tensor B, Tensor Y>
 void broadcast_forward(const A& a, const B& b, Y&& y) {
   using Real = detail::shared_real<const A, const B, Y>;
@@ -190,6 +192,7 @@ void broadcast_forward(const A& a, const B& b, Y&& y) {
   const auto bv = detail::any_dense_view(b, "broadcast_forward: b");
   const auto yv = detail::any_dense_view(y, "broadcast_forward: y");
   detail::require_extents(yv.extent, broadcast_extents(av.extent, bv.extent, "broadcast_forward"), "broadcast_forward: y");
+  detail::require_apart_or_same("broadcast_forward", yv, av, bv);
   if (yv.size() == 0) return;
   const auto axes = detail::broadcast_axes(av.extent, bv.extent, yv.extent);
   detail::with_steps(axes.inner_step()[0], axes.inner_step()[1], [&](auto step_a, auto step_b) {

@@ -3,6 +3,7 @@
 /// Tensors side by side along the last axis.
 
 #include <span>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/parallel.hpp>
 
@@ -44,6 +45,7 @@ void concat_forward(std::span<const TensorView<const Real>> parts, Y&& y) {
   static_assert(std::is_same_v<Real, value_t<Y>>, "trimtab: concat takes tensors of one element type");
   const auto yv = detail::channels_last_view(y, "concat_forward: y");
   detail::require_parts(parts, yv, "concat_forward: parts");
+  for (const TensorView<const Real>& part : parts) detail::require_apart("concat_forward", yv, part);
   if (yv.size() == 0) return;
   const std::size_t channels = yv.extent.back(), rows = yv.size() / channels;
   std::size_t first = 0;
@@ -62,6 +64,7 @@ void concat_backward(const G& grad_y, std::span<const TensorView<Real>> grad_par
   static_assert(std::is_same_v<Real, value_t<const G>>, "trimtab: concat takes tensors of one element type");
   const auto gv = detail::channels_last_view(grad_y, "concat_backward: grad_y");
   detail::require_parts(grad_parts, gv, "concat_backward: grad_parts");
+  for (const TensorView<Real>& part : grad_parts) detail::require_apart("concat_backward", part, gv);
   if (gv.size() == 0) return;
   const std::size_t channels = gv.extent.back(), rows = gv.size() / channels;
   std::size_t first = 0;

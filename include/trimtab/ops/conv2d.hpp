@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/conv_geometry.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/matrix_product.hpp>
@@ -202,6 +203,7 @@ void conv2d_forward(const X& x, const W& weight, const B& bias, const WindowOpti
   const Real* b = detail::optional_vector_data(bias, g.out_c, "conv2d_forward: bias");
   const auto yv = detail::dense_view(y, 4, "conv2d_forward: y");
   detail::require_extents(yv.extent, g.output(), "conv2d_forward: y");
+  detail::require_apart("conv2d_forward", yv, xv, wv, view(bias));
   detail::conv2d_forward<Real>(g, xv.data, wv.data, b, yv.data);
 }
 
@@ -216,6 +218,7 @@ void conv2d_backward_input(const G& grad_y, const W& weight, const WindowOptions
   const auto gv = detail::dense_view(grad_y, 4, "conv2d_backward_input: grad_y");
   const WindowGeometry g = detail::conv2d_geometry(xv.extent, wv.extent, options, groups, "conv2d_backward_input: weight");
   detail::require_extents(gv.extent, g.output(), "conv2d_backward_input: grad_y");
+  detail::require_apart("conv2d_backward_input", xv, gv, wv);
   detail::conv2d_backward_input<Real>(g, gv.data, wv.data, xv.data, mode);
 }
 
@@ -229,7 +232,25 @@ void conv2d_backward_weight(const G& grad_y, const X& x, const WindowOptions& op
   const auto gv = detail::dense_view(grad_y, 4, "conv2d_backward_weight: grad_y");
   const WindowGeometry g = detail::conv2d_geometry(xv.extent, wv.extent, options, groups, "conv2d_backward_weight: grad_weight");
   detail::require_extents(gv.extent, g.output(), "conv2d_backward_weight: grad_y");
+  detail::require_apart("conv2d_backward_weight", wv, gv, xv);
   detail::conv2d_backward_weight<Real>(g, gv.data, xv.data, wv.data);
+}
+
+/// The three for a convolution of one group: each output channel reads all input channels.
+template <Tensor X, Tensor W, Tensor B, Tensor Y>
+void conv2d_forward(const X& x, const W& weight, const B& bias, const WindowOptions& options, Y&& y) {
+  conv2d_forward(x, weight, bias, options, 1, y);
+}
+/// See above.
+template <Tensor G, Tensor W, Tensor GX>
+void conv2d_backward_input(const G& grad_y, const W& weight, const WindowOptions& options, GX&& grad_x,
+                           GradientMode mode = GradientMode::add) {
+  conv2d_backward_input(grad_y, weight, options, 1, grad_x, mode);
+}
+/// See above.
+template <Tensor G, Tensor X, Tensor GW>
+void conv2d_backward_weight(const G& grad_y, const X& x, const WindowOptions& options, GW&& grad_weight) {
+  conv2d_backward_weight(grad_y, x, options, 1, grad_weight);
 }
 
 }  // namespace trimtab

@@ -4,6 +4,7 @@
 /// of its weights changed over.
 
 #include <cstddef>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/ops/conv2d.hpp>
@@ -59,6 +60,7 @@ void conv_transpose2d_forward(const X& x, const W& weight, const B& bias, const 
   const Real* b = detail::optional_vector_data(bias, g.c, "conv_transpose2d_forward: bias");
   const auto yv = detail::dense_view(y, 4, "conv_transpose2d_forward: y");
   detail::require_extents(yv.extent, g.input(), "conv_transpose2d_forward: y");
+  detail::require_apart("conv_transpose2d_forward", yv, xv, wv, view(bias));
   const std::vector<Real> filters = detail::transpose_weight(g, static_cast<const Real*>(wv.data));
   detail::conv2d_backward_input<Real>(detail::loop_geometry(g), xv.data, filters.data(), yv.data, GradientMode::assign);
   if (!b || g.c == 0) return;
@@ -80,6 +82,7 @@ void conv_transpose2d_backward_input(const G& grad_y, const W& weight, const Win
   const auto gv = detail::dense_view(grad_y, 4, "conv_transpose2d_backward_input: grad_y");
   const WindowGeometry g = conv_transpose2d_geometry(xv.extent, wv.extent, options, more, groups, what);
   detail::require_extents(gv.extent, g.input(), "conv_transpose2d_backward_input: grad_y");
+  detail::require_apart("conv_transpose2d_backward_input", xv, gv, wv);
   const std::vector<Real> filters = detail::transpose_weight(g, static_cast<const Real*>(wv.data));
   std::vector<Real> added(mode == GradientMode::add ? xv.size() : 0);
   Real* to = mode == GradientMode::add ? added.data() : xv.data;
@@ -101,6 +104,7 @@ void conv_transpose2d_backward_weight(const G& grad_y, const X& x, const WindowO
   const auto gv = detail::dense_view(grad_y, 4, "conv_transpose2d_backward_weight: grad_y");
   const WindowGeometry g = conv_transpose2d_geometry(xv.extent, wv.extent, options, more, groups, what);
   detail::require_extents(gv.extent, g.input(), "conv_transpose2d_backward_weight: grad_y");
+  detail::require_apart("conv_transpose2d_backward_weight", wv, gv, xv);
   std::vector<Real> filters(wv.size());
   detail::conv2d_backward_weight<Real>(detail::loop_geometry(g), xv.data, gv.data, filters.data());
   move_backward<Real>(detail::transposed_weight(g), filters.data(), 1, filters.size(), wv.data);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/config.hpp>
 #include <trimtab/core/conv_geometry.hpp>
 #include <trimtab/core/layer_views.hpp>
@@ -156,6 +157,7 @@ void depthwise_conv2d_forward(const X& x, const W& weight, const B& bias, const 
   const Real* b = detail::optional_vector_data(bias, g.c, "depthwise_conv2d_forward: bias");
   const auto yv = detail::dense_view(y, 4, "depthwise_conv2d_forward: y");
   detail::require_extents(yv.extent, g.output(), "depthwise_conv2d_forward: y");
+  detail::require_apart("depthwise_conv2d_forward", yv, xv, wv, view(bias));
   const detail::WindowTaps taps = detail::WindowTaps::of_outputs(g);
   detail::depthwise_gather<Real>(g, taps, {taps.cols, 1, options.stride_w}, g.h, g.w, xv.data, wv.data, b, false, yv.data);
 }
@@ -171,6 +173,7 @@ void depthwise_conv2d_backward_input(const G& grad_y, const W& weight, const Win
   const auto gv = detail::dense_view(grad_y, 4, "depthwise_conv2d_backward_input: grad_y");
   const WindowGeometry g = detail::depthwise_geometry(xv.extent, wv.extent, options, "depthwise_conv2d_backward_input: weight");
   detail::require_extents(gv.extent, g.output(), "depthwise_conv2d_backward_input: grad_y");
+  detail::require_apart("depthwise_conv2d_backward_input", xv, gv, wv);
   const detail::WindowTaps taps = detail::WindowTaps::of_inputs(g);
   detail::depthwise_gather<Real>(g, taps, {taps.cols, options.stride_w, 1}, g.out_h, g.out_w, gv.data, wv.data, nullptr,
                                  mode == GradientMode::add, xv.data);
@@ -187,6 +190,7 @@ void depthwise_conv2d_backward_weight(const G& grad_y, const X& x, const WindowO
   const WindowGeometry g =
       detail::depthwise_geometry(xv.extent, wv.extent, options, "depthwise_conv2d_backward_weight: grad_weight");
   detail::require_extents(gv.extent, g.output(), "depthwise_conv2d_backward_weight: grad_y");
+  detail::require_apart("depthwise_conv2d_backward_weight", wv, gv, xv);
   detail::depthwise_conv2d_backward_weight<Real>(g, gv.data, xv.data, wv.data);
 }
 

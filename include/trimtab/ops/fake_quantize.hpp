@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <trimtab/core/aliasing.hpp>
+#include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/wide_loop.hpp>
 #include <trimtab/quant/grid_runs.hpp>
+#include <trimtab/quant/identity.hpp>
 #include <type_traits>
 #include <vector>
 
@@ -24,7 +27,8 @@ struct FakeQuantizeForward {
 
 template <class Real>
 void fake_quantize_forward(const Real* x, const GridRuns<Real>& grids, Real* y) {
-  grids.for_each([=](auto grid, std::size_t begin, std::size_t n) { run_loop<FakeQuantizeForward>(x + begin, n, grid, y + begin); });
+  grids.for_each(
+      [=](auto grid, std::size_t begin, std::size_t n) { run_loop<FakeQuantizeForward>(x + begin, n, grid, y + begin); });
 }
 
 /// The sums of GridGradient in Real, side by side for `width` elements at a time.
@@ -84,7 +88,8 @@ struct BackwardFragment {
 template <bool WithX>
 struct BackwardRow {
   template <class Real>
-  TRIMTAB_LOOP void run(const Real* grad_y, const Real* x, GridRow<Real> grid, Real* grad_x, GradientLanes<Real> sum, std::size_t n) {
+  TRIMTAB_LOOP void run(const Real* grad_y, const Real* x, GridRow<Real> grid, Real* grad_x, GradientLanes<Real> sum,
+                        std::size_t n) {
     TRIMTAB_NO_ALIAS
     for (std::size_t i = 0; i < n; ++i) {
       const BackwardTerms<Real> t(grad_y[i], x[i], grid, i);
@@ -148,6 +153,7 @@ void fake_quantize_forward(const X& x, const Q& quantizer, Y&& y) {
   const auto xv = view(x);
   const auto yv = view(y);
   require_same_layout(xv, yv, "fake_quantize_forward");
+  detail::require_apart_or_same("fake_quantize_forward", yv, xv);
   detail::fake_quantize_forward(xv.data, detail::grid_runs(xv, quantizer, "fake_quantize_forward"), yv.data);
 }
 
@@ -170,6 +176,7 @@ void fake_quantize_backward(const G& grad_y, const X& x, const Q& quantizer, GX&
   require_same_layout(gv, xv, "fake_quantize_backward: grad_y");
   require_same_layout(gxv, xv, "fake_quantize_backward: grad_x");
   detail::require_factors(quantizer, grad_factors.size(), "fake_quantize_backward");
+  detail::require_apart("fake_quantize_backward", gxv, gv, xv);
   const auto grids = detail::grid_runs(xv, quantizer, "fake_quantize_backward");
   const auto sums = detail::fake_quantize_backward<true, Real>(gv.data, xv.data, grids, gxv.data);
   for (std::size_t c = 0; c < sums.size(); ++c) quantizer.add_gradient(c, sums[c], grad_factors);
@@ -190,5 +197,39 @@ void fake_quantize_backward_factors(const G& grad_y, const X& x, const Q& quanti
   const auto sums = detail::fake_quantize_backward<false, Real>(gv.data, xv.data, grids, nullptr);
   for (std::size_t c = 0; c < sums.size(); ++c) quantizer.add_gradient(c, sums[c], grad_factors);
 }
+
+/// y = x: the graph without this quantizer. y may be x. Throws shape_error when the layouts differ or x is not dense.
+template <Tensor X, Tensor Y>
+void fake_quantize_forward(const X& x, Identity, Y&& y) {
+  using Real = detail::shared_real<const X, Y>;
+  const auto xv = view(x);
+  const auto yv = view(y);
+  require_same_layout(xv, yv, "fake_quantize_forward");
+  detail::require_apart_or_same("fake_quantize_forward", yv, xv);
+  channel_runs(xv, no_axis, "fake_quantize_forward");
+  if (static_cast<const Real*>(yv.data) != xv.data) std::copy_n(xv.data, xv.size(), yv.data);
+}
+
+/// grad_x += grad_y. `grad_factors` is empty, as there are none.
+template <Tensor G, Tensor X, Tensor GX>
+void fake_quantize_backward(const G& grad_y, const X& x, Identity, GX&& grad_x, std::span<value_t<GX>> grad_factors = {}) {
+  using Real = detail::shared_real<const G, const X, GX>;
+  const auto gv = view(grad_y);
+  const auto xv = view(x);
+  const auto gxv = view(grad_x);
+  require_same_layout(gv, xv, "fake_quantize_backward: grad_y");
+  require_same_layout(gxv, xv, "fake_quantize_backward: grad_x");
+  detail::require_apart("fake_quantize_backward", gxv, gv, xv);
+  channel_runs(xv, no_axis, "fake_quantize_backward");
+  if (!grad_factors.empty())
+    throw shape_error(detail::message("fake_quantize_backward: ", grad_factors.size(), " gradients for 0 factors"));
+  const Real* from = gv.data;
+  Real* const to = gxv.data;
+  for (std::size_t i = 0; i < gv.size(); ++i) to[i] += from[i];
+}
+
+/// Nothing is trained.
+template <Tensor G, Tensor X>
+void fake_quantize_backward_factors(const G&, const X&, Identity, std::span<value_t<const X>> = {}) {}
 
 }  // namespace trimtab

@@ -2,6 +2,7 @@
 /// \file
 /// The fully connected layer and its gradients.
 
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/matrix_product.hpp>
 #include <trimtab/ops/matmul.hpp>
@@ -35,6 +36,7 @@ void linear_forward(const X& x, const W& weight, const B& bias, Y&& y) {
   const auto ym = detail::matrix(y, "linear_forward: y");
   detail::require_linear(view(x).extent, view(weight).extent, view(y).extent, "linear_forward");
   const Real* b = detail::optional_vector_data(bias, wm.rows, "linear_forward: bias");
+  detail::require_apart("linear_forward", view(y), view(x), view(weight), view(bias));
   detail::matmul_nt<Real>(xm, wm, ym, {false, b});
 }
 
@@ -46,6 +48,7 @@ void linear_backward_input(const G& grad_y, const W& weight, GX&& grad_x, Gradie
   const auto wm = detail::matrix(weight, "linear_backward_input: weight");
   const auto xm = detail::matrix(grad_x, "linear_backward_input: grad_x");
   detail::require_linear(view(grad_x).extent, view(weight).extent, view(grad_y).extent, "linear_backward_input");
+  detail::require_apart("linear_backward_input", view(grad_x), view(grad_y), view(weight));
   detail::matmul<Real>(gm, wm, xm, {mode == GradientMode::add});
 }
 
@@ -57,6 +60,7 @@ void linear_backward_weight(const G& grad_y, const X& x, GW&& grad_weight) {
   const auto xm = detail::matrix(x, "linear_backward_weight: x");
   const auto wm = detail::matrix(grad_weight, "linear_backward_weight: grad_weight");
   detail::require_linear(view(x).extent, view(grad_weight).extent, view(grad_y).extent, "linear_backward_weight");
+  detail::require_apart("linear_backward_weight", view(grad_weight), view(grad_y), view(x));
   detail::matmul_tn<Real>(gm, xm, wm, {true});
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/core/tensor_view.hpp>
 #include <type_traits>
@@ -187,6 +188,7 @@ struct MovementParts {
 template <class T>
 void move_forward(const Movement& m, const T* x, std::size_t batch, std::size_t x_size, std::type_identity_t<T> fill, T* y) {
   const detail::MovementPlan plan(m, x_size, "move_forward");
+  detail::require_apart("move_forward", y, batch * plan.rows * plan.row_size, x, batch * x_size);
   if (plan.rows == 0) return;
   const std::size_t y_size = plan.rows * plan.row_size;
   parallel_ranges(batch * plan.rows, detail::movement_grain / plan.row_size + 1, [&](std::size_t begin, std::size_t end) {
@@ -214,6 +216,7 @@ template <class Real>
 void move_backward(const Movement& m, const Real* grad_y, std::size_t batch, std::size_t x_size, Real* grad_x) {
   const char* what = "move_backward";
   const detail::MovementPlan plan(m, x_size, what);
+  detail::require_apart(what, grad_x, batch * x_size, grad_y, batch * plan.rows * plan.row_size);
   if (plan.rows == 0) return;
   const detail::MovementParts parts(plan, x_size, what);
   const std::size_t y_size = plan.rows * plan.row_size;

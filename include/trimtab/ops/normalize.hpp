@@ -4,6 +4,7 @@
 /// response normalization.
 
 #include <cmath>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/strided_axes.hpp>
 #include <vector>
@@ -121,8 +122,8 @@ auto norm_tensor(X& x, const NormShape& s, const char* what) {
 
 /// y = gamma * (x - mean) * inv_std + beta, inv_std = 1 / sqrt(variance + epsilon), with mean and biased variance of x's own
 /// groups: instance, group and layer norm by NormShape::of_channels, of_groups and of_last. gamma and beta hold shape.channels()
-/// numbers. Sums are taken in double, in an order that the extents alone set. Throws shape_error when extents do not fit,
-/// value_error unless epsilon >= 0.
+/// numbers. y may be x. Sums are taken in double, in an order that the extents alone set. Throws shape_error when extents do not
+/// fit, value_error unless epsilon >= 0.
 template <Tensor X, Tensor P, Tensor Y>
 void norm_forward(const X& x, const NormShape& shape, const P& gamma, const P& beta, value_t<const X> epsilon, Y&& y,
                   NormCache<value_t<const X>>& cache) {
@@ -131,6 +132,7 @@ void norm_forward(const X& x, const NormShape& shape, const P& gamma, const P& b
   Real* const py = detail::norm_tensor(y, shape, "norm_forward: y");
   const Real* const g = detail::norm_parameter(gamma, shape, "norm_forward: gamma");
   const Real* const b = detail::norm_parameter(beta, shape, "norm_forward: beta");
+  detail::require_apart_or_same("norm_forward", view(y), view(x));
   if (!(epsilon >= 0)) throw value_error(detail::message("norm_forward: expected epsilon >= 0, got ", epsilon));
   cache.mean.resize(shape.statistics());
   cache.inv_std.resize(shape.statistics());
@@ -165,6 +167,7 @@ void norm_backward(const G& grad_y, const X& x, const NormShape& shape, const P&
   Real* const to_beta = detail::norm_parameter(grad_beta, shape, "norm_backward: grad_beta");
   if (cache.mean.size() != shape.statistics() || cache.inv_std.size() != shape.statistics())
     throw shape_error(detail::message("norm_backward: a cache of ", cache.mean.size(), " statistics for ", shape.statistics()));
+  detail::require_apart("norm_backward", view(grad_x), view(grad_y), view(x));
   if (shape.pictures == 0) return;
   const Real* const mean = cache.mean.data();
   const Real* const inv_std = cache.inv_std.data();
@@ -248,14 +251,15 @@ std::vector<Real> l2_norms(const L2Shape& shape, const Real* x, Real epsilon, L2
 
 }  // namespace detail
 
-/// y = x / |x| along `axis`, which is not the batch, |x| as `kind` says; 0 where |x| is 0. x and y of the same extents. Throws
-/// shape_error when they do not fit, value_error unless epsilon >= 0.
+/// y = x / |x| along `axis`, which is not the batch, |x| as `kind` says; 0 where |x| is 0. x and y of the same extents, or the
+/// same tensor. Throws shape_error when they do not fit, value_error unless epsilon >= 0.
 template <Tensor X, Tensor Y>
 void l2_normalize_forward(const X& x, std::size_t axis, value_t<const X> epsilon, L2Epsilon kind, Y&& y) {
   using Real = detail::shared_real<const X, Y>;
   const auto xv = detail::any_dense_view(x, "l2_normalize_forward: x");
   const auto yv = detail::dense_view(y, xv.rank(), "l2_normalize_forward: y");
   detail::require_extents(yv.extent, xv.extent, "l2_normalize_forward: y");
+  detail::require_apart_or_same("l2_normalize_forward", yv, xv);
   const detail::L2Shape shape(xv.extent, axis, "l2_normalize_forward");
   detail::require_l2_epsilon(epsilon, "l2_normalize_forward");
   if (xv.size() == 0) return;
@@ -281,6 +285,7 @@ void l2_normalize_backward(const G& grad_y, const X& x, std::size_t axis, value_
   const auto to = detail::dense_view(grad_x, xv.rank(), "l2_normalize_backward: grad_x");
   detail::require_extents(gv.extent, xv.extent, "l2_normalize_backward: grad_y");
   detail::require_extents(to.extent, xv.extent, "l2_normalize_backward: grad_x");
+  detail::require_apart("l2_normalize_backward", to, gv, xv);
   const detail::L2Shape shape(xv.extent, axis, "l2_normalize_backward");
   detail::require_l2_epsilon(epsilon, "l2_normalize_backward");
   if (xv.size() == 0) return;
@@ -340,14 +345,15 @@ void require_local_response(const LocalResponse<Real>& l, const char* what) {
 
 }  // namespace detail
 
-/// See LocalResponse; x and y N .. C of the same extents. Throws shape_error when they do not fit, value_error for parameters out
-/// of their ranges.
+/// See LocalResponse; x and y N .. C of the same extents, or the same tensor. Throws shape_error when they do not fit,
+/// value_error for parameters out of their ranges.
 template <Tensor X, Tensor Y>
 void local_response_forward(const X& x, const LocalResponse<value_t<const X>>& l, Y&& y) {
   using Real = detail::shared_real<const X, Y>;
   const auto xv = detail::channels_last_view(x, "local_response_forward: x");
   const auto yv = detail::channels_last_view(y, "local_response_forward: y");
   detail::require_extents(yv.extent, xv.extent, "local_response_forward: y");
+  detail::require_apart_or_same("local_response_forward", yv, xv);
   detail::require_local_response(l, "local_response_forward");
   if (xv.size() == 0) return;
   const std::size_t channels = xv.extent.back();
@@ -371,6 +377,7 @@ void local_response_backward(const G& grad_y, const X& x, const LocalResponse<va
   const auto to = detail::channels_last_view(grad_x, "local_response_backward: grad_x");
   detail::require_extents(gv.extent, xv.extent, "local_response_backward: grad_y");
   detail::require_extents(to.extent, xv.extent, "local_response_backward: grad_x");
+  detail::require_apart("local_response_backward", to, gv, xv);
   detail::require_local_response(l, "local_response_backward");
   if (xv.size() == 0) return;
   const std::size_t channels = xv.extent.back();

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/conv_geometry.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/parallel.hpp>
@@ -137,6 +138,7 @@ void average_pool_forward(const X& x, std::size_t kernel_h, std::size_t kernel_w
   const auto yv = detail::dense_view(y, 4, "average_pool_forward: y");
   const detail::PoolWindows p(xv.extent, kernel_h, kernel_w, options, "average_pool_forward: x");
   detail::require_extents(yv.extent, p.g.output(), "average_pool_forward: y");
+  detail::require_apart("average_pool_forward", yv, xv);
   detail::average_pool_forward<Real>(p, count_include_pad, xv.data, yv.data);
 }
 
@@ -149,6 +151,7 @@ void average_pool_backward(const G& grad_y, std::size_t kernel_h, std::size_t ke
   const auto gv = detail::dense_view(grad_y, 4, "average_pool_backward: grad_y");
   const detail::PoolWindows p(xv.extent, kernel_h, kernel_w, options, "average_pool_backward: grad_x");
   detail::require_extents(gv.extent, p.g.output(), "average_pool_backward: grad_y");
+  detail::require_apart("average_pool_backward", xv, gv);
   detail::average_pool_backward<Real>(p, count_include_pad, gv.data, xv.data);
 }
 
@@ -161,6 +164,7 @@ void max_pool_forward(const X& x, std::size_t kernel_h, std::size_t kernel_w, co
   const auto yv = detail::dense_view(y, 4, "max_pool_forward: y");
   const detail::PoolWindows p(xv.extent, kernel_h, kernel_w, options, "max_pool_forward: x");
   detail::require_extents(yv.extent, p.g.output(), "max_pool_forward: y");
+  detail::require_apart("max_pool_forward", yv, xv);
   detail::max_pool_forward<Real>(p, xv.data, yv.data, nullptr);
 }
 
@@ -173,6 +177,7 @@ void max_pool_forward(const X& x, std::size_t kernel_h, std::size_t kernel_w, co
   const auto yv = detail::dense_view(y, 4, "max_pool_forward: y");
   const detail::PoolWindows p(xv.extent, kernel_h, kernel_w, options, "max_pool_forward: x");
   detail::require_extents(yv.extent, p.g.output(), "max_pool_forward: y");
+  detail::require_apart("max_pool_forward", yv, xv);
   if (p.g.h * p.g.w > std::size_t{UINT32_MAX})
     throw shape_error(detail::message("max_pool_forward: x: the cache holds no pictures of ", p.g.h, " x ", p.g.w));
   cache.pixel.resize(yv.size());
@@ -190,6 +195,7 @@ void max_pool_backward(const G& grad_y, std::size_t kernel_h, std::size_t kernel
   detail::require_extents(gv.extent, p.g.output(), "max_pool_backward: grad_y");
   if (cache.pixel.size() != gv.size())
     throw shape_error(detail::message("max_pool_backward: a cache of ", cache.pixel.size(), " maxima for extents ", gv.extent));
+  detail::require_apart("max_pool_backward", xv, gv);
   detail::max_pool_backward<Real>(p.g, gv.data, cache.pixel.data(), xv.data);
 }
 
@@ -201,6 +207,7 @@ void global_average_pool_forward(const X& x, Y&& y) {
   const auto xv = detail::dense_view(x, 4, "global_average_pool_forward: x");
   const auto yv = view(y);
   detail::require_pooled(yv, xv.extent[0], xv.extent[3], "global_average_pool_forward: y");
+  detail::require_apart("global_average_pool_forward", yv, xv);
   const std::size_t pixels = xv.extent[1] * xv.extent[2], channels = xv.extent[3];
   if (pixels == 0) throw shape_error(detail::message("global_average_pool_forward: x: no pixels in extents ", xv.extent));
   detail::for_each_pixel(xv.extent[0], 1, 1, pixels * channels, [&](std::size_t n, std::size_t, std::size_t) {
@@ -219,6 +226,7 @@ void global_average_pool_backward(const G& grad_y, GX&& grad_x) {
   const auto xv = detail::dense_view(grad_x, 4, "global_average_pool_backward: grad_x");
   const auto gv = view(grad_y);
   detail::require_pooled(gv, xv.extent[0], xv.extent[3], "global_average_pool_backward: grad_y");
+  detail::require_apart("global_average_pool_backward", xv, gv);
   const std::size_t pixels = xv.extent[1] * xv.extent[2], channels = xv.extent[3];
   detail::for_each_pixel(xv.extent[0], 1, pixels, channels, [&](std::size_t n, std::size_t, std::size_t p) {
     for (std::size_t c = 0; c < channels; ++c)

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/quant/grid_runs.hpp>
 #include <type_traits>
 
@@ -35,6 +36,16 @@ template <class Code>
 inline constexpr bool is_code =
     std::is_same_v<Code, std::int8_t> || std::is_same_v<Code, std::uint8_t> || std::is_same_v<Code, std::int32_t>;
 
+/// Throws value_error, naming `what`, unless every grid's codes fit into Code.
+template <class Code, class Real>
+void require_code_type(const GridRuns<Real>& grids, const char* what) {
+  for (const auto& g : grids.grids)
+    if (g.codes.qmin < std::int32_t{std::numeric_limits<Code>::min()} ||
+        g.codes.qmax > std::int32_t{std::numeric_limits<Code>::max()})
+      throw value_error(message(what, ": codes ", g.codes.qmin, " .. ", g.codes.qmax, " do not fit into ",
+                                std::is_signed_v<Code> ? "int" : "uint", 8 * sizeof(Code)));
+}
+
 }  // namespace detail
 
 /// codes = clamp(round_half_even(x / scale) + zero_point, qmin, qmax) (paper eq. 3, 4, 7 to 9), NaN gives qmin. `codes` holds
@@ -49,16 +60,13 @@ void quantize(const X& x, const Q& quantizer, Codes&& codes) {
   const auto xv = view(x);
   const auto cv = view(codes);
   require_same_layout(xv, cv, "quantize");
+  detail::require_apart("quantize", cv, xv);
   const auto grids = detail::grid_runs(xv, quantizer, "quantize");
-  for (const auto& g : grids.grids)
-    if (g.codes.qmin < std::int32_t{std::numeric_limits<Code>::min()} ||
-        g.codes.qmax > std::int32_t{std::numeric_limits<Code>::max()})
-      throw value_error(detail::message("quantize: codes ", g.codes.qmin, " .. ", g.codes.qmax, " do not fit into ",
-                                        std::is_signed_v<Code> ? "int" : "uint", 8 * sizeof(Code)));
+  detail::require_code_type<Code>(grids, "quantize");
   detail::quantize(xv.data, grids, cv.data);
 }
 
-/// y = scale * (code - zero_point). Throws shape_error as quantize does.
+/// y = scale * (code - zero_point). Throws as quantize does.
 template <Tensor Codes, Quantizer Q, Tensor Y>
 void dequantize(const Codes& codes, const Q& quantizer, Y&& y) {
   static_assert(std::is_same_v<value_t<Y>, typename Q::value_type>,
@@ -67,7 +75,10 @@ void dequantize(const Codes& codes, const Q& quantizer, Y&& y) {
   const auto cv = view(codes);
   const auto yv = view(y);
   require_same_layout(cv, yv, "dequantize");
-  detail::dequantize(cv.data, detail::grid_runs(cv, quantizer, "dequantize"), yv.data);
+  detail::require_apart("dequantize", yv, cv);
+  const auto grids = detail::grid_runs(cv, quantizer, "dequantize");
+  detail::require_code_type<value_t<const Codes>>(grids, "dequantize");
+  detail::dequantize(cv.data, grids, yv.data);
 }
 
 }  // namespace trimtab

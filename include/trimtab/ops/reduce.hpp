@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/strided_axes.hpp>
 
@@ -202,6 +203,7 @@ void reduce_forward(const X& x, const AxisList& axes, Y&& y) {
   const auto xv = detail::any_dense_view(x, "reduce_forward: x");
   const auto yv = detail::any_dense_view(y, "reduce_forward: y");
   const detail::Reduced r(xv.extent, axes, yv.extent, "reduce_forward");
+  detail::require_apart("reduce_forward", yv, xv);
   if (xv.size() == 0) return;
   if constexpr (reduction::Extreme<F>) {
     const std::vector<Real> best = detail::reduce_extreme<F, Real>(r, xv.data);
@@ -225,6 +227,7 @@ void reduce_backward(const G& grad_y, const X& x, const Y& y, const AxisList& ax
   const detail::Reduced r(xv.extent, axes, gv.extent, "reduce_backward: grad_y");
   detail::require_extents(yv.extent, gv.extent, "reduce_backward: y");
   detail::require_extents(to.extent, xv.extent, "reduce_backward: grad_x");
+  detail::require_apart("reduce_backward", to, gv, xv, yv);
   if (xv.size() == 0) return;
   if constexpr (reduction::Extreme<F>) {
     detail::reduce_extreme_backward<F, Real>(r, gv.data, xv.data, to.data);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/core/tensor_view.hpp>
 #include <trimtab/core/wide_loop.hpp>
@@ -164,6 +165,8 @@ inline void require_taps(std::span<const ResizeTaps> taps, const char* what) {
 template <class Real>
 void resize_forward(std::span<const ResizeTaps> taps, const Real* x, std::size_t batch, Real* y) {
   detail::require_taps(taps, "resize_forward");
+  detail::require_apart("resize_forward", y, batch * detail::resized_elements(taps, &ResizeTaps::out), x,
+                        batch * detail::resized_elements(taps, &ResizeTaps::in));
   const std::size_t size = batch * detail::resized_elements(taps, &ResizeTaps::out);
   if (size == 0) return;
   const std::vector<detail::ResizePass> passes = detail::resize_passes(taps, batch);
@@ -183,6 +186,8 @@ void resize_forward(std::span<const ResizeTaps> taps, const Real* x, std::size_t
 template <class Real>
 void resize_backward(std::span<const ResizeTaps> taps, const Real* grad_y, std::size_t batch, Real* grad_x) {
   detail::require_taps(taps, "resize_backward");
+  detail::require_apart("resize_backward", grad_x, batch * detail::resized_elements(taps, &ResizeTaps::in), grad_y,
+                        batch * detail::resized_elements(taps, &ResizeTaps::out));
   const std::size_t size = batch * detail::resized_elements(taps, &ResizeTaps::in);
   if (size == 0) return;
   const std::vector<detail::ResizePass> passes = detail::resize_passes(taps, batch);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <concepts>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/core/strided_axes.hpp>
@@ -57,6 +58,7 @@ void softmax_forward(const X& x, std::size_t axis, Y&& y) {
   const auto xv = detail::any_dense_view(x, "softmax_forward: x");
   const auto yv = detail::dense_view(y, xv.rank(), "softmax_forward: y");
   detail::require_like(xv, "softmax_forward: y", yv);
+  detail::require_apart_or_same("softmax_forward", yv, xv);
   const detail::AxisLines lines(xv.extent, axis, "softmax_forward");
   if (xv.size() == 0) return;
   lines.for_each([&](std::size_t first, std::size_t) {
@@ -79,6 +81,7 @@ void softmax_backward(const G& grad_y, const Y& y, std::size_t axis, GX&& grad_x
   const auto gv = detail::dense_view(grad_y, yv.rank(), "softmax_backward: grad_y");
   const auto to = detail::dense_view(grad_x, yv.rank(), "softmax_backward: grad_x");
   detail::require_like(yv, "softmax_backward: grad_y and grad_x", gv, to);
+  detail::require_apart("softmax_backward", to, gv, yv);
   const detail::AxisLines lines(yv.extent, axis, "softmax_backward");
   if (yv.size() == 0) return;
   lines.for_each([&](std::size_t first, std::size_t) {
@@ -88,13 +91,14 @@ void softmax_backward(const G& grad_y, const Y& y, std::size_t axis, GX&& grad_x
   });
 }
 
-/// y[k] = x[k] - max x - log(sum of exp(x[j] - max x)) along `axis`. Shapes and errors as in softmax_forward.
+/// y[k] = x[k] - max x - log(sum of exp(x[j] - max x)) along `axis`. Shapes, errors and y = x as in softmax_forward.
 template <Tensor X, Tensor Y>
 void log_softmax_forward(const X& x, std::size_t axis, Y&& y) {
   using Real = detail::shared_real<const X, Y>;
   const auto xv = detail::any_dense_view(x, "log_softmax_forward: x");
   const auto yv = detail::dense_view(y, xv.rank(), "log_softmax_forward: y");
   detail::require_like(xv, "log_softmax_forward: y", yv);
+  detail::require_apart_or_same("log_softmax_forward", yv, xv);
   const detail::AxisLines lines(xv.extent, axis, "log_softmax_forward");
   if (xv.size() == 0) return;
   lines.for_each([&](std::size_t first, std::size_t) {
@@ -114,6 +118,7 @@ void log_softmax_backward(const G& grad_y, const Y& y, std::size_t axis, GX&& gr
   const auto gv = detail::dense_view(grad_y, yv.rank(), "log_softmax_backward: grad_y");
   const auto to = detail::dense_view(grad_x, yv.rank(), "log_softmax_backward: grad_x");
   detail::require_like(yv, "log_softmax_backward: grad_y and grad_x", gv, to);
+  detail::require_apart("log_softmax_backward", to, gv, yv);
   const detail::AxisLines lines(yv.extent, axis, "log_softmax_backward");
   if (yv.size() == 0) return;
   lines.for_each([&](std::size_t first, std::size_t) {

@@ -55,7 +55,8 @@ template <class Real>
 std::vector<Extremes<Real>> to_extremes(std::span<const double> numbers, const char* what) {
   if (numbers.size() % 2 != 0) throw value_error(message(what, ": a summary of ", numbers.size(), " numbers"));
   std::vector<Extremes<Real>> list;
-  for (std::size_t i = 0; i < numbers.size(); i += 2) list.push_back({static_cast<Real>(numbers[i]), static_cast<Real>(numbers[i + 1])});
+  for (std::size_t i = 0; i < numbers.size(); i += 2)
+    list.push_back({static_cast<Real>(numbers[i]), static_cast<Real>(numbers[i + 1])});
   return list;
 }
 
@@ -233,9 +234,6 @@ class PercentileObserver {
   Histogram histogram_;
 };
 
-/// Which quantizer an MseObserver chooses a range for.
-enum class Symmetry { symmetric, asymmetric };
-
 /// The range with the least sum of (x - fake_quantize(x))^2, values being spread evenly within their histogram bins. Candidates
 /// are the largest range times 100 fractions from 1 down to 0.2 in equal ratios. Symmetric: fractions of the threshold.
 /// Asymmetric: of both ends alike, then of the left end, then of the right end. Of equal errors the wider range wins.
@@ -246,10 +244,10 @@ class MseObserver {
   static constexpr int candidates = 100;            ///< for each end
   static constexpr double smallest_fraction = 0.2;  ///< of the largest range
 
-  /// Throws value_error when the codes do not hold 0, or, symmetric, 1.
-  explicit MseObserver(CodeRange codes = signed_codes(), Symmetry symmetry = Symmetry::symmetric)
-      : codes_(codes), symmetry_(symmetry) {
-    if (codes.qmin > 0 || codes.qmax < (symmetry == Symmetry::symmetric ? 1 : 0) || codes.qmin == codes.qmax)
+  /// Powers of two are chosen for as other symmetric thresholds, learned grids as asymmetric ones. Throws value_error when the codes do
+  /// not hold 0, or, symmetric, 1.
+  explicit MseObserver(CodeRange codes = signed_codes(), Scheme scheme = Scheme::symmetric) : codes_(codes), scheme_(scheme) {
+    if (codes.qmin > 0 || codes.qmax < (is_symmetric(scheme) ? 1 : 0) || codes.qmin == codes.qmax)
       throw value_error(detail::message("MseObserver: codes ", codes.qmin, " .. ", codes.qmax, " do not hold 0 and another"));
   }
 
@@ -262,7 +260,7 @@ class MseObserver {
 
   /// Throws value_error when the observers choose for different quantizers.
   void merge(const MseObserver& other) {
-    if (codes_ != other.codes_ || symmetry_ != other.symmetry_) throw value_error("MseObserver::merge: the quantizers differ");
+    if (codes_ != other.codes_ || scheme_ != other.scheme_) throw value_error("MseObserver::merge: the quantizers differ");
     histogram_.merge(other.histogram_);
   }
 
@@ -276,11 +274,11 @@ class MseObserver {
     const auto stretches = histogram_.stretches();
     if (stretches.empty()) detail::nothing_observed("MseObserver::range");
     const Range<double> all = histogram_.ends().range();
-    const bool is_symmetric = symmetry_ == Symmetry::symmetric;
+    const bool both_sides = is_symmetric(scheme_);
     // Unsigned codes see only what is positive.
-    const double threshold = is_symmetric && codes_.qmin == 0 ? all.right : all.threshold();
+    const double threshold = both_sides && codes_.qmin == 0 ? all.right : all.threshold();
     if (threshold < min_threshold) return rounded(all);
-    if (is_symmetric) {
+    if (both_sides) {
       const double t = threshold * best([&](double f) {
                          const double scale = f * threshold / codes_.qmax;
                          return squared_error(stretches, {scale, 0, codes_});
@@ -339,7 +337,7 @@ class MseObserver {
   }
 
   CodeRange codes_;
-  Symmetry symmetry_;
+  Scheme scheme_;
   Histogram histogram_;
 };
 

@@ -39,6 +39,20 @@ struct Requantize {
 
 namespace detail {
 
+/// Throws quantization_range_error, naming `what` and the number's `name`, unless all of them are positive and finite.
+inline void require_multipliers(std::span<const float> multiplier, const char* what, const char* name) {
+  // As integers, whose extremes compilers find in vectors: bits of positive finite floats lie between those of 0 and of infinity.
+  std::int32_t least = std::numeric_limits<std::int32_t>::max(), largest = 0;
+  for (const float m : multiplier) {
+    least = std::min(least, std::bit_cast<std::int32_t>(m));
+    largest = std::max(largest, std::bit_cast<std::int32_t>(m));
+  }
+  if (least > 0 && largest < std::bit_cast<std::int32_t>(std::numeric_limits<float>::infinity())) return;
+  for (std::size_t c = 0; c < multiplier.size(); ++c)
+    if (!(multiplier[c] > 0) || !(multiplier[c] <= std::numeric_limits<float>::max()))
+      throw quantization_range_error(message(what, ": ", name, " ", c, " is ", multiplier[c], "; expected positive and finite"));
+}
+
 /// Throws value_error unless lo <= hi lie inside [lowest, highest], shape_error unless there is 1 multiplier or one per channel,
 /// quantization_range_error unless all of them are positive and finite.
 inline void require_valid(const Requantize& r, std::size_t channels, std::int32_t lowest, std::int32_t highest,
@@ -48,17 +62,7 @@ inline void require_valid(const Requantize& r, std::size_t channels, std::int32_
                               lowest, " .. ", highest));
   if (r.multiplier.size() != 1 && r.multiplier.size() != channels)
     throw shape_error(message(what, ": ", r.multiplier.size(), " multipliers for ", channels, " channels"));
-  // As integers, whose extremes compilers find in vectors: bits of positive finite floats lie between those of 0 and of infinity.
-  std::int32_t least = std::numeric_limits<std::int32_t>::max(), largest = 0;
-  for (const float m : r.multiplier) {
-    least = std::min(least, std::bit_cast<std::int32_t>(m));
-    largest = std::max(largest, std::bit_cast<std::int32_t>(m));
-  }
-  if (least > 0 && largest < std::bit_cast<std::int32_t>(std::numeric_limits<float>::infinity())) return;
-  for (std::size_t c = 0; c < r.multiplier.size(); ++c)
-    if (!(r.multiplier[c] > 0) || !(r.multiplier[c] <= std::numeric_limits<float>::max()))
-      throw quantization_range_error(
-          message(what, ": multiplier ", c, " is ", r.multiplier[c], "; expected positive and finite"));
+  require_multipliers(r.multiplier, what, "multiplier");
 }
 
 }  // namespace detail

@@ -29,6 +29,17 @@ inline constexpr Granularity per_tensor{};
 /// One threshold for each index along `axis`.
 constexpr Granularity per_channel(std::size_t axis) { return {axis}; }
 
+/// Which grids values lie on, and what training moves of them.
+enum class Scheme {
+  symmetric,   ///< thresholds on both sides of 0 (paper 3.1.3)
+  asymmetric,  ///< a left limit and a width (paper 3.1.4)
+  power_of_two,  ///< symmetric thresholds whose scales are powers of two, trained or not (quant/power_of_two.hpp): multipliers are shifts
+  learned  ///< activations: a scale and a zero point (quant/learned_grid.hpp); weights: a scale
+};
+
+/// Whether a scheme has no zero points other than 0.
+constexpr bool is_symmetric(Scheme scheme) { return scheme == Scheme::symmetric || scheme == Scheme::power_of_two; }
+
 /// The closed interval a trained factor is clipped to.
 template <std::floating_point Real>
 struct Bounds {

@@ -23,9 +23,15 @@ struct DistillationWeights {
   double soft_targets = 0;  ///< gamma, H(z_T, z_A) being the cross-entropy of the teacher's softmax and the student
 };
 
+/// Whether any term asks for labels.
+inline bool wants_labels(const DistillationWeights& w) { return w.teacher_labels > 0 || w.labels > 0; }
+/// Whether any term is a cross-entropy.
+inline bool has_cross_entropies(const DistillationWeights& w) { return wants_labels(w) || w.soft_targets > 0; }
+
 namespace detail {
 
-/// weight * sum over the rows of -sum over c of softmax(teacher)[c] log softmax(student)[c], and its gradient added to `grad`.
+/// weight * sum over the rows of -sum over c of softmax(teacher)[c] log softmax(student)[c], and its gradient added to `grad` unless that is
+/// null.
 template <class Real>
 double soft_cross_entropy(const Real* teacher, const TensorView<const Real>& student, double weight, Real* grad) {
   const std::size_t classes = student.extent[1];
@@ -35,7 +41,7 @@ double soft_cross_entropy(const Real* teacher, const TensorView<const Real>& stu
            double row = 0;
            for (std::size_t c = 0; c < classes; ++c) {
              row += wanted(c) * is.minus_log(c);
-             grad[n * classes + c] += static_cast<Real>(weight * (is(c) - wanted(c)));
+             if (grad != nullptr) grad[n * classes + c] += static_cast<Real>(weight * (is(c) - wanted(c)));
            }
            return row;
          });

@@ -1,12 +1,13 @@
 #pragma once
 /// \file
-/// Losses over a batch of network outputs N C: distances between teacher and student without labels, cross-entropy with them.
+/// Losses over a batch of network outputs: distances between teacher and student without labels, cross-entropy with them.
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <span>
 #include <string>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <utility>
@@ -14,6 +15,14 @@
 namespace trimtab {
 
 namespace detail {
+
+/// A dense row-major tensor of rank 1 or more, whose first axis is the batch.
+template <Tensor C>
+auto batch_view(C& c, const char* what) {
+  const std::size_t rank = view(c).rank();
+  if (rank == 0) throw shape_error(message(what, ": expected a first axis of the batch, got rank 0"));
+  return dense_view(c, rank, what);
+}
 
 /// sqrt(sum of (student - teacher)^2 / rows).
 template <class Real>
@@ -85,13 +94,14 @@ void add_rmse_gradient(const Real* teacher, const TensorView<const Real>& studen
 
 }  // namespace detail
 
-/// The distillation loss of paper eq. (25), H = sqrt(sum over n of |teacher[n] - student[n]|^2 / N), over pre-softmax outputs N
-/// C. It divides by the batch N alone, not by the classes. 0 for an empty batch. Throws shape_error when the extents differ.
+/// The distillation loss of paper eq. (25), H = sqrt(sum over n of |teacher[n] - student[n]|^2 / N), over outputs of whatever
+/// extents, the batch N first: N C, N H W C, N. It divides by the batch alone, not by the classes or pixels. 0 for an empty
+/// batch. Throws shape_error when the extents differ.
 template <Tensor T, Tensor S>
 double rmse_loss(const T& teacher, const S& student) {
   using Real = detail::shared_real<const T, const S>;
-  const auto tv = detail::dense_view(teacher, 2, "rmse_loss: teacher");
-  const auto sv = detail::dense_view(student, 2, "rmse_loss: student");
+  const auto tv = detail::batch_view(teacher, "rmse_loss: teacher");
+  const auto sv = detail::batch_view(student, "rmse_loss: student");
   detail::require_extents(sv.extent, tv.extent, "rmse_loss: student");
   return detail::rmse_loss<Real>(tv.data, sv.data, sv.extent[0], sv.size());
 }
@@ -101,15 +111,16 @@ template <Tensor T, Tensor S, Tensor GS>
 double rmse_loss(const T& teacher, const S& student, GS&& grad_student) {
   using Real = detail::shared_real<const T, const S, GS>;
   const double loss = rmse_loss(teacher, student);
-  const auto gv = detail::dense_view(grad_student, 2, "rmse_loss: grad_student");
+  const auto gv = detail::batch_view(grad_student, "rmse_loss: grad_student");
   detail::require_extents(gv.extent, view(student).extent, "rmse_loss: grad_student");
+  detail::require_apart("rmse_loss", gv, view(teacher), view(student));
   detail::add_rmse_gradient<Real>(view(teacher).data, view(student), loss, 1, gv.data);
   return loss;
 }
 
 namespace detail {
 
-/// f of teacher, student and gradient as views of one shape.
+/// f of teacher, student and gradient as views of one shape N C.
 template <Tensor T, Tensor S, Tensor GS, class F>
 double with_outputs(const T& teacher, const S& student, GS&& grad_student, const std::string& what, const F& f) {
   const auto tv = dense_view(teacher, 2, (what + ": teacher").c_str());
@@ -120,21 +131,25 @@ double with_outputs(const T& teacher, const S& student, GS&& grad_student, const
   return f(tv, sv, gv);
 }
 
-/// Over all pairs of numbers: weight * the sum of what term(d) returns for d = student - teacher, a loss and its slope; grad += weight *
-/// slopes.
+/// Over all pairs of numbers: weight * the sum of what term(d) returns for d = student - teacher, a loss and its slope; grad +=
+/// weight * slopes.
 template <Tensor T, Tensor S, Tensor GS, class Term>
 double add_differences(const T& teacher, const S& student, GS&& grad_student, const std::string& what, const Term& term,
                        double weight = 1) {
   using Real = shared_real<const T, const S, GS>;
-  return with_outputs(teacher, student, grad_student, what, [&](const auto& t, const auto& s, const auto& g) {
-    double sum = 0;
-    for (std::size_t i = 0; i < s.size(); ++i) {
-      const auto [loss, slope] = term(double(s.data[i]) - double(t.data[i]));
-      sum += loss;
-      g.data[i] += static_cast<Real>(weight * slope);
-    }
-    return weight * sum;
-  });
+  const auto t = batch_view(teacher, (what + ": teacher").c_str());
+  const auto s = batch_view(student, (what + ": student").c_str());
+  const auto g = batch_view(grad_student, (what + ": grad_student").c_str());
+  require_extents(s.extent, t.extent, (what + ": student").c_str());
+  require_extents(g.extent, t.extent, (what + ": grad_student").c_str());
+  require_apart(what.c_str(), g, t, s);
+  double sum = 0;
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const auto [loss, slope] = term(double(s.data[i]) - double(t.data[i]));
+    sum += loss;
+    g.data[i] += static_cast<Real>(weight * slope);
+  }
+  return weight * sum;
 }
 
 /// sqrt(d^2 + 1e-5) and its slope.
@@ -145,16 +160,17 @@ inline std::pair<double, double> charbonnier_term(double d) {
 
 }  // namespace detail
 
-/// What a part of a batch adds to the same loss: returns the sum of (student - teacher)^2 and adds student - teacher to grad_student, so
-/// that parts can be run one by one. Over all parts of a batch of N, H = sqrt(sum / N), and the gradients are those of H times N * H.
+/// What a part of a batch adds to the same loss: returns the sum of (student - teacher)^2 and adds student - teacher to
+/// grad_student, so that parts can be run one by one. Over all parts of a batch of N, H = sqrt(sum / N), and the gradients are
+/// those of H times N * H.
 template <Tensor T, Tensor S, Tensor GS>
 double squared_error(const T& teacher, const S& student, GS&& grad_student) {
   return detail::add_differences(teacher, student, grad_student, "squared_error", [](double d) { return std::pair(d * d, d); });
 }
 
 /// The sum of d^2 / 2 where |d| < 1 and |d| - 1/2 beyond, d = student - teacher (Girshick, "Fast R-CNN", ICCV 2015, eq. 3), and
-/// grad_student += its gradient: d, clipped to [-1, 1]. Outputs that differ by less than 1 weigh as in squared_error. Extents N C; throws
-/// as above.
+/// grad_student += its gradient: d, clipped to [-1, 1]. Outputs that differ by less than 1 weigh as in squared_error. Extents as
+/// in rmse_loss; throws as above.
 template <Tensor T, Tensor S, Tensor GS>
 double smooth_l1(const T& teacher, const S& student, GS&& grad_student) {
   return detail::add_differences(teacher, student, grad_student, "smooth_l1", [](double d) {
@@ -163,18 +179,19 @@ double smooth_l1(const T& teacher, const S& student, GS&& grad_student) {
 }
 
 /// The sum of sqrt(d^2 + 1e-5), d = student - teacher, and grad_student += its gradient, d / sqrt(d^2 + 1e-5): what a part of a
-/// batch adds to N times charbonnier_loss. Extents N C; throws as above.
+/// batch adds to N times charbonnier_loss. Extents as in rmse_loss; throws as above.
 template <Tensor T, Tensor S, Tensor GS>
 double charbonnier(const T& teacher, const S& student, GS&& grad_student) {
   return detail::add_differences(teacher, student, grad_student, "charbonnier", detail::charbonnier_term);
 }
 
-/// The loss that the paper's authors train with in their program, in place of eq. (25): the mean over the N pictures of the sum over
-/// their outputs of sqrt(d^2 + 1e-5), d = student - teacher (the form is Charbonnier et al.'s, ICIP 1994). Beyond differences of 0.01 it
-/// is |d|: every output that is off weighs the same. grad_student += d / sqrt(d^2 + 1e-5) / N. 0 for an empty batch. Throws as above.
+/// The loss that the paper's authors train with in their program, in place of eq. (25): the mean over the N pictures of the sum
+/// over their outputs of sqrt(d^2 + 1e-5), d = student - teacher (the form is Charbonnier et al.'s, ICIP 1994). Beyond
+/// differences of 0.01 it is |d|: every output that is off weighs the same. grad_student += d / sqrt(d^2 + 1e-5) / N. 0 for an
+/// empty batch. Throws as above.
 template <Tensor T, Tensor S, Tensor GS>
 double charbonnier_loss(const T& teacher, const S& student, GS&& grad_student) {
-  const double weight = detail::share_of_a_picture(detail::dense_view(student, 2, "charbonnier_loss: student").extent[0]);
+  const double weight = detail::share_of_a_picture(detail::batch_view(student, "charbonnier_loss: student").extent[0]);
   return detail::add_differences(teacher, student, grad_student, "charbonnier_loss", detail::charbonnier_term, weight);
 }
 

@@ -20,11 +20,12 @@ namespace trimtab {
 /// the limit of an activation's upper bound, layouts, errors: as for rescale_dws. A channel that the consumer ignores (r2_k = 0)
 /// keeps factor 1.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
-Rescaling equalize(P& producer, std::size_t producer_axis, B& bias, C& consumer, std::size_t consumer_axis, const M& maxima,
+Rescaling equalize(P& producer, ChannelAxis producer_axis, B& bias, C& consumer, ChannelAxis consumer_axis, const M& maxima,
                    double upper_bound, const RescaleLimits& limits = {}) {
   const auto p = view(producer);
   const auto c = view(consumer);
-  detail::PairState s = detail::pair_state(p, producer_axis, c, consumer_axis, view(maxima), upper_bound, limits, "equalize");
+  detail::PairState s =
+      detail::pair_state(p, producer_axis.index, c, consumer_axis.index, view(maxima), upper_bound, limits, "equalize");
   std::vector<double> divisor(s.producer.size(), 1.0);
   for (std::size_t k = 0; k < divisor.size(); ++k)
     if (s.producer[k] > 0 && s.consumer[k] > 0) divisor[k] = std::sqrt(s.producer[k] / s.consumer[k]);
@@ -39,14 +40,21 @@ Rescaling equalize(P& producer, std::size_t producer_axis, B& bias, C& consumer,
 
 /// The same, all limits in one.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
-Rescaling equalize(P& producer, std::size_t producer_axis, B& bias, C& consumer, std::size_t consumer_axis, const M& maxima,
+Rescaling equalize(P& producer, ChannelAxis producer_axis, B& bias, C& consumer, ChannelAxis consumer_axis, const M& maxima,
                    const RescaleOptions& options) {
   return equalize(producer, producer_axis, bias, consumer, consumer_axis, maxima, options.upper_bound, options);
 }
 
+/// The same for weights that lie as the library's do: O I, O KH KW I, or depthwise KH KW C.
+template <Tensor P, Tensor B, Tensor C, Tensor M>
+Rescaling equalize(P& producer, B& bias, C& consumer, const M& maxima, double upper_bound, const RescaleLimits& limits = {}) {
+  return equalize(producer, output_axis(view(producer), "equalize"), bias, consumer, input_axis(view(consumer), "equalize"),
+                  maxima, upper_bound, limits);
+}
+
 /// Without the upper bound there is no telling which channels are locked: does not compile.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
-Rescaling equalize(P&, std::size_t, B&, C&, std::size_t, const M&) {
+Rescaling equalize(P&, B&, C&, const M&) {
   static_assert(detail::has_upper_bound<P>,
                 "trimtab: equalize needs to know where the activation clips: 6 for ReLU6, no_upper_bound for "
                 "ReLU and for none");

@@ -24,6 +24,9 @@ struct RescaleLimits {
   /// A channel whose output before the activation reaches this is locked: its filter stays as it is (step 3). Without an upper
   /// bound no channel is.
   double lock_at = 5.9;
+  /// Step 6 with a margin: no factor above 1 brings a channel's calibrated maximum past this share of the upper bound. Other pictures may
+  /// reach further than those of the calibration.
+  double reach = 1;
   /// Factors lie within [1 / max_factor, max_factor].
   double max_factor = 1024;
   /// The consumer's largest weight may grow at most by this factor. A factor below 1 raises the consumer's weights for that
@@ -45,7 +48,9 @@ struct Rescaling {
   std::vector<double> thresholds_before, thresholds_after;  ///< largest |weight| of each filter of the producer
   double consumer_before = 0, consumer_after = 0;           ///< largest |weight| of the consumer
   /// The largest change of one product weight * activation in the consumer, when every channel puts out its calibrated maximum;
-  /// without maxima, when it puts out 1. Float rounding leaves about 2^-24 of the product; more tells that a channel was clipped.
+  /// without maxima, when it puts out 1. A check of the arithmetic: step 6 has seen to it that nothing is clipped there, so it is float
+  /// rounding, about 2^-24 of the product. What pictures beyond the calibration lose, only such pictures can tell: see `prepare` in
+  /// net/recipe.hpp.
   double largest_change = 0;
 };
 
@@ -60,10 +65,11 @@ template <class>
 inline constexpr bool has_upper_bound = false;
 
 inline void require_limits(double upper_bound, const RescaleLimits& o, const char* what) {
-  if (!(upper_bound > 0) || !(o.lock_at > 0) || o.lock_at > upper_bound || !(o.max_factor >= 1) || !(o.max_consumer_growth >= 1))
-    throw value_error(message(what, ": upper bound ", upper_bound, ", lock at ", o.lock_at, ", factors up to ", o.max_factor,
-                              ", consumer growth ", o.max_consumer_growth,
-                              "; expected 0 < lock_at <= upper_bound and limits of at least 1"));
+  if (!(upper_bound > 0) || !(o.lock_at > 0) || o.lock_at > upper_bound || !(o.reach > 0) || o.reach > 1 ||
+      !(o.max_factor >= 1) || !(o.max_consumer_growth >= 1))
+    throw value_error(message(what, ": upper bound ", upper_bound, ", lock at ", o.lock_at, ", reach ", o.reach,
+                              ", factors up to ", o.max_factor, ", consumer growth ", o.max_consumer_growth,
+                              "; expected 0 < lock_at <= upper_bound, 0 < reach <= 1, and limits of at least 1"));
 }
 
 /// exp(mean(log(values[k]))) over the given channels.
@@ -113,8 +119,8 @@ PairState pair_state(const TensorView<P>& producer, std::size_t producer_axis, c
 
 /// Limits the factors that were wished for (steps 3 and 6), applies them, and reports.
 template <class P, class B, class C>
-Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<P> producer, std::size_t producer_axis,
-                        TensorView<B> bias, TensorView<C> consumer, std::size_t consumer_axis, double upper_bound,
+Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<P> producer, ChannelAxis producer_axis,
+                        TensorView<B> bias, TensorView<C> consumer, ChannelAxis consumer_axis, double upper_bound,
                         const RescaleLimits& o) {
   Rescaling r;
   r.factors.assign(s.producer.size(), 1.0);
@@ -123,7 +129,7 @@ Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<
   for (const std::size_t k : s.free) {
     double f = std::clamp(wished[k], 1 / o.max_factor, o.max_factor);
     f = std::max(f, s.consumer[k] / (o.max_consumer_growth * r.consumer_before));  // NaN, 0 / 0, leaves f
-    if (bounded && s.maxima[k] > 0) f = std::min(f, upper_bound / s.maxima[k]);
+    if (bounded && s.maxima[k] > 0) f = std::min(f, std::max(1.0, o.reach * upper_bound / s.maxima[k]));
     r.factors[k] = f;
   }
 
@@ -131,14 +137,15 @@ Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<
   scale_channels(producer, producer_axis, bias, consumer, consumer_axis, r.factors);
 
   std::size_t at = 0;
-  for_each_in_channels(consumer, consumer_axis, "rescale", [&](auto& w, std::size_t k) {
+  for_each_in_channels(consumer, consumer_axis.index, "rescale", [&](auto& w, std::size_t k) {
     const double m = s.maxima.empty() ? 1.0 : std::max(0.0, s.maxima[k]);
     const double y_before = double(before[at++]) * std::min(m, upper_bound);
     const double y_after = double(w) * std::min(m * r.factors[k], upper_bound);
     r.largest_change = std::max(r.largest_change, std::abs(y_after - y_before));
   });
-  r.thresholds_after = largest_weights(producer, producer_axis, "rescale");
-  for (const double t : largest_weights(consumer, consumer_axis, "rescale")) r.consumer_after = std::max(r.consumer_after, t);
+  r.thresholds_after = largest_weights(producer, producer_axis.index, "rescale");
+  for (const double t : largest_weights(consumer, consumer_axis.index, "rescale"))
+    r.consumer_after = std::max(r.consumer_after, t);
   r.thresholds_before = std::move(s.producer);
   r.locked = std::move(s.locked);
   r.dead = std::move(s.dead);
@@ -154,7 +161,8 @@ Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<
 ///   3. maxima[k] >= lock_at: channel k is locked, factor 1.
 ///   4. T_0 = mean of T_k over the locked filters.
 ///   5. factor_k = T_0 / T_k for the others.
-///   6. factor_k <= upper_bound / maxima[k], where that is positive: nothing reaches the bound that did not before.
+///   6. factor_k <= reach * upper_bound / maxima[k], where that is 1 or more: nothing reaches the bound that did not before. The paper's
+///      reach is 1.
 /// Then, by (26) and (27), ReLU6(factor * x) = factor * ReLU6(x) for every x up to maxima[k].
 ///
 /// Beyond the paper: where no channel is locked (always, without an upper bound) T_0 is the geometric mean of the T_k, so that
@@ -167,11 +175,12 @@ Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<
 /// value_error for maxima that are not finite or impossible limits; quantization_range_error for
 /// weights that are not finite. Nothing is changed then.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
-Rescaling rescale_dws(P& producer, std::size_t producer_axis, B& bias, C& consumer, std::size_t consumer_axis, const M& maxima,
+Rescaling rescale_dws(P& producer, ChannelAxis producer_axis, B& bias, C& consumer, ChannelAxis consumer_axis, const M& maxima,
                       double upper_bound, const RescaleLimits& limits = {}) {
   const auto p = view(producer);
   const auto c = view(consumer);
-  detail::PairState s = detail::pair_state(p, producer_axis, c, consumer_axis, view(maxima), upper_bound, limits, "rescale_dws");
+  detail::PairState s =
+      detail::pair_state(p, producer_axis.index, c, consumer_axis.index, view(maxima), upper_bound, limits, "rescale_dws");
   double control = 0;
   if (!s.locked_live.empty()) {
     for (const std::size_t k : s.locked_live) control += s.producer[k];
@@ -188,14 +197,21 @@ Rescaling rescale_dws(P& producer, std::size_t producer_axis, B& bias, C& consum
 
 /// The same, all limits in one.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
-Rescaling rescale_dws(P& producer, std::size_t producer_axis, B& bias, C& consumer, std::size_t consumer_axis, const M& maxima,
+Rescaling rescale_dws(P& producer, ChannelAxis producer_axis, B& bias, C& consumer, ChannelAxis consumer_axis, const M& maxima,
                       const RescaleOptions& options) {
   return rescale_dws(producer, producer_axis, bias, consumer, consumer_axis, maxima, options.upper_bound, options);
 }
 
+/// The same for weights that lie as the library's do: O I, O KH KW I, or depthwise KH KW C.
+template <Tensor P, Tensor B, Tensor C, Tensor M>
+Rescaling rescale_dws(P& producer, B& bias, C& consumer, const M& maxima, double upper_bound, const RescaleLimits& limits = {}) {
+  return rescale_dws(producer, output_axis(view(producer), "rescale_dws"), bias, consumer,
+                     input_axis(view(consumer), "rescale_dws"), maxima, upper_bound, limits);
+}
+
 /// Without the upper bound there is no telling which channels are locked: does not compile.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
-Rescaling rescale_dws(P&, std::size_t, B&, C&, std::size_t, const M&) {
+Rescaling rescale_dws(P&, B&, C&, const M&) {
   static_assert(detail::has_upper_bound<P>,
                 "trimtab: rescale_dws needs to know where the activation clips: 6 for ReLU6, no_upper_bound "
                 "for ReLU and for none");

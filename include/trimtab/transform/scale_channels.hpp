@@ -11,6 +11,7 @@
 #include <trimtab/core/channel_runs.hpp>
 #include <trimtab/core/error.hpp>
 #include <trimtab/core/tensor_view.hpp>
+#include <trimtab/core/weight_axes.hpp>
 #include <vector>
 
 namespace trimtab {
@@ -47,18 +48,18 @@ std::vector<double> channel_thresholds(const W& weight, std::size_t axis) {
 /// In place, for each channel c with factor f: producer weights and bias times f, consumer weights divided by f. The consumer
 /// then computes what it did before, up to the rounding of the weights (2^-24 each in float), if what lies between multiplies by
 /// f too: nothing, ReLU, average pooling and max pooling do; ReLU6 does while outputs stay below 6. producer: dense, its output
-/// channels along `producer_axis` (0 for O KH KW I and O I, 2 for KH KW C); bias: one number a channel, or none; consumer: dense,
-/// its input channels along `consumer_axis` (3 for O KH KW I, 2 for KH KW C, 1 for O I). Throws shape_error when channel counts
-/// differ; value_error unless every factor is positive and finite and so is every weight it gives. Nothing is changed then.
+/// channels along `producer_axis`; bias: one number a channel, or none; consumer: dense, its input channels along
+/// `consumer_axis`. Throws shape_error when channel counts differ; value_error unless every factor is positive and finite and so
+/// is every weight it gives. Nothing is changed then.
 template <Tensor P, Tensor B, Tensor C>
-void scale_channels(P& producer, std::size_t producer_axis, B& bias, C& consumer, std::size_t consumer_axis,
+void scale_channels(P& producer, ChannelAxis producer_axis, B& bias, C& consumer, ChannelAxis consumer_axis,
                     std::span<const double> factors) {
   constexpr const char* what = "scale_channels";
   const auto p = view(producer);
   const auto b = detail::dense_view(bias, 1, "scale_channels: bias");
   const auto c = view(consumer);
-  const std::vector<double> largest_p = detail::largest_weights(p, producer_axis, what),
-                            largest_c = detail::largest_weights(c, consumer_axis, what);
+  const std::vector<double> largest_p = detail::largest_weights(p, producer_axis.index, what),
+                            largest_c = detail::largest_weights(c, consumer_axis.index, what);
   const std::size_t biases = b.size() == 0 ? factors.size() : b.size();
   for (const std::size_t channels : {largest_c.size(), biases, factors.size()})
     if (channels != largest_p.size())
@@ -71,11 +72,18 @@ void scale_channels(P& producer, std::size_t producer_axis, B& bias, C& consumer
     if (!(largest <= double(std::numeric_limits<value_t<P>>::max())))
       throw value_error(detail::message(what, ": channel ", k, " with the factor ", f, " has weights up to ", largest));
   }
-  detail::for_each_in_channels(p, producer_axis, what,
+  detail::for_each_in_channels(p, producer_axis.index, what,
                                [&](auto& w, std::size_t k) { w = static_cast<value_t<P>>(double(w) * factors[k]); });
   for (std::size_t k = 0; k < b.size(); ++k) b.data[k] = static_cast<value_t<B>>(double(b.data[k]) * factors[k]);
-  detail::for_each_in_channels(c, consumer_axis, what,
+  detail::for_each_in_channels(c, consumer_axis.index, what,
                                [&](auto& w, std::size_t k) { w = static_cast<value_t<C>>(double(w) / factors[k]); });
+}
+
+/// The same for weights that lie as the library's do: O I, O KH KW I, or depthwise KH KW C.
+template <Tensor P, Tensor B, Tensor C>
+void scale_channels(P& producer, B& bias, C& consumer, std::span<const double> factors) {
+  scale_channels(producer, output_axis(view(producer), "scale_channels"), bias, consumer,
+                 input_axis(view(consumer), "scale_channels"), factors);
 }
 
 }  // namespace trimtab

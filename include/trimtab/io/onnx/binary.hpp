@@ -70,8 +70,11 @@ inline OnnxPaired paired(OnnxImport& import, const OnnxActivation& activation, c
   bool grows = false;
   for (std::size_t i = 0; i < dims.size(); ++i) {
     if (dims[i] == 1) continue;
-    if (std::find(p.x.axes[i].begin(), p.x.axes[i].end(), std::size_t{0}) != p.x.axes[i].end())
-      throw unsupported_error("a constant that differs between elements of the batch");
+    if (std::find(p.x.axes[i].begin(), p.x.axes[i].end(), std::size_t{0}) != p.x.axes[i].end()) {
+      const OnnxFloats once = once_along(c, i - (dims.size() - c.dims.size()));
+      if (once.values.size() == c.values.size()) throw unsupported_error("a constant that differs between elements of the batch");
+      return paired(import, activation, once);
+    }
     if (seen[i] != BatchInteger{dims[i], 0}) {
       if (seen[i] != BatchInteger{1, 0}) throw shape_error(message("extents ", seen[i], " and ", dims[i], " do not broadcast"));
       grows = true;

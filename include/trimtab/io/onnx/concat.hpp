@@ -39,8 +39,9 @@ inline void read_concat(const OnnxNode& n) {
       nodes.push_back(arranged(n.import, all.x[next++], order).node);
       continue;
     }
-    const OnnxFloats c = n.floats(i);
+    OnnxFloats c = n.floats(i);
     if (c.dims.size() != rank) throw shape_error("the inputs differ in their axes");
+    if (!all.added && !c.values.empty() && c.dims[order[0]] != 1) c = once_along(c, order[0]);
     Dims dims(all.added ? 1 : 0, 1);
     dims.insert(dims.end(), c.dims.begin(), c.dims.end());
     const BatchDims seen = n.import.dims(all.x[0]);

@@ -55,6 +55,16 @@ inline void record_layer(const OnnxNode& n, std::int64_t axis) {
   n.import.quantization.layers[id] = std::move(layer);
 }
 
+/// After record_layer: alpha times the products, and beta times biases that are codes with scales.
+inline void multiply_layer(const OnnxNode& n, float alpha, float beta) {
+  const NodeId id = std::get<OnnxActivation>(*n.import.find(n.proto.output(0))).node;
+  const auto found = n.import.quantization.layers.find(id);
+  if (found == n.import.quantization.layers.end()) return;
+  if (!(alpha > 0)) throw unsupported_error(message("codes with alpha ", alpha));
+  for (float& s : found->second.scale) s *= alpha;
+  for (float& s : found->second.bias_scale) s *= beta;
+}
+
 /// The int32 sums of ConvInteger or MatMulInteger that input i alone reads, or null: only those may be changed in place.
 inline OnnxLayer* sole_sums(const OnnxNode& n, int i) {
   if (!n.is_activation(i) || n.padded(i).type != OnnxType::int32 || n.sole_producer(i) == nullptr) return nullptr;

@@ -80,8 +80,6 @@ inline void read_gemm(const OnnxNode& n) {
   const bool outputs_first = n.integer("transB", 0) != 0;
   const float alpha = n.real("alpha", 1.0F), beta = n.real("beta", 1.0F);
   if (!std::isfinite(alpha) || !std::isfinite(beta)) throw parse_error("alpha or beta is not finite");
-  if ((n.is_codes(1) && alpha != 1) || (n.is_codes(2) && beta != 1))
-    throw unsupported_error(message("codes with alpha ", alpha, " and beta ", beta));
   const OnnxFloats w = n.layer_weights(1, 2);
   const auto outputs = static_cast<std::size_t>(w.dims[outputs_first ? 0 : 1]);
   xt::xtensor<float, 1> bias;
@@ -101,7 +99,8 @@ inline void read_gemm(const OnnxNode& n) {
     if (beta != 1) throw unsupported_error(message("C is computed, with beta ", beta));
     added = true;
   }
-  read_linear(n, x, w, outputs_first, alpha, std::move(bias));
+  read_linear(n, x, w, outputs_first, n.is_codes(1) ? 1 : alpha, std::move(bias));
+  multiply_layer(n, alpha, beta);
   if (!added) return;
   const OnnxActivation product = std::get<OnnxActivation>(*n.import.find(n.proto.output(0)));
   n.define(binary_of_two(n, n.name() + "/add", OnnxBinary::add, product, n.real(2)));
@@ -148,7 +147,7 @@ struct OnnxRules<Linear> {
   }
   /// O I in the network. MatMulInteger takes I O, and a zero point for each column.
   static void write_codes(detail::OnnxCodesWriter& w, const Linear&) {
-    const std::size_t outputs = w.node().weight_extent[0], inputs = w.node().weight_extent[1];
+    const std::size_t outputs = w.node().layer->extent[0], inputs = w.node().layer->extent[1];
     const detail::OnnxLayerCodes layer = w.layer_codes();
     const bool row = w.node().extent.size() == 1;
     const auto columns = [&] {

@@ -46,6 +46,21 @@ class OnnxFloats {
   std::shared_ptr<const KnownNumbers> kept_;
 };
 
+/// Once what c has several times along an axis; c where it has different numbers there.
+inline OnnxFloats once_along(const OnnxFloats& c, std::size_t axis) {
+  std::size_t inner = 1;
+  for (std::size_t k = axis + 1; k < c.dims.size(); ++k) inner *= static_cast<std::size_t>(c.dims[k]);
+  const std::size_t whole = inner * static_cast<std::size_t>(c.dims[axis]);
+  std::vector<float> once;
+  for (std::size_t i = 0; i < c.values.size(); ++i) {
+    if (i % whole < inner) once.push_back(c.values[i]);
+    if (c.values[i] != c.values[i - i % whole + i % inner]) return c;
+  }
+  Dims dims = c.dims;
+  dims[axis] = 1;
+  return {std::move(dims), std::move(once)};
+}
+
 inline xt::xtensor<float, 1> to_vector(std::span<const float> values) {
   auto result = xt::xtensor<float, 1>::from_shape({values.size()});
   std::copy(values.begin(), values.end(), result.data());

@@ -4,14 +4,19 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <trimtab/io/onnx/batch_norm.hpp>
 #include <trimtab/io/onnx/rules.hpp>
 #include <trimtab/io/onnx/slice.hpp>
+#include <trimtab/net/operators/abs.hpp>
+#include <trimtab/net/operators/clip.hpp>
+#include <trimtab/net/operators/div.hpp>
 #include <trimtab/net/operators/group_norm.hpp>
 #include <trimtab/net/operators/instance_norm.hpp>
 #include <trimtab/net/operators/l2_norm.hpp>
 #include <trimtab/net/operators/layer_norm.hpp>
 #include <trimtab/net/operators/local_response_norm.hpp>
+#include <trimtab/net/operators/reduce_sum.hpp>
 
 namespace trimtab {
 namespace detail {
@@ -94,12 +99,17 @@ inline void read_layer_norm(const OnnxNode& n) {
 inline void read_lp_norm(const OnnxNode& n) {
   n.require({"axis", "p"});
   n.require_inputs(1, 1);
-  if (const std::int64_t p = n.integer("p", 2); p != 2) throw unsupported_error(message("p ", p, " is not supported, only 2"));
+  const std::int64_t p = n.integer("p", 2);
+  if (p != 1 && p != 2) throw unsupported_error(message("p ", p, " is not supported, only 1 and 2"));
   OnnxActivation x = n.real(0);
   const std::size_t axis = axis_of(n.integer("axis", -1), x.rank());
   x = with_single_axes(n.import, std::move(x), {axis});
   const std::size_t place = node_axis(x, axis);
-  n.apply(std::move(x), L2Norm{place, 0.0F, L2Epsilon::at_least});
+  if (p == 2) return n.apply(std::move(x), L2Norm{place, 0.0F, L2Epsilon::at_least});
+  const NodeId sum = n.add("sum", ReduceSum{{place}, true}, {n.add("abs", Abs{}, {x.node})});
+  const NodeId divisor = n.add("divisor", Clip{std::numeric_limits<float>::min(), no_clip.hi}, {sum});  // zeros stay zeros
+  x.node = n.add(Div{}, {x.node, divisor});
+  n.define(std::move(x));
 }
 
 inline void read_lrn(const OnnxNode& n) {

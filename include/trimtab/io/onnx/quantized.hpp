@@ -15,6 +15,7 @@
 #include <trimtab/io/onnx/linear.hpp>
 #include <trimtab/io/onnx/pools.hpp>
 #include <trimtab/io/onnx/rules.hpp>
+#include <trimtab/io/onnx/unary.hpp>
 #include <utility>
 #include <vector>
 
@@ -292,6 +293,15 @@ inline void read_qlinear_average_pool(const OnnxNode& n) {
   e.finish(e.apply("AveragePool", read_average_pool, {e.real(0, 1, 2)}, {"channels_last"}), 3, 4);
 }
 
+/// A function of one number.
+template <OnnxReader reader>
+void read_qlinear_function(const OnnxNode& n) {
+  n.require_inputs(4, 5);
+  OnnxExpansion e(n);
+  const char* op = n.proto.op_type().c_str() + std::string_view("QLinear").size();
+  e.finish(e.apply(op, reader, {e.real(0, 1, 2)}), 3, 4);
+}
+
 inline void subtract_integers(const OnnxNode& n) {
   n.require({});
   const auto refuse = [] {
@@ -412,6 +422,8 @@ struct OnnxRules<OnnxQuantized> {
     readers.add("QGemm", detail::read_qgemm, "com.microsoft");
     readers.add("QLinearAdd", detail::read_qlinear_binary<detail::read_binary<detail::OnnxBinary::add>>, "com.microsoft");
     readers.add("QLinearMul", detail::read_qlinear_binary<detail::read_binary<detail::OnnxBinary::mul>>, "com.microsoft");
+    readers.add("QLinearLeakyRelu", detail::read_qlinear_function<detail::read_leaky_relu>, "com.microsoft");
+    readers.add("QLinearSigmoid", detail::read_qlinear_function<detail::read_function<Sigmoid>>, "com.microsoft");
     readers.add("QLinearConcat", detail::read_qlinear_concat, "com.microsoft");
     readers.add("QLinearAveragePool", detail::read_qlinear_average_pool, "com.microsoft");
     readers.add("QLinearGlobalAveragePool", detail::read_qlinear_global_average_pool, "com.microsoft");

@@ -99,7 +99,9 @@ inline void import_node(OnnxImport& import, const ::onnx::NodeProto& proto) {
       all_known = all_known && (found != nullptr || !n.has(i));
       known.push_back(found);
     }
-    if (all_known && fold_rule(proto) != nullptr) {
+    const bool over_batch =
+        proto.op_type() == "Expand" && all_known && known.size() == 2 && known[1] != nullptr && known[1]->depends_on_batch();
+    if (all_known && fold_rule(proto) != nullptr && !over_batch) {
       const Folded outputs = fold(proto, known, import.context);
       for (std::size_t i = 0; i < outputs.size(); ++i) n.define(outputs[i], static_cast<int>(i));
       return;

@@ -51,6 +51,10 @@ inline float read_parameter(const OnnxNode& n, const char* attribute, float fall
   if (!std::isfinite(value)) throw parse_error(message(attribute, " is ", value));
   return value;
 }
+inline void read_leaky_relu(const OnnxNode& n) {
+  n.require({"alpha"});
+  n.apply(function_input(n), LeakyRelu{read_parameter(n, "alpha", 0.01F)});
+}
 inline OnnxActivation function_input(const OnnxNode& n) {
   n.require_inputs(1, 1);
   return n.real(0);
@@ -212,12 +216,7 @@ struct OnnxRules<HardSigmoid> {
 };
 template <>
 struct OnnxRules<LeakyRelu> {
-  static void read(detail::OnnxReaders& readers) {
-    readers.add("LeakyRelu", [](const detail::OnnxNode& n) {
-      n.require({"alpha"});
-      n.apply(detail::function_input(n), LeakyRelu{detail::read_parameter(n, "alpha", 0.01F)});
-    });
-  }
+  static void read(detail::OnnxReaders& readers) { readers.add("LeakyRelu", detail::read_leaky_relu); }
   static void write(detail::OnnxWriter& w, const LeakyRelu& l, const detail::OnnxCall& n) {
     auto& node = w.add("LeakyRelu", n);
     w.attribute(node, "alpha", l.slope);

@@ -318,9 +318,7 @@ class FakeQuantExecutor {
     const TensorView<float> grad(s.grad.data(), batch_extent(id));
     if (!s.steps.empty()) {
       const AnyQuantizer& quantizer = *q_->output[q_->grid_of[id]];
-      const Affine<float> g = quantizer.grid(0);
-      const GridGradient sums = steps_backward(s.steps.data(), s.steps.size(), {node.clip.lo / g.scale, node.clip.hi / g.scale},
-                                               {g.lowest(), g.highest()}, grad.data);
+      const GridGradient sums = detail::steps_backward(s.steps.data(), s.steps.size(), node.clip, quantizer.grid(0), grad.data);
       if (trained.activations) quantizer.add_gradient(0, sums, nodes_[q_->grid_of[id]].grad_factors[0]);
     } else if (q_->in_float[id] && node.clip != no_clip) {
       for (std::size_t i = 0; i < grad.size(); ++i)

@@ -26,6 +26,7 @@ inline void run_node(const Node& node, std::span<const Array* const> inputs, Arr
 /// are freed at once. Returns the network's outputs. Throws shape_error when x does not fit the inputs.
 template <class Look>
 std::vector<Array> run_outputs(const Network& network, const Feed& x, const Look& look) {
+  network.require_extents();
   const std::size_t batch = x.batch(detail::fed_extents(network), "run: x");
   const std::vector<NodeId> wanted = network.outputs();
   std::vector<std::size_t> reads_left(network.size());

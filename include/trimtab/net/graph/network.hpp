@@ -56,8 +56,16 @@ class Network {
 
   const std::vector<Node>& nodes() const { return nodes_; }       ///< by NodeId
   const Node& operator[](NodeId id) const { return nodes_[id]; }  ///< unchecked
-  /// For passes that change weights in place; extents must stay as they are.
+  /// For passes that change weights in place; extents must stay as they are (require_extents).
   Node& operator[](NodeId id) { return nodes_[id]; }
+  /// Throws shape_error, naming the node, when one that was changed in place no longer gives the extents that the nodes behind it were
+  /// added for. quantize and run ask.
+  void require_extents() const {
+    for (NodeId id = 0; id < nodes_.size(); ++id)
+      if (const Extents now = nodes_[id].op->extent(input_extents(id), nodes_[id].name); now != nodes_[id].extent)
+        throw shape_error(detail::message("Network: node ", nodes_[id].name, " was changed in place and gives extents ", now, ", not ",
+                                          nodes_[id].extent, " as when it was added; build the network anew"));
+  }
   std::size_t size() const { return nodes_.size(); }  ///< number of nodes
 
   /// What the network gives, in order: the last node alone, unless set otherwise. For a classifier the pre-softmax output.

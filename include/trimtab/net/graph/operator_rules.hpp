@@ -14,7 +14,7 @@
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/core/tensor_view.hpp>
-#include <trimtab/net/graph/clip.hpp>
+#include <trimtab/quant/clip.hpp>
 #include <trimtab/quant/fixed_point.hpp>
 #include <trimtab/quant/params.hpp>
 

@@ -13,9 +13,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <random>
 #include <span>
 #include <string>
+#include <trimtab/core/random_source.hpp>
 #include <trimtab/net/graph/network.hpp>
 #include <trimtab/net/operators.hpp>
 #include <utility>
@@ -30,29 +30,6 @@ inline std::size_t make_divisible(double channels) {
 }
 
 namespace detail {
-
-/// Independent draws, the same bits with every standard library (std::normal_distribution differs between them).
-class RandomSource {
- public:
-  explicit RandomSource(std::uint64_t seed) : bits_(seed) {}
-
-  std::uint64_t bits() { return bits_(); }
-  /// Uniform on [0, 1).
-  float uniform() { return static_cast<float>(bits_() >> 40) * 0x1p-24F; }
-  float uniform(float lo, float hi) { return lo + (hi - lo) * uniform(); }
-  /// Uniform on 0 .. count - 1.
-  std::size_t below(std::size_t count) { return static_cast<std::size_t>(bits_() % count); }
-  /// Mean 0, variance 1, within +-6: twelve uniform numbers of 16 bits, summed.
-  float normal() {
-    std::uint64_t sum = 0;
-    for (int draw = 0; draw < 3; ++draw)
-      for (std::uint64_t b = bits_(), part = 0; part < 4; ++part, b >>= 16) sum += b & 0xffffU;
-    return static_cast<float>(static_cast<double>(sum) / 65536.0 - 6.0 + 12.0 / 131072.0);
-  }
-
- private:
-  std::mt19937_64 bits_;
-};
 
 /// TensorFlow's SAME on one axis: padding before and after.
 inline std::pair<std::size_t, std::size_t> same_padding(std::size_t in, std::size_t kernel, std::size_t stride) {

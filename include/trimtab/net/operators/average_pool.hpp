@@ -29,7 +29,7 @@ struct OperatorRules<AveragePool> : SimpleRules<AveragePool> {
   static ScalingRule scaling(const AveragePool&) { return ScalingRule::commutes; }
   static Clip bounds(const AveragePool&) { return no_clip; }
   static Extents extent(const AveragePool& l, std::span<const Extents> in, const std::string& node) {
-    return detail::windowed_extent(in, l.kernel_h, l.kernel_w, detail::picture_extent(in, node)[2], l.window, 1, node);
+    return detail::pooled_extent(in, l.kernel_h, l.kernel_w, l.window, node);
   }
   static void visit(AveragePool& l, OperatorVisitor& v) {
     v.number("kernel_h", double(l.kernel_h));

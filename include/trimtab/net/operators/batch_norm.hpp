@@ -71,12 +71,12 @@ struct OperatorRules<BatchNorm> : SimpleRules<BatchNorm> {
     if (before.bias().empty()) before.set_bias(std::vector<float>(l.gamma.size(), 0.0F));
     const std::span<float> before_bias = before.bias();
     TensorView<float> weight = before.weight(), bias(before_bias.data(), {before_bias.size()});
-    fold_batch_norm(weight, before.output_axis(), bias, l.gamma, l.beta, l.mean, l.variance, double(l.epsilon));
+    fold_batch_norm(weight, ChannelAxis{before.output_axis()}, bias, l.gamma, l.beta, l.mean, l.variance, double(l.epsilon));
     return true;
   }
   static Operator simplified(const BatchNorm& l) {
     ChannelAffine affine{xt::ones_like(l.gamma), xt::zeros_like(l.gamma)};
-    fold_batch_norm(affine.scale, 0, affine.offset, l.gamma, l.beta, l.mean, l.variance, double(l.epsilon));
+    fold_batch_norm(affine.scale, ChannelAxis{0}, affine.offset, l.gamma, l.beta, l.mean, l.variance, double(l.epsilon));
     return affine;
   }
 };

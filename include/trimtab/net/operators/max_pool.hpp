@@ -26,7 +26,7 @@ struct OperatorRules<MaxPool> : SimpleRules<MaxPool> {
   static Clip bounds(const MaxPool&) { return no_clip; }
   static bool keeps_order(const MaxPool&, std::span<const Extents>) { return false; }
   static Extents extent(const MaxPool& l, std::span<const Extents> in, const std::string& node) {
-    return detail::windowed_extent(in, l.kernel_h, l.kernel_w, detail::picture_extent(in, node)[2], l.window, 1, node);
+    return detail::pooled_extent(in, l.kernel_h, l.kernel_w, l.window, node);
   }
   static void visit(MaxPool& l, OperatorVisitor& v) {
     v.number("kernel_h", double(l.kernel_h));

@@ -25,7 +25,7 @@ namespace trimtab {
 ///   name, grid, sign, scaling, bounds, visit, fold_into
 /// In float the function is taken in double and rounded to float; outside its domain it gives what IEEE arithmetic does.
 /// On codes
-///   steps[b] = float(value(s_x * (b - z_x)) / s_y) for each byte b, in double,
+///   steps[b] = float(value(x_b) / s_y) for each byte b, in double, of the float x_b = s_x * (b - z_x) that DequantizeLinear gives,
 /// and the code is the rounded step. A code has to stand for something: there a value that is no number counts as 0, an infinite
 /// one is clamped to the last code, and the derivative counts as 0 where it or the value is not finite.
 template <class L>
@@ -87,7 +87,7 @@ struct Tabulated {
  private:
   static double number(double v) { return std::isnan(v) ? 0.0 : v; }
   static double real(const Affine<float>& grid, std::size_t byte) {
-    return double(grid.scale) * double(static_cast<std::int32_t>(byte) - grid.zero_point);
+    return double(grid.dequantize(static_cast<std::int32_t>(byte)));
   }
   static std::vector<float> step_table(const L& l, const Affine<float>& grid_x, float scale_y) {
     std::vector<float> table(256 * R::channels(l));

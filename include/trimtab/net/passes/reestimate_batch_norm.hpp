@@ -60,7 +60,8 @@ void reestimate_batch_norm(QuantizedNetwork& q, const Network& teacher, const Pi
     };
     if (variances) {
       reestimate_batch_norm(weight, layer.output_axis(), bias, measure(), then);
-      AnyQuantizer fresh = detail::weight_quantizer(layer, q.output_grid(q.network[id].inputs[0]).scale, options);
+      AnyQuantizer fresh =
+          detail::weight_quantizer(layer, q.weight[id]->granularity(), q.output_grid(q.network[id].inputs[0]).scale, options);
       std::copy(q.weight[id]->factors().begin(), q.weight[id]->factors().end(), fresh.factors().begin());
       q.weight[id] = std::move(fresh);
       executor.refresh(id);

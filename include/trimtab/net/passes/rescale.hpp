@@ -17,10 +17,11 @@ namespace trimtab {
 
 /// Which pairs a pass works on, and within what limits.
 struct RescalePassOptions {
-  bool depthwise_to_conv = true;                    ///< the paper's pairs
-  bool conv_to_depthwise = true;                    ///< expand -> depthwise
+  bool depthwise_to_conv = true;                    ///< the paper's pairs (3.3)
+  bool conv_to_depthwise = false;                   ///< expand -> depthwise
   bool conv_to_conv = false;                        ///< and every other pair
   double lock_share = 5.9 / 6;                      ///< of the activation's upper bound: channels that reach it are locked
+  double reach = RescaleLimits{}.reach;             ///< see RescaleLimits
   double max_factor = RescaleOptions{}.max_factor;  ///< see RescaleOptions
   double max_consumer_growth = RescaleOptions{}.max_consumer_growth;  ///< see RescaleOptions
   std::size_t rounds = 1;  ///< times the pairs are gone through, from the input to the output
@@ -64,6 +65,7 @@ NetworkRescaling rescale_pairs(Network& network, ChannelMaxima& maxima, const Re
     for (std::size_t i = 0; i < pairs.size(); ++i) {
       const ChannelPair& pair = pairs[i];
       RescaleOptions o;
+      o.reach = options.reach;
       o.max_factor = options.max_factor;
       o.max_consumer_growth = options.max_consumer_growth;
       o.upper_bound = double(pair.activation.hi);
@@ -97,15 +99,16 @@ NetworkRescaling rescale_pairs(Network& network, ChannelMaxima& maxima, const Re
 inline NetworkRescaling rescale_dws(Network& network, ChannelMaxima& maxima, const RescalePassOptions& options = {}) {
   return detail::rescale_pairs(network, maxima, options, "rescale_dws",
                                [](auto& p, auto& bias, auto& c, const auto& m, const RescaleOptions& o) {
-                                 return rescale_dws(p.weight, p.axis, bias, c.weight, c.axis, m, o);
+                                 return rescale_dws(p.weight, ChannelAxis{p.axis}, bias, c.weight, ChannelAxis{c.axis}, m, o);
                                });
 }
 
-/// Applies equalize (transform/equalize.hpp) in the same way.
-inline NetworkRescaling equalize(Network& network, ChannelMaxima& maxima, const RescalePassOptions& options = {}) {
+/// Applies equalize (transform/equalize.hpp) in the same way, to all pairs with a depthwise layer unless `options` say otherwise.
+inline NetworkRescaling equalize(Network& network, ChannelMaxima& maxima,
+                                 const RescalePassOptions& options = {.conv_to_depthwise = true}) {
   return detail::rescale_pairs(network, maxima, options, "equalize",
                                [](auto& p, auto& bias, auto& c, const auto& m, const RescaleOptions& o) {
-                                 return equalize(p.weight, p.axis, bias, c.weight, c.axis, m, o);
+                                 return equalize(p.weight, ChannelAxis{p.axis}, bias, c.weight, ChannelAxis{c.axis}, m, o);
                                });
 }
 

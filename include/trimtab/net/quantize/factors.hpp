@@ -91,10 +91,23 @@ auto factors_of(Q& q, const FactorBlock& block) {
 inline Bounds<float> bounds_of(const QuantizedNetwork& q, const FactorBlock& block, std::size_t i) {
   if (block.kind == FactorKind::activation) return q.output[block.node]->bounds(i);
   if (block.kind == FactorKind::weight) return q.weight[block.node]->bounds(i);
-  return PointwiseFactors::bounds;
+  return q.pointwise[block.node].bounds;
 }
 
 }  // namespace detail
+
+/// How many factors training can move: those of `trained` whose bounds leave them more than one value (is_dead). Left limits of tensors that
+/// begin at 0 are part of the row, but not of this.
+inline std::size_t live_factor_count(const QuantizedNetwork& q, TrainedSet trained) {
+  std::size_t count = 0;
+  for (const FactorBlock& block : factor_blocks(q))
+    if (trained.holds(block.kind))
+      for (std::size_t i = 0; i < block.count; ++i) {
+        const Bounds<float> bounds = detail::bounds_of(q, block, i);
+        count += std::size_t{bounds.lo < bounds.hi};
+      }
+  return count;
+}
 
 /// A copy of all factors.
 inline std::vector<float> gather_factors(const QuantizedNetwork& q) {

@@ -10,6 +10,8 @@
 #include <trimtab/net/graph/network.hpp>
 #include <trimtab/net/quantize/any_quantizer.hpp>
 #include <trimtab/quant/fixed_point.hpp>
+#include <trimtab/quant/learned_grid.hpp>
+#include <trimtab/quant/power_of_two.hpp>
 #include <trimtab/quant/threshold.hpp>
 #include <trimtab/transform/quantize_bias.hpp>
 #include <utility>
@@ -17,32 +19,47 @@
 
 namespace trimtab {
 
-/// Thresholds on both sides of 0 (paper 3.1.3), or a left limit and a width (3.1.4).
-enum class Scheme { symmetric, asymmetric };
-/// One threshold for a weight tensor, or one for each filter (paper 3.1.5).
-enum class WeightMode { scalar, vector };  ///< one threshold for a weight tensor, or one for each of its filters
+/// Where the paper keeps point-wise factors (4.2).
+inline constexpr Bounds<float> default_pointwise_bounds{0.75F, 1.25F};
+
+/// How many thresholds the weights of a layer have (paper 3.1.5).
+enum class WeightMode {
+  scalar,    ///< one for a weight tensor
+  vector,    ///< one for each of its filters
+  depthwise  ///< one for each filter of depthwise layers, one for the tensor in all others (paper 3.3)
+};
+
+/// A layer, by its name, or all of an operator, by its name, and how many thresholds its weights have.
+struct LayerWeights {
+  std::string layer;                        ///< of a node, or of an operator
+  WeightMode weights = WeightMode::vector;  ///< instead of QuantizationOptions::weights
+};
 
 /// What a network is quantized to. Bits are 2 to 8.
 struct QuantizationOptions {
-  WeightMode weights = WeightMode::vector;                           ///< thresholds of weights: one a tensor, or one a filter
+  WeightMode weights = WeightMode::vector;                           ///< thresholds of weights
   Scheme scheme = Scheme::symmetric;                                 ///< of weights and activations
   int weight_bits = 8, activation_bits = 8;                          ///< 2 to 8
   Bounds<float> alpha = AdjustableThreshold<float>::default_bounds;  ///< of symmetric factors and asymmetric width factors
   /// fixed_point makes every operator TFLite's: integers only, average pools on their input's grid, and signed activations that use their
   /// lowest code, -128 of 8 bits, too (docs/tflite.md).
   Requantizer requantizer = Requantizer::float32;
-  /// Symmetric thresholds are raised until every scale is a power of two (power_of_two_threshold), for machines that shift. Factors that
-  /// training moves leave it.
-  bool power_of_two = false;
   /// Nodes, by their names, and operators, by theirs, that run in float between a dequantize and a quantize. With float32 only.
   std::vector<std::string> keep_float = {};
+  std::vector<LayerWeights> weights_of = {};  ///< layers with a granularity of their own; of several that fit, the last
+  Bounds<float> shift = AdjustableRange<float>::default_shift_bounds;  ///< of asymmetric left limits (eq. 22)
+  /// Of left limits of activations that are never negative.
+  Bounds<float> one_sided_shift = AdjustableRange<float>::default_shift_bounds_one_sided;
+  Bounds<float> log_threshold = PowerOfTwoThreshold<float>::default_bounds;  ///< of power_of_two's factors
+  Bounds<float> learned_scale = LearnedGrid<float>::default_scale_bounds;    ///< of learned's scale factors
+  Bounds<float> pointwise = default_pointwise_bounds;                        ///< of add_pointwise_factors (paper 4.2)
 };
 
-/// One factor for each weight and each bias of a layer (paper 4.2), clipped to [0.75, 1.25]: small changes that move single values to a
+/// One factor for each weight and each bias of a layer (paper 4.2), clipped to its bounds: small changes that move single values to a
 /// neighbouring code. Empty lists: the layer's own values.
 struct PointwiseFactors {
-  static constexpr Bounds<float> bounds{0.75F, 1.25F};  ///< of every factor
-  std::vector<float> weight, bias;                      ///< in the layer's order
+  std::vector<float> weight, bias;                  ///< in the layer's order
+  Bounds<float> bounds = default_pointwise_bounds;  ///< of every factor
 };
 
 /// As grid_of: the node's output stays real.
@@ -122,30 +139,65 @@ inline std::vector<bool> nodes_in_float(const Network& network, const Quantizati
   return in_float;
 }
 
-/// A symmetric quantizer with such thresholds.
+/// Of each layer with weights, by node: whether it has a threshold a filter. Throws value_error for a name that is nobody's.
+inline std::vector<bool> has_vector_weights(const Network& network, const QuantizationOptions& o) {
+  std::vector<bool> result(network.size()), used(o.weights_of.size());
+  for (NodeId id = 0; id < network.size(); ++id) {
+    const WeightedLayer* layer = network[id].op->weighted();
+    if (layer == nullptr) continue;
+    WeightMode mode = o.weights;
+    for (std::size_t i = 0; i < o.weights_of.size(); ++i)
+      if (o.weights_of[i].layer == network[id].name || o.weights_of[i].layer == network[id].op->name()) {
+        mode = o.weights_of[i].weights;
+        used[i] = true;
+      }
+    result[id] = mode == WeightMode::vector || (mode == WeightMode::depthwise && layer->is_depthwise());
+  }
+  for (std::size_t i = 0; i < used.size(); ++i)
+    if (!used[i])
+      throw value_error(
+          message("quantize: weights_of: no layer with weights and no operator of one is called ", o.weights_of[i].layer));
+  return result;
+}
+
+/// A quantizer without zero point.
 inline AnyQuantizer threshold_quantizer(CodeRange codes, std::vector<float> thresholds, Granularity granularity,
                                         const QuantizationOptions& o) {
-  if (o.power_of_two)
-    for (float& t : thresholds) t = power_of_two_threshold(t < float(min_threshold) ? 1.0F : t, codes.qmax);
-  return AdjustableThreshold<float>(codes, std::move(thresholds), granularity, o.alpha);
+  if (o.scheme == Scheme::power_of_two)
+    return PowerOfTwoThreshold<float>(codes, std::move(thresholds), granularity, o.log_threshold);
+  const Bounds<float> bounds = o.scheme == Scheme::learned ? o.learned_scale : o.alpha;
+  return AdjustableThreshold<float>(codes, std::move(thresholds), granularity, bounds);
 }
 
 inline AnyQuantizer activation_quantizer(const Range<float>& range, bool non_negative, const QuantizationOptions& o) {
-  if (o.scheme == Scheme::symmetric) {
-    const CodeRange of_signed =
-        o.requantizer == Requantizer::fixed_point ? full_signed_codes(o.activation_bits) : signed_codes(o.activation_bits);
-    return threshold_quantizer(non_negative ? unsigned_codes(o.activation_bits) : of_signed, {range.threshold()}, per_tensor, o);
+  const CodeRange codes = unsigned_codes(o.activation_bits);
+  if (o.scheme == Scheme::asymmetric)
+    return AdjustableRange<float>(codes, {range}, per_tensor, non_negative ? o.one_sided_shift : o.shift, o.alpha);
+  if (o.scheme == Scheme::learned) {
+    constexpr Bounds<float> at_the_end{0, 0};
+    return LearnedGrid<float>(codes, {range}, per_tensor, o.learned_scale,
+                              non_negative ? at_the_end : LearnedGrid<float>::default_zero_bounds);
   }
-  using R = AdjustableRange<float>;
-  return R(unsigned_codes(o.activation_bits), {range}, per_tensor,
-           non_negative ? R::default_shift_bounds_one_sided : R::default_shift_bounds, o.alpha);
+  const CodeRange of_signed =
+      o.requantizer == Requantizer::fixed_point ? full_signed_codes(o.activation_bits) : signed_codes(o.activation_bits);
+  return threshold_quantizer(non_negative ? codes : of_signed, {range.threshold()}, per_tensor, o);
+}
+
+/// By how much least_weight_threshold has to grow so that bias codes stay below 2^30 whatever factors training finds: they are at most 2^28
+/// at first, and rise as both scales fall, and with a point-wise factor. 1 for the paper's bounds.
+inline double bias_headroom(const QuantizationOptions& o) {
+  const double least = o.scheme == Scheme::power_of_two ? std::exp2(double(o.log_threshold.lo))
+                                                        : double(o.scheme == Scheme::learned ? o.learned_scale.lo : o.alpha.lo);
+  return std::max(1.0, double(o.pointwise.hi) / (5 * least * least));
 }
 
 /// A quantizer fit to a layer's weights: their extreme values, raised where the bias needs a coarser grid (least_weight_threshold).
-inline AnyQuantizer weight_quantizer(const WeightedLayer& layer, float scale_x, const QuantizationOptions& o) {
+/// granularity: per_tensor, or per_channel of the layer's output axis.
+inline AnyQuantizer weight_quantizer(const WeightedLayer& layer, Granularity granularity, float scale_x,
+                                     const QuantizationOptions& o) {
   const std::size_t axis = layer.output_axis(), channels = layer.output_channels();
   const std::span<const float> bias = layer.bias();
-  const bool symmetric = o.scheme == Scheme::symmetric;
+  const bool symmetric = o.scheme != Scheme::asymmetric;
   const CodeRange codes = symmetric ? signed_codes(o.weight_bits) : full_signed_codes(o.weight_bits);
 
   std::vector<Range<float>> ranges(channels);
@@ -158,21 +210,20 @@ inline AnyQuantizer weight_quantizer(const WeightedLayer& layer, float scale_x, 
   }
   float least = 0;
   for (std::size_t c = 0; c < channels; ++c) {
-    const auto needed = static_cast<float>(least_weight_threshold(double(bias.empty() ? 0.0F : bias[c]), double(scale_x),
-                                                                  symmetric ? codes.qmax : codes.qmax - codes.qmin));
+    const auto needed =
+        static_cast<float>(bias_headroom(o) * least_weight_threshold(double(bias.empty() ? 0.0F : bias[c]), double(scale_x),
+                                                                     symmetric ? codes.qmax : codes.qmax - codes.qmin));
     const float have = symmetric ? ranges[c].threshold() : ranges[c].right - ranges[c].left;
-    if (have < needed && o.weights == WeightMode::vector) ranges[c].right = symmetric ? needed : ranges[c].left + needed;
+    if (have < needed && granularity != per_tensor) ranges[c].right = symmetric ? needed : ranges[c].left + needed;
     least = std::max(least, needed);
   }
-  if (o.weights == WeightMode::scalar) {
+  if (granularity == per_tensor) {
     Range<float> all;
     for (const Range<float>& r : ranges) all = {std::min(all.left, r.left), std::max(all.right, r.right)};
     all.right = std::max(all.right, symmetric ? (all.threshold() < least ? least : all.right) : all.left + least);
     ranges = {all};
   }
-  const Granularity granularity = o.weights == WeightMode::scalar ? per_tensor : per_channel(axis);
-  if (!symmetric)
-    return AdjustableRange<float>(codes, ranges, granularity, AdjustableRange<float>::default_shift_bounds, o.alpha);
+  if (!symmetric) return AdjustableRange<float>(codes, ranges, granularity, o.shift, o.alpha);
   std::vector<float> thresholds;
   for (const Range<float>& r : ranges) thresholds.push_back(r.threshold());
   return threshold_quantizer(codes, std::move(thresholds), granularity, o);
@@ -181,14 +232,13 @@ inline AnyQuantizer weight_quantizer(const WeightedLayer& layer, float scale_x, 
 }  // namespace detail
 
 /// Puts quantizers on a float network. `network`: folded and fused (fold_batch_norm, fuse_clips); `ranges`: of each of its nodes, from
-/// calibrate. Throws value_error when their number differs, for a name in keep_float that is nobody's, or for asymmetric
-/// thresholds whose scales are to be powers of two; unsupported_error for a batch norm that is still there and for operators that the
-/// requantizer has no definition of; quantization_range_error for ranges or weights that are not finite.
+/// calibrate. Throws value_error when their number differs, for a name in keep_float or weights_of that is nobody's, or for impossible
+/// bounds; unsupported_error for a batch norm that is still there and for operators that the requantizer has no definition of;
+/// quantization_range_error for ranges or weights that are not finite.
 inline QuantizedNetwork quantize(Network network, std::span<const Range<float>> ranges, const QuantizationOptions& options) {
   if (ranges.size() != network.size())
     throw value_error(detail::message("quantize: ", ranges.size(), " ranges for ", network.size(), " nodes"));
-  if (options.power_of_two && options.scheme == Scheme::asymmetric)
-    throw value_error("quantize: power_of_two is for symmetric thresholds");
+  network.require_extents();
   for (const Node& node : network.nodes())
     if (node.op->integers() == IntegerRule::folded)
       throw unsupported_error(detail::message("quantize: node ", node.name, " (", operator_name(node.op),
@@ -229,9 +279,11 @@ inline QuantizedNetwork quantize(Network network, std::span<const Range<float>> 
     else
       q.output[id] = detail::activation_quantizer(ranges[id], non_negative[id], options);
   }
+  const std::vector<bool> vector = detail::has_vector_weights(network, options);
   for (NodeId id = 0; id < network.size(); ++id)
     if (const WeightedLayer* layer = std::as_const(network)[id].op->weighted(); layer != nullptr && !q.in_float[id])
-      q.weight[id] = detail::weight_quantizer(*layer, q.output_grid(network[id].inputs[0]).scale, options);
+      q.weight[id] = detail::weight_quantizer(*layer, vector[id] ? per_channel(layer->output_axis()) : per_tensor,
+                                              q.output_grid(network[id].inputs[0]).scale, options);
   q.network = std::move(network);
   return q;
 }
@@ -242,11 +294,15 @@ inline void search_weight_thresholds(QuantizedNetwork& q) {
     if (q.weight[id]) q.weight[id]->search(std::as_const(q.network)[id].op->weighted()->weight());
 }
 
-/// Gives every weight and bias a factor of 1, to be trained.
-inline void add_pointwise_factors(QuantizedNetwork& q) {
+/// Gives every weight and bias a factor of 1, to be trained within `bounds`, which hold 1. Throws value_error for others.
+inline void add_pointwise_factors(QuantizedNetwork& q, Bounds<float> bounds = default_pointwise_bounds) {
+  detail::require_bounds(bounds, detail::least_factor, detail::largest_factor, "add_pointwise_factors");
+  if (bounds.clip(1.0F) != 1.0F)
+    throw value_error(detail::message("add_pointwise_factors: bounds [", bounds.lo, ", ", bounds.hi, "] do not hold 1"));
   for (NodeId id = 0; id < q.network.size(); ++id)
     if (q.weight[id]) {
       const WeightedLayer& layer = *std::as_const(q.network)[id].op->weighted();
+      q.pointwise[id].bounds = bounds;
       q.pointwise[id].weight.assign(layer.weight().size(), 1.0F);
       q.pointwise[id].bias.assign(layer.bias().size(), 1.0F);
     }

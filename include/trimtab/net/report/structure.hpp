@@ -55,7 +55,7 @@ inline std::vector<StructureFinding> structure_findings(const Network& network, 
                                  network[*fine].name, " ", ranges[*fine].right - ranges[*fine].left,
                                  ". Let the network end before it, with an output for each, or keep it in float.")});
     }
-    if (options.scheme != Scheme::symmetric || node.inputs.size() < 2) continue;
+    if (!is_symmetric(options.scheme) || node.inputs.size() < 2) continue;
     for (const NodeId in : node.inputs) {
       const bool spread =
           element_count(network[in].extent) < element_count(node.extent) && node.op->grid(options.requantizer) == GridRule::own;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <random>
 #include <span>
 #include <trimtab/core/communicator.hpp>
@@ -32,18 +33,22 @@ struct FineTuneOptions {
   std::size_t warmup = 8;        ///< steps of linear warm-up in each period
   std::uint64_t seed = 1;        ///< of the order of the pictures
   TrainedSet trained = {};       ///< which factors
-  DistillationLoss loss = DistillationLoss::rmse;  ///< what the steps make small; reports give the RMSE whichever it is
+  DistillationLoss loss = DistillationLoss::rmse;  ///< the distance of outputs that the steps make small
+  DistillationWeights weights = {};                ///< of eq. (24); as they are, no label is read
+  std::vector<int> labels = {};                    ///< of all training pictures, where weights ask for them
   AdamOptions adam = {};                           ///< the optimizer's
 };
 
 /// What fine_tune did.
 struct FineTuneReport {
-  std::size_t trained_parameters = 0;      ///< number of factors
-  double loss_before = 0, loss_after = 0;  ///< RMSE (eq. 25) over all training pictures
-  std::vector<double> loss;                ///< of each step's batch, as FineTuneOptions::loss says
-  std::vector<double> learning_rate;       ///< of each step, of the thresholds' factors
-  double seconds = 0;                      ///< of the steps done here alone, teacher and measurement excluded
-  double pictures_per_second = 0;          ///< seconds as a rate
+  std::size_t trained_parameters = 0;  ///< number of factors that can move (live_factor_count)
+  double loss_before = 0,
+         loss_after =
+             0;  ///< eq. (24) over all training pictures, with the RMSE whatever FineTuneOptions::loss: eq. (25) without labels
+  std::vector<double> loss;           ///< of each step's batch, as FineTuneOptions::loss says
+  std::vector<double> learning_rate;  ///< of each step, of the thresholds' factors
+  double seconds = 0;                 ///< of the steps done here alone, teacher and measurement excluded
+  double pictures_per_second = 0;     ///< seconds as a rate
   bool kept = true;  ///< false: training raised the loss over its own pictures, and the factors are those from before
 };
 
@@ -61,6 +66,14 @@ inline Array gather_rows(const Array& table, std::span<const std::size_t> indice
   for (std::size_t i = 0; i < indices.size(); ++i)
     std::copy_n(table.data() + indices[i] * columns, columns, rows.data() + i * columns);
   return rows;
+}
+
+/// Those of the pictures `indices`; none where there are none.
+inline std::vector<int> labels_of(std::span<const int> labels, std::span<const std::size_t> indices) {
+  std::vector<int> some;
+  if (!labels.empty())
+    for (const std::size_t i : indices) some.push_back(labels[i]);
+  return some;
 }
 
 }  // namespace detail
@@ -83,12 +96,17 @@ Array teacher_outputs(const Network& teacher, const Pictures& pictures, std::siz
   return outputs;
 }
 
-/// RMSE (eq. 25) between `teacher` (count x columns of all outputs) and the quantized network over its first `count` pictures, outputs weighed as
-/// output_weights says; each process runs a share and all return the same bits.
+/// L of eq. (24), with `weights` as they are the RMSE of eq. (25), between `teacher` (count x columns of all outputs) and the quantized network
+/// over its first `count` pictures, outputs weighed as output_weights says. labels: of these pictures where `weights` ask for them, or none.
+/// Each process runs a share and all return the same bits. Throws value_error for another number of labels, or one out of range.
 template <PictureSource Pictures, Communicator C = SingleProcess>
-double distillation_loss(FakeQuantExecutor& student, const Array& teacher, const Pictures& pictures, const C& world = {}) {
-  std::vector<double> squares;  // one sum a picture
-  const std::vector<float> weights = output_weights(student.weights()->network().network, teacher);
+double distillation_loss(FakeQuantExecutor& student, const Array& teacher, const Pictures& pictures, const C& world = {},
+                         const DistillationWeights& weights = {}, std::span<const int> labels = {}) {
+  if (wants_labels(weights) ? labels.size() != teacher.shape(0) : !labels.empty())
+    throw value_error(detail::message("distillation_loss: ", labels.size(), " labels for ", teacher.shape(0),
+                                      " pictures and weights that ask for ", wants_labels(weights) ? "one each" : "none"));
+  std::vector<double> squares, entropies;  // one sum a picture
+  const std::vector<float> columns = output_weights(student.weights()->network().network, teacher);
   const std::size_t classes = teacher.shape(1);
   detail::for_each_shared_batch(teacher.shape(0), 16, {}, world, [&](std::span<const std::size_t> some) {
     student.forward(detail::batch_of(pictures, some));
@@ -96,16 +114,27 @@ double distillation_loss(FakeQuantExecutor& student, const Array& teacher, const
     for (std::size_t n = 0; n < some.size(); ++n) {
       double sum = 0;
       for (std::size_t c = 0; c < classes; ++c) {
-        const double weight = weights.empty() ? 1 : double(weights[c]);
+        const double weight = columns.empty() ? 1 : double(columns[c]);
         const double d = weight * (double(y.data()[n * classes + c]) - double(teacher.data()[some[n] * classes + c]));
         sum += d * d;
       }
       squares.push_back(sum);
+      if (!has_cross_entropies(weights)) continue;
+      const auto row = [&](const Array& table, std::size_t i) {
+        return TensorView<const float>(table.data() + i * classes, {1, classes});
+      };
+      entropies.push_back(detail::cross_entropies<float>(row(teacher, some[n]), row(y, n),
+                                                         detail::labels_of(labels, some.subspan(n, 1)), weights, 1, nullptr));
     }
   });
-  double sum = 0;
-  for (const double s : world.gather(std::move(squares))) sum += s;
-  return std::sqrt(sum / static_cast<double>(teacher.shape(0)));
+  const double count = static_cast<double>(teacher.shape(0));
+  const auto sum = [&](std::vector<double> mine) {
+    const std::vector<double> all = world.gather(std::move(mine));
+    return std::accumulate(all.begin(), all.end(), 0.0);
+  };
+  double loss = weights.outputs * std::sqrt(sum(std::move(squares)) / count);
+  if (has_cross_entropies(weights)) loss += sum(std::move(entropies)) / count;
+  return loss;
 }
 
 /// Where a training run stands. FineTuning goes on from it to the same bits as if it had never stopped: the order of the pictures and the
@@ -125,8 +154,9 @@ struct FineTuneState {
 /// same step: any number of threads and processes gives the same bits.
 class FineTuning {
  public:
-  /// `q` and `teacher` must outlive the run. Throws value_error without pictures, or for a batch, micro-batch or number of epochs or
-  /// restarts of 0.
+  /// `q` and `teacher` must outlive the run. Throws value_error without pictures, for a batch, micro-batch or number of epochs or
+  /// restarts of 0, for weights of the loss that cannot be, or where they ask for labels and there is not one of the network's classes for
+  /// each picture.
   FineTuning(QuantizedNetwork& q, const Array& teacher, const FineTuneOptions& options)
       : q_(&q),
         teacher_(&teacher),
@@ -135,7 +165,7 @@ class FineTuning {
         batch_(std::min(options.batch, count_)),
         steps_per_epoch_(count_ / batch_),  // what is left over comes up in another epoch's order
         schedule_(1.0, period(), std::min(options.warmup, period() - 1)),
-        distill_(q, options.micro_batch, options.loss, output_weights(q.network, teacher)),
+        distill_(q, options.micro_batch, options.loss, output_weights(q.network, teacher), options.weights),
         thresholds_(factor_count(q, {true, true, false})),
         adam_(thresholds_, options.adam),
         pointwise_adam_(factor_count(q) - thresholds_, options.adam),
@@ -170,7 +200,7 @@ class FineTuning {
   /// True after the last step.
   bool done() const { return steps_done() == steps(); }
 
-  /// Runs the next step and returns its batch's loss (eq. 25). Throws value_error when a gradient is not finite; the factors are then those
+  /// Runs the next step and returns its batch's loss. Throws value_error when a gradient is not finite; the factors are then those
   /// of the last good step.
   template <PictureSource Pictures, Communicator C = SingleProcess>
   double step(const Pictures& pictures, const C& world = {}) {
@@ -181,7 +211,8 @@ class FineTuning {
     std::vector<float> rows;
     if (begin < end) {
       const auto some = batch.subspan(begin, end - begin);
-      rows = distill_.rows(detail::batch_of(pictures, some), detail::gather_rows(*teacher_, some), options_.trained);
+      rows = distill_.rows(detail::batch_of(pictures, some), detail::gather_rows(*teacher_, some), options_.trained,
+                           detail::labels_of(options_.labels, some));
     }
     std::vector<float> grad(state_.factors.size());
     const double loss = distill_.combine(world.gather(std::move(rows)), batch_, grad);
@@ -209,10 +240,10 @@ class FineTuning {
   FineTuneReport finish(const Pictures& pictures, const C& world = {}) {
     const auto loss_with = [&](std::span<float> factors) {
       use(factors);
-      return distillation_loss(distill_.executor(), *teacher_, pictures, world);
+      return distillation_loss(distill_.executor(), *teacher_, pictures, world, options_.weights, options_.labels);
     };
     FineTuneReport report;
-    report.trained_parameters = factor_count(*q_, options_.trained);
+    report.trained_parameters = live_factor_count(*q_, options_.trained);
     report.loss = state_.loss;
     for (std::size_t i = 0; i < steps_done(); ++i) report.learning_rate.push_back(options_.learning_rate * schedule_.rate(i));
     report.seconds = seconds_;
@@ -233,6 +264,12 @@ class FineTuning {
     if (count == 0 || o.batch == 0 || o.micro_batch == 0 || o.epochs == 0 || o.restarts == 0)
       throw value_error(detail::message("fine_tune: ", count, " pictures, batch ", o.batch, ", micro-batch ", o.micro_batch, ", ",
                                         o.epochs, " epochs, ", o.restarts, " restarts; each must be 1 or more"));
+    if (o.labels.size() != (wants_labels(o.weights) ? count : 0))
+      throw value_error(detail::message("fine_tune: ", o.labels.size(), " labels for ", count,
+                                        " pictures and weights that ask for ", wants_labels(o.weights) ? "one each" : "none"));
+    for (const int label : o.labels)
+      if (label < 0 || static_cast<std::size_t>(label) >= teacher.shape(1))
+        throw value_error(detail::message("fine_tune: label ", label, " of ", teacher.shape(1), " classes"));
     return count;
   }
   std::size_t period() const { return (steps() + options_.restarts - 1) / options_.restarts; }

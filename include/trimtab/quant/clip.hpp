@@ -7,7 +7,8 @@
 
 namespace trimtab {
 
-/// min(max(x, lo), hi). ReLU is {0, infinity}, ReLU6 {0, 6}. As an operator it stands by itself; in a Node it is fused into another one.
+/// min(max(x, lo), hi). ReLU is {0, infinity}, ReLU6 {0, 6}. As an operator it stands by itself; in a Node it is fused into
+/// another one.
 struct Clip {
   float lo = -std::numeric_limits<float>::infinity();  ///< smaller values become lo
   float hi = std::numeric_limits<float>::infinity();   ///< larger ones hi

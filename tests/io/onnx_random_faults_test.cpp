@@ -1,0 +1,141 @@
+// Kinds of faults that networks drawn at random found (tests/onnxruntime/random.sh), each in its smallest form, with numbers worked by hand.
+#include <catch.hpp>
+#include <string>
+#include <trimtab/net/execute/float_executor.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
+#include <vector>
+
+#include "onnx_builder.hpp"
+
+using namespace trimtab;
+
+namespace {
+
+Array row(const std::vector<float>& numbers, std::vector<std::size_t> shape = {}) {
+  if (shape.empty()) shape = {1, numbers.size()};
+  Array x = Array::from_shape(shape);
+  std::copy(numbers.begin(), numbers.end(), x.data());
+  return x;
+}
+std::vector<float> numbers_of(const Array& x) { return {x.begin(), x.end()}; }
+
+/// Codes of an initializer.
+std::string codes(OnnxBuilder& b, const std::string& name, const OnnxBuilder::Ints& extent, const std::vector<int>& values,
+                  onnx::TensorProto::DataType type = onnx::TensorProto::UINT8) {
+  auto& t = b.tensor(name, extent, type);
+  for (const int v : values) t.add_int32_data(v);
+  return name;
+}
+/// x on a grid of scale s and zero point z, a uint8.
+std::string on_grid(OnnxBuilder& b, const std::string& x, float s, int z, const std::string& y) {
+  const std::string scale = b.floats(y + ".scale", {}, {s}), zero = codes(b, y + ".zero", {}, {z});
+  b.node("QuantizeLinear", {x, scale, zero}, y + ".codes");
+  b.node("DequantizeLinear", {y + ".codes", scale, zero}, y);
+  return y;
+}
+/// int8 codes as reals of scale s.
+std::string weight(OnnxBuilder& b, const std::string& name, const OnnxBuilder::Ints& extent, const std::vector<int>& values,
+                   float s) {
+  codes(b, name + ".codes", extent, values, onnx::TensorProto::INT8);
+  b.floats(name + ".scale", {}, {s});
+  b.node("DequantizeLinear", {name + ".codes", name + ".scale"}, name);
+  return name;
+}
+std::vector<float> run_quantized(const OnnxBuilder& b, const Array& x) {
+  Int8Network::Workspace workspace;
+  const QuantizedOnnxModel model = parse_quantized_onnx(b.bytes());
+  return numbers_of(Int8Network(model.network).run_outputs({x}, workspace)[0]);
+}
+
+}  // namespace
+
+TEST_CASE("read_quantized_onnx: Gemm on codes has its alpha and beta", "[io]") {
+  OnnxBuilder b(13, {0, 2});
+  on_grid(b, "x", 0.5F, 0, "a");
+  weight(b, "w", {2, 1}, {2, 4}, 0.25F);
+  weight(b, "c", {1}, {8}, 0.125F);
+  set_float(set_float(b.node("Gemm", {"a", "w", "c"}, "g"), "alpha", 0.5F), "beta", 3.0F);
+  on_grid(b, "g", 0.25F, 0, "y");
+  // 0.5 (4 * 0.5 + 6 * 1) + 3 * 1
+  CHECK(run_quantized(b, row({4, 6})) == std::vector<float>{7});
+}
+
+TEST_CASE("read_quantized_onnx: a negative factor behind a layer with a real bias", "[io]") {
+  OnnxBuilder b(13, {0, 2});
+  on_grid(b, "x", 0.5F, 0, "a");
+  weight(b, "w", {2, 1}, {2, 4}, 0.25F);
+  b.floats("c", {1}, {1});
+  b.node("Gemm", {"a", "w", "c"}, "g");
+  b.floats("factor", {}, {-2});
+  b.node("Mul", {"g", "factor"}, "m");
+  on_grid(b, "m", 0.25F, 255, "y");
+  CHECK(run_quantized(b, row({4, 6})) == std::vector<float>{-18});  // -2 (4 * 0.5 + 6 * 1 + 1)
+}
+
+TEST_CASE("read_quantized_onnx: functions see the numbers that DequantizeLinear gives, in float32", "[io]") {
+  OnnxBuilder b(13, {0, 1});
+  on_grid(b, "x", 1.0F / 255, 0, "a");  // in double 255 steps of this scale are a little more than 1
+  b.node("Ceil", {"a"}, "c");
+  on_grid(b, "c", 0.5F, 0, "y");
+  CHECK(run_quantized(b, row({1})) == std::vector<float>{1});
+}
+
+TEST_CASE("read_quantized_onnx: QLinearLeakyRelu and QLinearSigmoid", "[io]") {
+  const auto with = [](const std::string& op) {
+    OnnxBuilder b(13, {0, 2});
+    auto& microsoft = *b.model.add_opset_import();
+    microsoft.set_domain("com.microsoft");
+    microsoft.set_version(1);
+    on_grid(b, "x", 0.5F, 128, "a");
+    b.floats("s", {}, {0.0625F});
+    codes(b, "z", {}, {64});
+    auto& n = b.node(op, {"a.codes", "a.scale", "a.zero", "s", "z"}, "q");
+    n.set_domain("com.microsoft");
+    if (op == "QLinearLeakyRelu") set_float(n, "alpha", 0.25F);
+    b.node("DequantizeLinear", {"q", "s", "z"}, "y");
+    return run_quantized(b, row({-8, 3}));
+  };
+  CHECK(with("QLinearLeakyRelu") == std::vector<float>{-2, 3});
+  CHECK(with("QLinearSigmoid") == std::vector<float>{0, 0.9375F});
+}
+
+TEST_CASE("read_onnx: a constant repeated over the batch", "[io]") {
+  OnnxBuilder b(13, {0, 2});
+  b.node("Shape", {"x"}, "shape");
+  b.floats("c", {1, 1}, {5});
+  b.node("Expand", {"c", "shape"}, "e");
+  SECTION("added") {
+    b.node("Add", {"x", "e"}, "y");
+    CHECK(numbers_of(run(b.read().network, row({1, 2, 3, 4}, {2, 2}))) == std::vector<float>{6, 7, 8, 9});
+  }
+  SECTION("joined") {
+    set(b.node("Concat", {"e", "x"}, "y"), "axis", 1);
+    CHECK(numbers_of(run(b.read().network, row({1, 2, 3, 4}, {2, 2}))) == std::vector<float>{5, 5, 1, 2, 5, 5, 3, 4});
+  }
+}
+
+TEST_CASE("read_onnx: a constant that is the same for every element of a batch of a given size", "[io]") {
+  OnnxBuilder b(13, {2, 2});
+  b.floats("c", {2, 2}, {5, 6, 5, 6});
+  SECTION("added") {
+    b.node("Add", {"x", "c"}, "y");
+    CHECK(numbers_of(run(b.read().network, row({1, 2, 3, 4}, {2, 2}))) == std::vector<float>{6, 8, 8, 10});
+  }
+  SECTION("joined") {
+    set(b.node("Concat", {"c", "x"}, "y"), "axis", 1);
+    CHECK(numbers_of(run(b.read().network, row({1, 2, 3, 4}, {2, 2}))) == std::vector<float>{5, 6, 1, 2, 5, 6, 3, 4});
+  }
+}
+
+TEST_CASE("read_onnx: LpNormalization by the sum of magnitudes, of zeros too", "[io]") {
+  OnnxBuilder b(13, {0, 2});
+  set(set(b.node("LpNormalization", {"x"}, "y"), "p", 1), "axis", 1);
+  CHECK(numbers_of(run(b.read().network, row({1, -3, 0, 0}, {2, 2}))) == std::vector<float>{0.25F, -0.75F, 0, 0});
+}
+
+TEST_CASE("read_onnx: a pool with a window of padding alone is refused with its node", "[io]") {
+  OnnxBuilder b(13, {0, 1, 1, 1});
+  auto& n = b.node("MaxPool", {"x"}, "y");
+  set(set(set(n, "kernel_shape", {2, 2}), "dilations", {2, 1}), "pads", {1, 1, 1, 1});
+  CHECK_THROWS_WITH(b.read(), ContainsSubstring("y_node") && ContainsSubstring("padding as a whole"));
+}
