@@ -213,7 +213,7 @@ class TfliteExport {
     return {of_codes, integers(node(id).name + "/bias", {static_cast<Index>(l.bias.size())}, l.bias, std::move(of_bias))};
   }
   std::vector<Index> weight_shape(NodeId id, std::vector<Index> shape = {}) const {
-    for (const std::size_t n : node(id).layer->extent) shape.push_back(static_cast<Index>(n));
+    for (const std::size_t n : node(id).weight_extent) shape.push_back(static_cast<Index>(n));
     return shape;
   }
 
@@ -221,7 +221,7 @@ class TfliteExport {
 
   Index add(NodeId id, const Conv2d& l) {
     if (l.groups > 1) refuse(id, message("a convolution of ", l.groups, " groups; TFLite's CONV_2D has one in most runtimes"));
-    const Window w = window(id, node(id).layer->extent[1], node(id).layer->extent[2], l.window, false);
+    const Window w = window(id, node(id).weight_extent[1], node(id).weight_extent[2], l.window, false);
     const auto [weight, bias] = weights(id, weight_shape(id), 0);
     tflite::Options options{1};
     options.byte(0, w.padding).number(1, l.window.stride_w).number(2, l.window.stride_h);
@@ -229,7 +229,7 @@ class TfliteExport {
     return computed(id, Code::conv_2d, 3, {w.input, weight, bias}, options, 3);
   }
   Index add(NodeId id, const DepthwiseConv2d& l) {
-    const Window w = window(id, node(id).layer->extent[0], node(id).layer->extent[1], l.window, false);
+    const Window w = window(id, node(id).weight_extent[0], node(id).weight_extent[1], l.window, false);
     const auto [weight, bias] = weights(id, weight_shape(id, {1}), 3);
     tflite::Options options{2};
     options.byte(0, w.padding).number(1, l.window.stride_w).number(2, l.window.stride_h).number(3, 1);
