@@ -24,10 +24,10 @@ inline constexpr Bounds<float> default_pointwise_bounds{0.75F, 1.25F};
 
 /// Which grids values lie on, and what training moves of them.
 enum class Scheme {
-  symmetric,   ///< thresholds on both sides of 0 (paper 3.1.3)
-  asymmetric,  ///< a left limit and a width (paper 3.1.4)
-  power_of_two,  ///< symmetric thresholds whose scales are powers of two, trained or not (quant/power_of_two.hpp): multipliers are shifts
-  learned  ///< activations: a scale and a zero point (quant/learned_grid.hpp); weights: a scale
+  symmetric,     ///< thresholds on both sides of 0 (paper 3.1.3)
+  asymmetric,    ///< a left limit and a width (paper 3.1.4)
+  power_of_two,  ///< symmetric thresholds whose scales are powers of two, before training and after it (quant/power_of_two.hpp)
+  learned        ///< activations: a scale and a zero point (quant/learned_grid.hpp); weights: a scale
 };
 
 /// Whether the scheme has no zero points other than 0.
