@@ -265,7 +265,10 @@ TEST_CASE("prepare: how far the float network moves on pictures beyond the calib
   REQUIRE(a.beyond_calibration);
   CHECK(a.beyond_calibration->rmse == Approx(0.5));
   CHECK(depthwise_weights(a.reference) == std::vector<float>{2, 1.5F});
-  CHECK(a.transforms.at(1) == "on 1 held-back pictures the float network then agreed to 100.00 %, RMSE 0.5000");
+  REQUIRE(a.transforms.size() == 1);
+  CHECK(a.transforms[0] ==
+        "rescale_dws (1 pairs, 1 of 2 channels locked); float network then: 100.00 % agreement, RMSE 0.5000 on 1 pictures held "
+        "back");
   r.rescaling.reach = 0.5;  // 3 at most: the fifth reaches 6 just so
   CHECK(prepare(r, two_channels(), pictures, 5, {}).beyond_calibration->rmse == Approx(0).margin(1e-6));
   CHECK_FALSE(prepare(r, two_channels(), pictures, 4, {}).beyond_calibration);

@@ -111,6 +111,28 @@ TEST_CASE("quantize_onnx: bad input is one line and exit code 1, a bad command l
   CHECK(job.run(" --help") == 0);
 }
 
+TEST_CASE("quantize_onnx: granularity by layer, pairs and margins, losses, labels and bounds are options", "[programs]") {
+  const Job job;
+  const std::string train = job.inputs() + " --scheme symmetric --limit 4 --epochs 1 --batch 4 --train " + job.path("pictures") + " --quiet --json " + job.path("out.json");
+  const auto result = [&](const std::string& arguments) {
+    REQUIRE(job.run(train + arguments) == 0);
+    return nlohmann::json::parse(job.text("out.json"));
+  };
+  const int scalar = result(" --weights scalar")["trained_parameters"], depthwise = result(" --weights depthwise")["trained_parameters"],
+            vector = result(" --weights vector")["trained_parameters"];
+  CHECK(scalar < depthwise);
+  CHECK(depthwise < vector);
+  CHECK(result(" --weights vector --weights-of Conv2d=scalar --weights-of Linear=scalar --alpha 0.5 1.3")["trained_parameters"] == depthwise);
+  CHECK(result(" --weights scalar --loss charbonnier --rescale-dws=all --lock-share 0.9 --rescale-reach 0.9")["weights"] == "scalar");
+  CHECK(result(" --weights vector --train-labels " + job.path("labels.csv") + " --loss-weights 0 1 0")["loss_before"].get<double>() > 0);
+  CHECK(job.run(train + " --weights vector --train-labels " + job.path("labels.csv")) == 1);  // that no weight asks for
+  CHECK(job.run(train + " --weights vector --weights-of nobody=scalar") == 1);
+  for (const char* wrong : {" --weights-of Linear=both", " --rescale-dws=some", " --alpha 0.5", " --loss l2", " --loss-weights 1"}) {
+    CAPTURE(wrong);
+    CHECK(job.run(train + " --weights vector" + wrong) == 2);
+  }
+}
+
 TEST_CASE("quantize_onnx --out, run_int8: the file that one writes the other one runs, in either form", "[programs]") {
   const Job job;
   std::ofstream(job.path("classes.csv")) << "class_index,synset,name\n0,n0,zero\n7,n7,\"seven, or so\"\n";

@@ -88,6 +88,14 @@ inline std::string describe_pass(const char* name, const NetworkRescaling& resul
   return message(name, " (", result.pairs.size(), " pairs, ", locked, " of ", channels, " channels locked)");
 }
 
+/// Agreement is of the largest logit, which several outputs do not have.
+inline std::string describe_change(const Fidelity& f, std::size_t pictures, std::size_t outputs) {
+  const std::string agreement =
+      outputs > 1 ? std::string() : message(std::fixed, std::setprecision(2), f.agreement, " % agreement, ");
+  return message("; float network then: ", agreement, "RMSE ", std::fixed, std::setprecision(4), f.rmse, " on ", pictures,
+                 " pictures held back");
+}
+
 /// Pictures from the index `first` on.
 template <PictureSource Pictures>
 struct PicturesFrom {
@@ -151,9 +159,7 @@ Applied prepare(const Recipe& recipe, const Network& teacher, const Pictures& pi
         for (std::size_t c = 0; c < maxima[id].size(); ++c) maxima[id][c] = std::max(maxima[id][c], theirs[id][c]);
     }
     done = detail::even_out(recipe, network, maxima);
-    if (beyond)
-      done.push_back(detail::message("on ", held_back, " held-back pictures the float network then agreed to ", std::fixed,
-                                     std::setprecision(2), beyond->agreement, " %, RMSE ", std::setprecision(4), beyond->rmse));
+    if (beyond) done.back() += detail::describe_change(*beyond, held_back, network.outputs().size());
   }
   const auto ranges = recipe.mse_ranges
                           ? calibrate(network, pictures, count, mse_observers(network, quantization), progress, world)

@@ -33,7 +33,7 @@ constexpr Granularity per_channel(std::size_t axis) { return {axis}; }
 enum class Scheme {
   symmetric,   ///< thresholds on both sides of 0 (paper 3.1.3)
   asymmetric,  ///< a left limit and a width (paper 3.1.4)
-  power_of_two,  ///< symmetric thresholds whose scales are powers of two, trained or not (quant/power_of_two.hpp): multipliers are shifts
+  power_of_two,  ///< symmetric thresholds whose scales are powers of two, before training and after it (quant/power_of_two.hpp)
   learned  ///< activations: a scale and a zero point (quant/learned_grid.hpp); weights: a scale
 };
 

@@ -133,7 +133,7 @@ class DistillationStep {
     if (weights_.outputs > 0) {
       const bool root = loss_ == DistillationLoss::rmse;
       const double h = root ? std::sqrt(part[factors_] / n) : part[factors_] / n;
-      for (std::size_t i = 0; h > 0 && i < factors_; ++i) grad[i] = weights_.outputs * part[i] / (root ? n * h : n);
+      for (std::size_t i = 0; h != 0 && i < factors_; ++i) grad[i] = weights_.outputs * part[i] / (root ? n * h : n);
       loss = weights_.outputs * h;
       part = part.subspan(factors_ + 1);
     }

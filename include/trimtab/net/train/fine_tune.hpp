@@ -42,9 +42,8 @@ struct FineTuneOptions {
 /// What fine_tune did.
 struct FineTuneReport {
   std::size_t trained_parameters = 0;  ///< number of factors that can move (live_factor_count)
-  double loss_before = 0,
-         loss_after =
-             0;  ///< eq. (24) over all training pictures, with the RMSE whatever FineTuneOptions::loss: eq. (25) without labels
+  /// Eq. (24) over all training pictures, with the RMSE whatever FineTuneOptions::loss is: eq. (25) without labels.
+  double loss_before = 0, loss_after = 0;
   std::vector<double> loss;           ///< of each step's batch, as FineTuneOptions::loss says
   std::vector<double> learning_rate;  ///< of each step, of the thresholds' factors
   double seconds = 0;                 ///< of the steps done here alone, teacher and measurement excluded
