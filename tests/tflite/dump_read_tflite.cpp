@@ -2,6 +2,7 @@
 //
 //   dump_read_tflite FILE...                 tells of each file what it is, or why it is refused
 //   dump_read_tflite --out FOLDER FILE       writes what each node gives for a drawn input, and manifest.json
+//   dump_read_tflite --make FOLDER           writes a file for each operator on codes
 //
 // Codes are written as the network's bytes: uint8 codes, or int8 codes plus 128; reals as float32.
 
@@ -16,6 +17,8 @@
 #include <trimtab/io/atomic_file.hpp>
 #include <trimtab/io/tflite/read_quantized.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
+
+#include "operator_files.hpp"
 
 namespace fs = std::filesystem;
 using namespace trimtab;
@@ -95,7 +98,11 @@ int main(int argc, char** argv) {
   try {
     if (argc == 4 && std::string(argv[1]) == "--out")
       dump(argv[2], read_quantized_tflite(argv[3]));
-    else
+    else if (argc == 3 && std::string(argv[1]) == "--make") {
+      fs::create_directories(argv[2]);
+      for (const auto& [name, bytes] : test::operator_files())
+        write_file_atomically(fs::path(argv[2]) / (name + ".tflite"), bytes);
+    } else
       for (int i = 1; i < argc; ++i) tell(argv[i]);
   } catch (const std::exception& e) {
     std::cerr << e.what() << '\n';

@@ -120,7 +120,7 @@ class File {
     const auto* file = reinterpret_cast<const std::uint8_t*>(bytes_.data());
     if (size_ < 16 || bytes.substr(4, 4) != "TFL3") throw parse_error("this is no TFLite file");
     if (size_ >= FLATBUFFERS_MAX_BUFFER_SIZE) throw unsupported_error("beyond 2 GiB, the most that flatbuffers reads");
-    verifier_ = std::make_unique<flatbuffers::Verifier>(file, size_);
+    verifier_ = std::make_unique<flatbuffers::Verifier>(file, size_, 64, max_tables);
     const FileTable model(*verifier_, file, flatbuffers::ReadScalar<flatbuffers::uoffset_t>(file));
     if (const auto version = model.number<std::uint32_t>(0, 0); version != 3)
       throw unsupported_error(::trimtab::detail::message("version ", version, " of the format, only 3 is supported"));
@@ -140,6 +140,9 @@ class File {
   struct alignas(16) Block {
     std::uint8_t bytes[16];
   };
+
+  /// Several to a tensor and an operator; a small file can name one table many times.
+  static constexpr flatbuffers::uoffset_t max_tables = 1 << 18;
 
   void read_graph(const FileTable& model) {
     std::vector<std::pair<std::int32_t, std::string>> codes;

@@ -173,6 +173,7 @@ class TfliteNode {
   NodeId become(Operator op, std::vector<NodeId> inputs, tflite::Activation activation = tflite::Activation::none,
                 std::size_t i = 0) const {
     TfliteCodes codes = import.grid(output(i));
+    for (const std::size_t length : output_extent(i)) import.charge(length);  // operators hold numbers along an axis
     if (codes.grid) codes.grid->codes = tflite::activation_codes(activation, *codes.grid, codes.grid->codes);
     const NodeId id = import.add(std::move(op), std::move(inputs), import.tensor(output(i)).name, tflite::clip_of(activation));
     import.codes[id] = std::move(codes);

@@ -200,7 +200,7 @@ inline TfliteModel parse_tflite(std::string_view bytes, const std::string& name 
 ///
 /// Throws io_error when the file cannot be read; parse_error when it is malformed; unsupported_error for an operator or a variant that is not
 /// read, naming node and operator; shape_error when extents do not fit; value_error for a cut at what is not there. Memory stays within a
-/// small multiple of the file's size and 64 MiB.
+/// small multiple of the file's size and 256 MiB.
 inline TfliteModel read_tflite(const std::filesystem::path& path, const TfliteReadOptions& options = {}) {
   return parse_tflite(detail::read_tflite_bytes(path), path.string(), options);
 }

@@ -42,6 +42,42 @@ LookupTable tflite_table(const Affine<float>& x, const Affine<float>& y, const F
   return table;
 }
 
+/// The table of TFLite's HARD_SWISH, whose kernel has 16-bit integers. With h = 2^7 (q - z_x):
+///   r = h * 2^-7 s_x / (3 / 2^15), held within int16: x / 3, so that (r + 2^15) / 2^16 is x / 6 + 1/2 within 0 .. 1
+///   code = z_y + h * (2^-7 s_x / s_y) * that
+/// where products keep their upper 16 bits: those by constants rounded, the last one not.
+inline LookupTable hard_swish_table(const Affine<float>& x, const Affine<float>& y) {
+  struct Multiplier {
+    std::int32_t mantissa, exponent;
+    explicit Multiplier(float m) {
+      const FixedPointMultiplier of_32 = fixed_point(double(m));
+      mantissa = static_cast<std::int32_t>(std::min<std::int64_t>((std::int64_t{of_32.mantissa} + (1 << 15)) >> 16, 32767));
+      exponent = of_32.exponent;
+    }
+  };
+  const auto held = [](std::int64_t v) { return static_cast<std::int32_t>(std::clamp<std::int64_t>(v, -32768, 32767)); };
+  const auto rounded = [](std::int32_t a, std::int32_t b) {
+    const std::int32_t product = a * b;
+    return (product + (product >= 0 ? 1 << 14 : 1 - (1 << 14))) / (1 << 15);
+  };
+  const auto divided = [](std::int32_t v, std::int32_t power) {
+    return static_cast<std::int32_t>(divide_by_power_of_two(v, std::clamp(power, 0, 31)));
+  };
+  const float fine = (1.0F / 128.0F) * x.scale;
+  const Multiplier to_y(fine / y.scale), to_thirds(fine / (3.0F / 32768.0F));
+  LookupTable table;
+  for (std::int32_t q = 0; q < 256; ++q) {
+    const std::int32_t h = held((q - x.zero_point) * 128), e = to_thirds.exponent;
+    std::int32_t r = e > 0 ? held(std::int64_t{h} << std::min(e - 1, 31)) : h;
+    r = rounded(r, to_thirds.mantissa);
+    r = e > 0 ? held(2 * std::int64_t{r}) : divided(r, -e);
+    const std::int32_t share = (r + 32768) >> 1, product = share * rounded(h, to_y.mantissa) / (1 << 15);
+    table.codes.push_back(
+        static_cast<std::uint8_t>(std::clamp(divided(product, -to_y.exponent) + y.zero_point, y.codes.qmin, y.codes.qmax)));
+  }
+  return table;
+}
+
 template <class L>
 void become_function(const TfliteNode& n, L l) {
   n.require(1, 1);
@@ -81,6 +117,12 @@ void read_clip(const TfliteNode& n) {
     n.become(Concat{}, {x}, activation);
   }
 }
+inline void read_hard_swish(const TfliteNode& n) {
+  n.require(1, 1);
+  const NodeId x = n.node(0), id = n.become(HardSwish{}, {x});
+  const TfliteCodes &from = n.import.codes[x], &to = n.import.codes[id];
+  if (from.grid && to.grid && from.is_int8 == to.is_int8) n.import.codes[id].op = hard_swish_table(*from.grid, *to.grid);
+}
 inline void read_leaky_relu(const TfliteNode& n) { become_function(n, LeakyRelu{n.real(0, 0.0F)}); }
 inline void read_gelu(const TfliteNode& n) { become_table(n, Gelu{n.byte(0) != 0}); }
 /// 1 / sqrt(x): of reals.
@@ -115,7 +157,7 @@ TRIMTAB_TFLITE_FUNCTION(Elu, elu, read_table<Elu>);
 TRIMTAB_TFLITE_FUNCTION(Exp, exp, read_function<Exp>);
 TRIMTAB_TFLITE_FUNCTION(Floor, floor, read_function<Floor>);
 TRIMTAB_TFLITE_FUNCTION(Gelu, gelu, read_gelu);
-TRIMTAB_TFLITE_FUNCTION(HardSwish, hard_swish, read_function<HardSwish>);
+TRIMTAB_TFLITE_FUNCTION(HardSwish, hard_swish, read_hard_swish);
 TRIMTAB_TFLITE_FUNCTION(LeakyRelu, leaky_relu, read_leaky_relu);
 TRIMTAB_TFLITE_FUNCTION(Log, log, read_function<Log>);
 TRIMTAB_TFLITE_FUNCTION(Neg, neg, read_function<Neg>);
