@@ -3,6 +3,7 @@
 //   dump_read_tflite FILE...                 tells of each file what it is, or why it is refused
 //   dump_read_tflite --out FOLDER FILE       writes what each node gives for a drawn input, and manifest.json
 //   dump_read_tflite --make FOLDER           writes a file for each operator on codes
+//   dump_read_tflite --again FOLDER FILE     writes the network as again.tflite and again.onnx, and tells whether those compute the same codes
 //
 // Codes are written as the network's bytes: uint8 codes, or int8 codes plus 128; reals as float32.
 
@@ -15,7 +16,10 @@
 #include <sstream>
 #include <string>
 #include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/onnx/read_quantized.hpp>
+#include <trimtab/io/onnx/write_quantized.hpp>
 #include <trimtab/io/tflite/read_quantized.hpp>
+#include <trimtab/io/tflite/write.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
 
 #include "operator_files.hpp"
@@ -70,6 +74,29 @@ void dump(const fs::path& folder, const QuantizedTfliteModel& model) {
   write_file_atomically(folder / "manifest.json", "{\"nodes\": [\n" + nodes.str() + "\n], \"outputs\": [" + outputs + "]}\n");
 }
 
+/// All outputs for one drawn input.
+std::vector<Array> outputs_of(const LoweredNetwork& n) {
+  std::mt19937 random(1);
+  std::vector<Array> x;
+  for (const NodeId id : n.inputs) x.push_back(drawn_input(n.nodes[id], 1, random));
+  Int8Network::Workspace workspace;
+  return Int8Network(n).run_outputs(x, workspace);
+}
+
+/// ONNX has no fixed point: its file is that of the same codes with float32 multipliers. A picture is there N C H W, and NHWC
+/// here.
+void again(const fs::path& folder, LoweredNetwork n) {
+  fs::create_directories(folder);
+  write_tflite(folder / "again.tflite", n);
+  const bool equal = outputs_of(n) == outputs_of(read_quantized_tflite(folder / "again.tflite").network);
+  std::cout << "as TFLite again: " << (equal ? "equal" : "DIFFERENT") << '\n';
+  n.requantizer = Requantizer::float32;
+  write_onnx(n, OnnxForm::qoperator, folder / "again.onnx");
+  const bool equal_onnx = outputs_of(n) == outputs_of(read_quantized_onnx(folder / "again.onnx").network);
+  std::cout << "as ONNX: " << (equal_onnx ? "equal" : "DIFFERENT") << '\n';
+  if (!equal || !equal_onnx) throw value_error("codes differ");
+}
+
 void tell(const fs::path& path) {
   std::cout << path.filename().string() << ": " << std::flush;
   try {
@@ -98,6 +125,8 @@ int main(int argc, char** argv) {
   try {
     if (argc == 4 && std::string(argv[1]) == "--out")
       dump(argv[2], read_quantized_tflite(argv[3]));
+    else if (argc == 4 && std::string(argv[1]) == "--again")
+      again(argv[2], read_quantized_tflite(argv[3]).network);
     else if (argc == 3 && std::string(argv[1]) == "--make") {
       fs::create_directories(argv[2]);
       for (const auto& [name, bytes] : test::operator_files())

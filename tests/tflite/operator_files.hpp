@@ -48,7 +48,8 @@ class OperatorFile {
     return add(std::move(name), std::move(shape), tflite::TensorType::int32, {}, std::move(bytes));
   }
   Index apply(Code code, std::vector<Index> inputs, Index to, tflite::Options options = {}) {
-    model.operations.push_back({code, 2, std::move(inputs), {to}, std::move(options)});
+    const Index version = code == Code::hard_swish || code == Code::elu || code == Code::prelu ? 1 : 2;
+    model.operations.push_back({code, version, std::move(inputs), {to}, std::move(options)});
     model.outputs = {to};
     return to;
   }
@@ -161,6 +162,11 @@ inline std::map<std::string, std::string> operator_files() {
          f.apply(Code::transpose_conv, {f.integers("shape", {4}, {1, 12, 16, 3}), w, f.x},
                  f.activation("y", {1, 12, 16, 3}, 0.3F, -20),
                  Options{49}.byte(0, tflite::Padding::same).number(1, 2).number(2, 2));
+       }},
+      {"prelu",
+       [](F& f) {
+         const F::Index slope = f.codes("slope", {1, 1, 4}, {{0.007F}, {f.type() == tflite::TensorType::int8 ? 3 : 131}, 0});
+         f.apply(Code::prelu, {f.x, slope}, f.activation("y", {1, 6, 8, 4}, 0.037F, 9));
        }},
       {"concatenation",
        [](F& f) {

@@ -71,8 +71,8 @@ inline void read_depthwise_conv_2d(const TfliteNode& n) {
                n.node(0), n.activation(4), std::move(w.layer), FixedPointRounding::twice);
 }
 
-/// Inputs: the output's shape, weights O KH KW I, x, and biases. TFLite cuts off as much padding as a convolution from the output to
-/// the input would add.
+/// Inputs: the output's shape, weights O KH KW I, x, and biases. TFLite cuts off as much padding as a convolution from the output
+/// to the input would add.
 inline void read_transposed(const TfliteNode& n, std::size_t weights, std::size_t x, std::size_t bias,
                             const std::array<std::size_t, 2>& stride, std::int8_t padding, tflite::Activation activation) {
   const auto shape = four_extents(n, weights);

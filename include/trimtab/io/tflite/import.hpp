@@ -114,7 +114,8 @@ struct TfliteImport {
     return Extents(all.begin() + 1, all.end());
   }
 
-  /// The grid of an activation's codes, in bytes; none where it is real. Codes without a scale are numbers. Throws unsupported_error for other types.
+  /// The grid of an activation's codes, in bytes; none where it is real. Codes without a scale are numbers. Throws
+  /// unsupported_error for other types.
   TfliteCodes grid(std::int32_t i) const {
     const tflite::FileTensor& t = tensor(i);
     TfliteCodes result;

@@ -23,6 +23,7 @@ inline TfliteWeights read_weights(const TfliteNode& n, std::size_t i, std::size_
   const tflite::FileTensor& t = n.tensor(i);
   const bool is_uint8 = t.type == static_cast<std::int8_t>(TensorType::uint8);
   if ((!is_uint8 && t.type != static_cast<std::int8_t>(TensorType::int8)) || !n.import.codes[x].grid) return result;
+  if (is_uint8 == n.import.codes[x].is_int8) throw unsupported_error("int8 and uint8 codes in one layer");
   const std::size_t channels = n.shape(i)[axis];
   TfliteLayer layer;
   layer.is_uint8 = is_uint8;

@@ -86,7 +86,8 @@ class TfliteNode {
     import.charge(elements);
     return tensor(i).data.data();
   }
-  /// Input i as numbers, what is quantized as what it stands for. Throws unsupported_error where it is computed, or of another type.
+  /// Input i as numbers, what is quantized as what it stands for. Throws unsupported_error where it is computed, or of another
+  /// type.
   std::vector<float> floats(std::size_t i) const {
     require_known(i);
     if (const TfliteNumbers& computed = import.value[static_cast<std::size_t>(input(i))].numbers) {

@@ -192,15 +192,16 @@ inline TfliteModel parse_tflite(std::string_view bytes, const std::string& name 
   });
 }
 
-/// Reads a float network of one graph, with any number of inputs and outputs. The first axis of every tensor is the batch: whatever number
-/// the file sets there, the network takes any. Axes lie as in the file. Weights may be float32, float16, or codes, which are read as what they
-/// stand for. Nodes are called as the tensors that they give. Operators that the outputs do not depend on are left out.
+/// Reads a float network of one graph, with any number of inputs and outputs. The first axis of every tensor is the batch:
+/// whatever number the file sets there, the network takes any. Axes lie as in the file. Weights may be float32, float16, or
+/// codes, which are read as what they stand for. Nodes are called as the tensors that they give. Operators that the outputs do
+/// not depend on are left out.
 ///
 /// The operators are those of io/tflite/operators.hpp; docs/tflite.md lists them.
 ///
-/// Throws io_error when the file cannot be read; parse_error when it is malformed; unsupported_error for an operator or a variant that is not
-/// read, naming node and operator; shape_error when extents do not fit; value_error for a cut at what is not there. Memory stays within a
-/// small multiple of the file's size and 256 MiB.
+/// Throws io_error when the file cannot be read; parse_error when it is malformed; unsupported_error for an operator or a variant
+/// that is not read, naming node and operator; shape_error when extents do not fit; value_error for a cut at what is not there.
+/// Memory stays within a small multiple of the file's size and 256 MiB.
 inline TfliteModel read_tflite(const std::filesystem::path& path, const TfliteReadOptions& options = {}) {
   return parse_tflite(detail::read_tflite_bytes(path), path.string(), options);
 }

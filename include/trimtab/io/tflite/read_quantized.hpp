@@ -31,10 +31,11 @@ inline QuantizedTfliteModel parse_quantized_tflite(std::string_view bytes, const
   });
 }
 
-/// Reads a network that is quantized, wholly or in parts: int8 or uint8 activations of one scale, weights with one or, of int8, one for each
-/// output channel. A byte of the network is the file's uint8 code, or its int8 code plus 128. Nodes between codes run in TFLite's own
-/// arithmetic, Requantizer::fixed_point, where docs/tflite.md lists them; others in float between a dequantize and a quantize
-/// (LoweredNode::in_float). A float network is read, too, as nodes of reals. Operators and exceptions are those of read_tflite.
+/// Reads a network that is quantized, wholly or in parts: int8 or uint8 activations of one scale, weights with one or, of int8,
+/// one for each output channel. A byte of the network is the file's uint8 code, or its int8 code plus 128. Nodes between codes
+/// run in TFLite's own arithmetic, Requantizer::fixed_point, where docs/tflite.md lists them; others in float between a
+/// dequantize and a quantize (LoweredNode::in_float). A float network is read, too, as nodes of reals. Operators and exceptions
+/// are those of read_tflite.
 inline QuantizedTfliteModel read_quantized_tflite(const std::filesystem::path& path, const TfliteReadOptions& options = {}) {
   return parse_quantized_tflite(detail::read_tflite_bytes(path), path.string(), options);
 }

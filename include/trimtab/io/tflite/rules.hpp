@@ -11,8 +11,8 @@
 
 namespace trimtab {
 
-/// How an operator is read from TFLite. Specialised in io/tflite/ for an operator L, or for a name that stands for a family of TFLite's
-/// operators, with
+/// How an operator is read from TFLite. Specialised in io/tflite/ for an operator L, or for a name that stands for a family of
+/// TFLite's operators, with
 ///   static void read(detail::TfliteReaders&)   adds a reader for each of TFLite's operators that may become an L
 /// and listed in io/tflite/operators.hpp.
 template <class L>

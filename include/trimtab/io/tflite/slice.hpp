@@ -53,8 +53,8 @@ inline void read_slice(const TfliteNode& n) {
   become_part(n, 0, axes);
 }
 
-/// Inputs: x, begins, ends, steps. Bits of the masks: a begin or an end that counts as left out, an axis of which one element stays and
-/// that goes.
+/// Inputs: x, begins, ends, steps. Bits of the masks: a begin or an end that counts as left out, an axis of which one element
+/// stays and that goes.
 inline void read_strided_slice(const TfliteNode& n) {
   n.require(4, 4);
   if (n.number(2) != 0 || n.number(3) != 0) throw unsupported_error("ellipsis_mask or new_axis_mask");

@@ -2,6 +2,7 @@
 /// \file
 /// Functions of one number.
 
+#include <span>
 #include <trimtab/io/tflite/rules.hpp>
 #include <trimtab/net/operators/abs.hpp>
 #include <trimtab/net/operators/ceil.hpp>
@@ -78,6 +79,20 @@ inline LookupTable hard_swish_table(const Affine<float>& x, const Affine<float>&
   return table;
 }
 
+/// The tables of TFLite's LEAKY_RELU and PRELU, one for each slope, which is scale * slope[c]: z_y + multiply_twice(q - z_x, s_x
+/// / s_y), or where q is below z_x multiply_twice((q - z_x) slope[c], s_x scale / s_y).
+inline LookupTable leaky_table(const Affine<float>& x, const Affine<float>& y, std::span<const std::int32_t> slope, float scale) {
+  const FixedPointMultiplier above = fixed_point(double(x.scale / y.scale)),
+                             below = fixed_point(double(x.scale * scale / y.scale));
+  LookupTable table;
+  for (const std::int32_t s : slope)
+    for (std::int32_t q = 0; q < 256; ++q) {
+      const std::int32_t d = q - x.zero_point, step = d >= 0 ? multiply_twice(d, above) : multiply_twice(d * s, below);
+      table.codes.push_back(static_cast<std::uint8_t>(std::clamp(y.zero_point + step, y.codes.qmin, y.codes.qmax)));
+    }
+  return table;
+}
+
 template <class L>
 void become_function(const TfliteNode& n, L l) {
   n.require(1, 1);
@@ -87,15 +102,20 @@ template <class L>
 void read_function(const TfliteNode& n) {
   become_function(n, L{});
 }
+/// An operator that is l on reals, and on codes what table(grid of x, grid of y) gives.
+template <class L, class Table>
+void become_tabulated(const TfliteNode& n, L l, const Table& table) {
+  const NodeId x = n.node(0), id = n.become(std::move(l), {x});
+  const TfliteCodes &from = n.import.codes[x], &to = n.import.codes[id];
+  if (from.grid && to.grid && from.is_int8 == to.is_int8) n.import.codes[id].op = table(*from.grid, *to.grid);
+}
 /// A function of which TFLite makes a table of its own.
 template <class L>
 void become_table(const TfliteNode& n, const L& l) {
   n.require(1, 1);
-  const NodeId x = n.node(0), id = n.become(l, {x});
-  const TfliteCodes &from = n.import.codes[x], &to = n.import.codes[id];
-  if (from.grid && to.grid && from.is_int8 == to.is_int8)
-    n.import.codes[id].op =
-        tflite_table(*from.grid, *to.grid, [&](float v) { return static_cast<float>(OperatorRules<L>::value(l, v)); });
+  become_tabulated(n, l, [&](const auto& x, const auto& y) {
+    return tflite_table(x, y, [&](float v) { return static_cast<float>(OperatorRules<L>::value(l, v)); });
+  });
 }
 template <class L>
 void read_table(const TfliteNode& n) {
@@ -119,11 +139,17 @@ void read_clip(const TfliteNode& n) {
 }
 inline void read_hard_swish(const TfliteNode& n) {
   n.require(1, 1);
-  const NodeId x = n.node(0), id = n.become(HardSwish{}, {x});
-  const TfliteCodes &from = n.import.codes[x], &to = n.import.codes[id];
-  if (from.grid && to.grid && from.is_int8 == to.is_int8) n.import.codes[id].op = hard_swish_table(*from.grid, *to.grid);
+  become_tabulated(n, HardSwish{}, hard_swish_table);
 }
-inline void read_leaky_relu(const TfliteNode& n) { become_function(n, LeakyRelu{n.real(0, 0.0F)}); }
+inline void read_leaky_relu(const TfliteNode& n) {
+  n.require(1, 1);
+  const float slope = n.real(0, 0.0F);
+  if (!(slope >= 0) || !std::isfinite(slope)) throw unsupported_error(message("a slope of ", slope));
+  become_tabulated(n, LeakyRelu{slope}, [&](const auto& x, const auto& y) {
+    const std::int32_t one = 1;
+    return leaky_table(x, y, std::span(&one, 1), slope);
+  });
+}
 inline void read_gelu(const TfliteNode& n) { become_table(n, Gelu{n.byte(0) != 0}); }
 /// 1 / sqrt(x): of reals.
 inline void read_rsqrt(const TfliteNode& n) {
@@ -139,7 +165,15 @@ inline void read_prelu(const TfliteNode& n) {
   if (slope.size() != 1 && shape.back() != slope.size()) throw unsupported_error(message("slopes of extents ", shape));
   PRelu l{xt::xtensor<float, 1>::from_shape({slope.size()})};
   std::copy(slope.begin(), slope.end(), l.slope.data());
-  n.become(std::move(l), {n.node(0)});
+  // Codes of slopes are exact multiples of their scale.
+  const float scale = n.tensor(1).scale.size() == 1 ? n.tensor(1).scale[0] : 0.0F;
+  std::vector<std::int32_t> codes;
+  for (const float s : slope)
+    codes.push_back(scale > 0 ? static_cast<std::int32_t>(std::clamp(std::round(s / scale), -256.0F, 256.0F)) : 0);
+  become_tabulated(n, std::move(l), [&](const auto& x, const auto& y) {
+    if (!(scale > 0)) throw unsupported_error("slopes without a scale beside codes");
+    return leaky_table(x, y, codes, scale);
+  });
 }
 
 }  // namespace detail

@@ -38,7 +38,7 @@ class TfliteExport {
         if (read.scale != node(read.node).grid.scale || read.zero_point != node(read.node).grid.zero_point)
           refuse(id, message("reads ", node(read.node).name, " by another grid than it was written on"));
       if (!add_as<Input, Conv2d, DepthwiseConv2d, Linear, Add, Sub, Mul, Concat, MaxPool, AveragePool, GlobalAveragePool, Clip,
-                  Flatten, Reshape, Transpose, Slice, Gather, Tile, Pad, ReduceMax, ReduceMin, ReduceMean, LookupTable, Softmax,
+                  Flatten, Reshape, Transpose, Slice, Gather, Tile, Pad, ReduceMax, ReduceMin, ReduceMean, LookupTable,
                   SoftmaxTable, ResizeLinear, ResizeNearest>(id))
         refuse(id, message("no TFLite form of ", operator_name(node(id).op)));
     }
