@@ -129,7 +129,6 @@ inline std::map<std::string, std::string> operator_files() {
       {"leaky_relu", one(Code::leaky_relu, 0.03F, -10, float_option(75, 0.3F))},
       {"abs", one(Code::abs, 0.043F, 5)},
       {"softmax", one(Code::softmax, 1.0F / 256, -128, float_option(9, 1.0F))},
-      {"l2_normalization", one(Code::l2_normalization, 1.0F / 128, 0)},
       {"quantize", one(Code::quantize, 0.061F, -3)},
       {"mean_picture", mean({1, 2}, {1, 1, 1, 4}, true, true)},
       {"mean_picture_dropped", mean({1, 2}, {1, 4}, false, true)},
