@@ -54,7 +54,7 @@ else()
   message(STATUS "trimtab: stb_image not found, trimtab::images is left out (Debian: libstb-dev)")
 endif()
 
-# trimtab::tflite: writing TFLite files, through flatbuffers' headers.
+# trimtab::tflite: reading and writing TFLite files, through flatbuffers' headers.
 set(TRIMTAB_HAS_TFLITE OFF)
 find_path(TRIMTAB_FLATBUFFERS_INCLUDE_DIR flatbuffers/flatbuffers.h)
 mark_as_advanced(TRIMTAB_FLATBUFFERS_INCLUDE_DIR)

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <trimtab/io/onnx/operators.hpp>
+#include <trimtab/io/tflite/operators.hpp>
 #include <trimtab/net/operators.hpp>
 #include <vector>
 
@@ -42,22 +43,24 @@ const char* grid_of(const OperatorInterface& op, Requantizer r) {
   }
 }
 
-/// What ONNX calls it, where files are read.
-template <class L>
-std::string onnx_names() {
+/// What a format calls it, where files are read: Rules<L> adds its readers to Readers.
+template <template <class> class Rules, class Readers, class L>
+std::string format_names() {
   std::string names;
-  if constexpr (requires(detail::OnnxReaders & r) { OnnxRules<L>::read(r); }) {
-    detail::OnnxReaders readers;
-    OnnxRules<L>::read(readers);
+  if constexpr (requires(Readers & r) { Rules<L>::read(r); }) {
+    Readers readers;
+    Rules<L>::read(readers);
     for (const std::string& name : readers.names()) names += (names.empty() ? "" : ", ") + name;
   }
   return names;
 }
 
-std::map<std::string, std::string> all_onnx_names() {
+/// By operator.
+template <template <class> class Rules, class Readers>
+std::map<std::string, std::string> all_names() {
   std::map<std::string, std::string> names;
   [&]<class... L>(std::tuple<L...>*) {
-    ((names[OperatorRules<L>::name] = onnx_names<L>()), ...);
+    ((names[OperatorRules<L>::name] = format_names<Rules, Readers, L>()), ...);
   }(static_cast<Operators*>(nullptr));
   return names;
 }
@@ -66,7 +69,7 @@ std::map<std::string, std::string> all_onnx_names() {
 
 int main() {
   std::printf(
-      "# Operators: what runs in integers, and what ONNX calls it\n"
+      "# Operators: what runs in integers, and what files call it\n"
       "\n"
       "Each operator has a float forward and backward. All but those that run in float have an integer definition, too, which\n"
       "training and deployment share. This page is written by `build/tests/docs/operators_page`, which asks the operators; a\n"
@@ -78,11 +81,13 @@ int main() {
       "  `Requantizer::fixed_point` is defined.\n"
       "- **signs**: *kept*: never negative where no input is. **channel factors**: whether equalization and rescaling go\n"
       "  through it.\n"
-      "- **ONNX**: what it is read from. Others of ONNX's operators are read as several of these, or folded at import.\n"
+      "- **ONNX**, **TFLite**: what it is read from. Others of their operators are read as several of these, or folded at\n"
+      "  import.\n"
       "\n"
-      "| operator | inputs | integers | grid | fixed point | signs | channel factors | ONNX "
-      "|\n|---|---|---|---|---|---|---|---|\n");
-  const std::map<std::string, std::string> onnx = all_onnx_names();
+      "| operator | inputs | integers | grid | fixed point | signs | channel factors | ONNX | TFLite "
+      "|\n|---|---|---|---|---|---|---|---|---|\n");
+  const std::map<std::string, std::string> onnx = all_names<OnnxRules, detail::OnnxReaders>();
+  const std::map<std::string, std::string> tflite = all_names<TfliteRules, detail::TfliteReaders>();
   std::map<std::string, std::string> rows;
   const Network network = test::every_operator();
   for (NodeId id = 0; id < network.size(); ++id) {
@@ -106,7 +111,7 @@ int main() {
                                 (scaling == ScalingRule::stops   ? "stop"
                                  : scaling == ScalingRule::clips ? "pass within its bounds"
                                                                  : "pass") +
-                                " | " + onnx.at(op.name()) + " |");
+                                " | " + onnx.at(op.name()) + " | " + tflite.at(op.name()) + " |");
   }
   for (const auto& [name, row] : rows) std::printf("%s\n", row.c_str());
   std::printf(

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "fuzzed_run.hpp"
+#include "operator_files.hpp"
 #include "quantized_small_network.hpp"
 #include "stb_image_write.hpp"
 
@@ -45,6 +46,10 @@ void write_quantized_networks(const std::filesystem::path& folder) {
       write_onnx(network, form, folder / (name + std::string(scheme == Scheme::symmetric ? "_symmetric" : "_asymmetric")),
                  with_self_check(network));
     }
+}
+
+void write_tflite_files(const std::filesystem::path& folder) {
+  for (const auto& [name, bytes] : test::operator_files()) write_file_atomically(folder / name, bytes);
 }
 
 void write_pictures(const std::filesystem::path& folder) {
@@ -92,6 +97,7 @@ int main(int argc, char** argv) {
   };
   write_networks(folder("onnx"));
   write_quantized_networks(folder("onnx"));
+  write_tflite_files(folder("tflite"));
   write_pictures(folder("image"));
   write_texts(folder("text"));
   write_states(folder("state"));

@@ -22,7 +22,8 @@ inline Network tflite_network(unsigned seed = 1) {
   };
   const NodeId x = n.add(Input{{16, 16, 3}}, {}, "pictures");
   const NodeId a = n.add(layer(8, 3, 3, stem), {x}, "stem", relu6);
-  const NodeId b = n.add(DepthwiseConv2d{random_tensor<3>({3, 3, 8}, random, 0.5F), random_tensor<1>({8}, random), same}, {a}, "dw", relu6);
+  const NodeId b =
+      n.add(DepthwiseConv2d{random_tensor<3>({3, 3, 8}, random, 0.5F), random_tensor<1>({8}, random), same}, {a}, "dw", relu6);
   const NodeId c = n.add(layer(6, 1, 8, {}), {b}, "project");
   const NodeId d = n.add(layer(6, 1, 8, {}), {a}, "side");
   const NodeId e = n.add(Add{}, {c, d}, "sum");

@@ -39,7 +39,8 @@ template <Tensor A, Tensor B, Tensor Y>
 void add_steps(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float>& grid_b, float scale_y, Y&& steps) {
   static_assert(std::is_same_v<value_t<Y>, float>, "trimtab: steps are float");
   const auto [count, from_a, from_b, to] = detail::same_extents(a, b, steps, "add_steps");
-  detail::run_add({detail::add_input(from_a, grid_a, scale_y), detail::add_input(from_b, grid_b, scale_y), count, to, nullptr, 0, 0, 0, 0});
+  detail::run_add(
+      {detail::add_input(from_a, grid_a, scale_y), detail::add_input(from_b, grid_b, scale_y), count, to, nullptr, 0, 0, 0, 0});
 }
 
 /// y[i] = z_y + round_half_even(clamp(steps[i], lo - z_y, hi - z_y)) with the steps of add_steps; lo and hi are grid_y.codes.
@@ -50,35 +51,52 @@ void add(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float
   const auto [count, from_a, from_b, to] = detail::same_extents(a, b, y, "add");
   detail::steps_to_code<Code>(grid_y, "add");  // throws for a grid that Code cannot hold
   const std::int32_t shift = std::is_same_v<Code, std::int8_t> ? 128 : 0;
-  detail::run_add({detail::add_input(from_a, grid_a, grid_y.scale), detail::add_input(from_b, grid_b, grid_y.scale), count, nullptr,
-                   reinterpret_cast<std::uint8_t*>(to), static_cast<std::uint8_t>(shift), grid_y.zero_point + shift, grid_y.codes.qmin + shift,
-                   grid_y.codes.qmax + shift});
+  detail::run_add({detail::add_input(from_a, grid_a, grid_y.scale), detail::add_input(from_b, grid_b, grid_y.scale), count,
+                   nullptr, reinterpret_cast<std::uint8_t*>(to), static_cast<std::uint8_t>(shift), grid_y.zero_point + shift,
+                   grid_y.codes.qmin + shift, grid_y.codes.qmax + shift});
 }
 
-/// The same in integers, as TFLite's ADD. With t = 2 * max(s_a, s_b) and every product rounded by multiply_twice:
-///   y = clamp(z_y + ((a - z_a) * 2^20 * (s_a / t) + (b - z_b) * 2^20 * (s_b / t)) * (t / (2^20 * s_y)), lo, hi)
-/// The inputs' 20 more bits keep what a common scale would lose; both terms stay below 2^28. Throws as add does.
+/// The sum, or with sign -1 the difference, of two codes in integers, as TFLite's ADD and SUB. With t = 2 * max(s_a, s_b) and every product
+/// rounded by multiply_twice:
+///   y = clamp(z_y + ((a - z_a) * 2^20 * (s_a / t) +- (b - z_b) * 2^20 * (s_b / t)) * (t / (2^20 * s_y)), lo, hi)
+/// The inputs' 20 more bits keep what a common scale would lose; both terms stay below 2^28.
+class FixedPointSum {
+ public:
+  FixedPointSum(const Affine<float>& grid_a, const Affine<float>& grid_b, const Affine<float>& grid_y, std::int32_t sign = 1)
+      : y_(grid_y) {
+    const double t = 2 * double(std::max(grid_a.scale, grid_b.scale));
+    m_ = fixed_point(t / (0x1p20 * double(grid_y.scale)));
+    const FixedPointMultiplier scale_a = fixed_point(double(grid_a.scale) / t), scale_b = fixed_point(double(grid_b.scale) / t);
+    for (std::int32_t q = -128; q < 256; ++q) {
+      a_[static_cast<std::size_t>(q + 128)] = multiply_twice((q - grid_a.zero_point) * (1 << 20), scale_a);
+      b_[static_cast<std::size_t>(q + 128)] = sign * multiply_twice((q - grid_b.zero_point) * (1 << 20), scale_b);
+    }
+  }
+  /// Of codes of either type.
+  std::int32_t operator()(std::int32_t a, std::int32_t b) const {
+    const std::int32_t sum = a_[static_cast<std::size_t>(a + 128)] + b_[static_cast<std::size_t>(b + 128)];
+    return std::clamp(y_.zero_point + multiply_twice(sum, m_), y_.codes.qmin, y_.codes.qmax);
+  }
+
+ private:
+  std::array<std::int32_t, 384> a_, b_;  // of codes -128 .. 255
+  FixedPointMultiplier m_;
+  Affine<float> y_;
+};
+
+/// y[i] = FixedPointSum of a[i] and b[i]. Throws as add does.
 template <Tensor A, Tensor B, Tensor Y>
-void add_fixed_point(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float>& grid_b, const Affine<float>& grid_y, Y&& y) {
+void add_fixed_point(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float>& grid_b,
+                     const Affine<float>& grid_y, Y&& y) {
   using Code = value_t<Y>;
   const auto [count, from_a, from_b, to] = detail::same_extents(a, b, y, "add_fixed_point");
   detail::steps_to_code<Code>(grid_y, "add_fixed_point");  // checks the grid
-  const double t = 2 * double(std::max(grid_a.scale, grid_b.scale));
-  const FixedPointMultiplier m = fixed_point(t / (0x1p20 * double(grid_y.scale)));
-  const auto term = [t](const Affine<float>& grid) {
-    std::array<std::int32_t, 384> terms;  // of codes -128 .. 255
-    const FixedPointMultiplier scale = fixed_point(double(grid.scale) / t);
-    for (std::int32_t q = -128; q < 256; ++q) terms[static_cast<std::size_t>(q + 128)] = multiply_twice((q - grid.zero_point) * (1 << 20), scale);
-    return terms;
-  };
-  const auto terms_a = term(grid_a), terms_b = term(grid_b);
+  const FixedPointSum sum(grid_a, grid_b, grid_y);
   const auto* const pa = from_a;
   const auto* const pb = from_b;
   auto* const py = to;
   parallel_ranges(count, detail::map_grain, [&](std::size_t begin, std::size_t end) {
-    const FixedPointRequantize to_code{std::span(&m, 1), FixedPointRounding::twice, grid_y.zero_point, grid_y.codes.qmin, grid_y.codes.qmax};
-    for (std::size_t i = begin; i < end; ++i)
-      py[i] = static_cast<Code>(to_code(terms_a[static_cast<std::size_t>(pa[i] + 128)] + terms_b[static_cast<std::size_t>(pb[i] + 128)], 0));
+    for (std::size_t i = begin; i < end; ++i) py[i] = static_cast<Code>(sum(pa[i], pb[i]));
   });
 }
 

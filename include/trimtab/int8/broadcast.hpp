@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 #include <trimtab/core/aliasing.hpp>
+#include <trimtab/int8/add.hpp>
 #include <trimtab/int8/steps_input.hpp>
 #include <trimtab/ops/broadcast.hpp>
 
@@ -94,6 +95,66 @@ void broadcast_steps(const A& a, const Affine<float>& grid_a, const B& b, const 
       run_loop<detail::TimesFactor>(to, count, m.y);
       if constexpr (std::is_same_v<F, binary::Div>) run_loop<detail::QuotientsByZero>(pa, pb, count, to);
     }
+  });
+}
+
+namespace detail {
+
+/// The product of two codes in integers, as TFLite's MUL: clamp(z_y + multiply_twice((a - z_a) * (b - z_b), s_a * s_b / s_y), lo, hi).
+class FixedPointOfProduct {
+ public:
+  FixedPointOfProduct(const Affine<float>& grid_a, const Affine<float>& grid_b, const Affine<float>& grid_y)
+      : a_(grid_a.zero_point),
+        b_(grid_b.zero_point),
+        m_(fixed_point(double(grid_a.scale * grid_b.scale / grid_y.scale))),
+        y_(grid_y) {}
+  std::int32_t operator()(std::int32_t a, std::int32_t b) const {
+    return std::clamp(y_.zero_point + multiply_twice((a - a_) * (b - b_), m_), y_.codes.qmin, y_.codes.qmax);
+  }
+
+ private:
+  std::int32_t a_, b_;
+  FixedPointMultiplier m_;
+  Affine<float> y_;
+};
+
+// One function for each F that has a definition in fixed point.
+inline FixedPointSum fixed_point_of_two(binary::Add, const Affine<float>& a, const Affine<float>& b, const Affine<float>& y) {
+  return {a, b, y};
+}
+inline FixedPointSum fixed_point_of_two(binary::Sub, const Affine<float>& a, const Affine<float>& b, const Affine<float>& y) {
+  return {a, b, y, -1};
+}
+inline FixedPointOfProduct fixed_point_of_two(binary::Mul, const Affine<float>& a, const Affine<float>& b,
+                                              const Affine<float>& y) {
+  return {a, b, y};
+}
+
+}  // namespace detail
+
+/// Whether F has a definition in integers alone.
+template <class F>
+inline constexpr bool has_fixed_point_of_two = requires(const Affine<float>& grid) {
+  detail::fixed_point_of_two(F(), grid, grid, grid);
+};
+
+/// y = F of codes a and b that are broadcast as in broadcast_forward, as TFLite's ADD, SUB and MUL: FixedPointSum, FixedPointOfProduct. All of
+/// uint8. Throws as broadcast_steps does.
+template <class F, Tensor A, Tensor B, Tensor Y>
+void broadcast_fixed_point(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float>& grid_b,
+                           const Affine<float>& grid_y, Y&& y) {
+  static_assert(std::is_same_v<value_t<Y>, std::uint8_t>, "trimtab: codes are uint8");
+  const auto av = detail::steps_input(a, grid_a, "broadcast_fixed_point: a");
+  const auto bv = detail::steps_input(b, grid_b, "broadcast_fixed_point: b");
+  const auto yv = ::trimtab::detail::any_dense_view(y, "broadcast_fixed_point: y");
+  ::trimtab::detail::require_extents(yv.extent, broadcast_extents(av.extent, bv.extent, "broadcast_fixed_point"),
+                                     "broadcast_fixed_point");
+  const auto of_two = detail::fixed_point_of_two(F(), grid_a, grid_b, grid_y);
+  const auto axes = ::trimtab::detail::broadcast_axes(av.extent, bv.extent, yv.extent);
+  const auto step = axes.inner_step();
+  axes.parallel_runs([&](const auto& from, std::size_t at, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i)
+      yv.data[at + i] = static_cast<std::uint8_t>(of_two(av.data[from[0] + i * step[0]], bv.data[from[1] + i * step[1]]));
   });
 }
 

@@ -2,6 +2,7 @@
 /// \file
 /// Softmax of 8-bit codes by a table of exponentials.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <trimtab/core/aliasing.hpp>
@@ -49,6 +50,30 @@ void softmax_steps(const X& x, std::size_t axis, const SoftmaxTable& table, floa
     const float divisor = sum * scale_y;
     for (std::size_t k = 0; k < lines.length; ++k)
       to[k * lines.inner] = table[static_cast<std::size_t>(largest - from[k * lines.inner])] / divisor;
+  });
+}
+
+/// y[k] = z_y + round(table[q - x[k]] * (1 / (sum * s_y))), clamped to y's codes, ties away from zero: TFLite's SOFTMAX of codes, which is in
+/// float32. q and sum as in softmax_steps, and it throws as that does.
+template <Tensor X, Tensor Y>
+void softmax_fixed_point(const X& x, std::size_t axis, const SoftmaxTable& table, const Affine<float>& grid_y, Y&& y) {
+  static_assert(std::is_same_v<value_t<Y>, std::uint8_t>, "trimtab: codes are uint8");
+  const auto xv = detail::steps_input(x, grid_y, "softmax_fixed_point");
+  const auto yv = ::trimtab::detail::any_dense_view(y, "softmax_fixed_point: y");
+  ::trimtab::detail::require_extents(yv.extent, xv.extent, "softmax_fixed_point");
+  const ::trimtab::detail::AxisLines lines(xv.extent, axis, "softmax_fixed_point");
+  if (xv.size() == 0) return;
+  lines.for_each([&](std::size_t first, std::size_t) {
+    const std::uint8_t* const from = xv.data + first;
+    const std::uint8_t largest = ::trimtab::detail::line_maximum(from, lines);
+    float sum = 0;
+    for (std::size_t k = 0; k < lines.length; ++k) sum += table[static_cast<std::size_t>(largest - from[k * lines.inner])];
+    const float inverse = 1 / (sum * grid_y.scale);
+    for (std::size_t k = 0; k < lines.length; ++k) {
+      const float step = std::round(table[static_cast<std::size_t>(largest - from[k * lines.inner])] * inverse);
+      const auto code = static_cast<std::int32_t>(std::min(step, 512.0F)) + grid_y.zero_point;
+      yv.data[first + k * lines.inner] = static_cast<std::uint8_t>(std::clamp(code, grid_y.codes.qmin, grid_y.codes.qmax));
+    }
   });
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <trimtab/io/tflite/operator_codes.hpp>
 #include <utility>
 #include <vector>
 
@@ -15,37 +16,18 @@
 namespace trimtab::tflite {
 
 /// What a tensor's elements are.
-enum class TensorType : std::int8_t { int32 = 2, uint8 = 3, int8 = 9 };
+enum class TensorType : std::int8_t { float32 = 0, float16 = 1, int32 = 2, uint8 = 3, int64 = 4, int8 = 9 };
 /// Where zeros surround a picture: `same` as many as keep ceil(extent / stride), the odd one behind; `valid` none.
 enum class Padding : std::int8_t { same = 0, valid = 1 };
+/// What `same` puts before and behind an axis: half of what is missing before, rounded down.
+inline std::pair<std::size_t, std::size_t> same_padding(std::size_t in, std::size_t kernel, std::size_t stride,
+                                                        std::size_t dilation) {
+  const std::size_t out = (in + stride - 1) / stride, span = (out - 1) * stride + (kernel - 1) * dilation + 1;
+  const std::size_t missing = in == 0 || span < in ? 0 : span - in;
+  return {missing / 2, missing - missing / 2};
+}
 /// A clip fused into an operator.
 enum class Activation : std::int8_t { none = 0, relu = 1, relu_n1_to_1 = 2, relu6 = 3 };
-
-/// The operators that are written.
-enum class OperatorCode : std::int32_t {
-  add = 0,
-  average_pool_2d = 1,
-  concatenation = 2,
-  conv_2d = 3,
-  depthwise_conv_2d = 4,
-  fully_connected = 9,
-  max_pool_2d = 17,
-  mul = 18,
-  reshape = 22,
-  pad = 34,
-  gather = 36,
-  transpose = 39,
-  mean = 40,
-  sub = 41,
-  strided_slice = 45,
-  cast = 53,
-  maximum = 55,
-  minimum = 57,
-  tile = 69,
-  reduce_max = 82,
-  reduce_min = 89,
-  quantize = 114
-};
 
 /// real = scale * (code - zero_point), one of each, or one for each index of `axis`.
 struct Quantization {

@@ -3,12 +3,14 @@
 /// Writes a quantized network as a TFLite file: integers from input to output. See docs/tflite.md for what runtimes make of it.
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <trimtab/core/config.hpp>
 #include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/tflite/activation.hpp>
 #include <trimtab/io/tflite/schema.hpp>
 #include <trimtab/net/operators.hpp>
 #include <trimtab/net/quantize/lowered_network.hpp>
@@ -36,7 +38,8 @@ class TfliteExport {
         if (read.scale != node(read.node).grid.scale || read.zero_point != node(read.node).grid.zero_point)
           refuse(id, message("reads ", node(read.node).name, " by another grid than it was written on"));
       if (!add_as<Input, Conv2d, DepthwiseConv2d, Linear, Add, Sub, Mul, Concat, MaxPool, AveragePool, GlobalAveragePool, Clip,
-                  Flatten, Reshape, Transpose, Slice, Gather, Tile, Pad, ReduceMax, ReduceMin, ReduceMean, LookupTable>(id))
+                  Flatten, Reshape, Transpose, Slice, Gather, Tile, Pad, ReduceMax, ReduceMin, ReduceMean, LookupTable,
+                  SoftmaxTable, ResizeLinear, ResizeNearest>(id))
         refuse(id, message("no TFLite form of ", operator_name(node(id).op)));
     }
     for (const NodeId id : n.inputs) model_.inputs.push_back(tensor_of_[id]);
@@ -110,21 +113,13 @@ class TfliteExport {
     model_.operations.push_back({code, version, std::move(inputs), {output}, std::move(options)});
   }
 
-  /// The codes that a fused activation leaves, in TFLite's own rounding.
-  CodeRange activation_range(tflite::Activation a, const Affine<float>& g) const {
-    const auto code = [&](float real) { return g.zero_point + static_cast<Index>(std::round(std::min(real / g.scale, 1e6F))); };
-    CodeRange range = every_code();
-    if (a == tflite::Activation::relu || a == tflite::Activation::relu6) range.qmin = std::max(range.qmin, code(0.0F));
-    if (a == tflite::Activation::relu6) range.qmax = std::min(range.qmax, code(6.0F));
-    return range;
-  }
   /// The fused activation that gives the node's codes, if one does: the one of its clip, where it is known, before any other.
   std::optional<tflite::Activation> activation(NodeId id) const {
     using tflite::Activation;
     const Clip& clip = node(id).clip;
     const Activation named = clip == relu6 ? Activation::relu6 : clip == relu ? Activation::relu : Activation::none;
     for (const Activation a : {named, Activation::none, Activation::relu, Activation::relu6})
-      if (activation_range(a, grid(id)) == grid(id).codes) return a;
+      if (tflite::activation_codes(a, grid(id), every_code()) == grid(id).codes) return a;
     return std::nullopt;
   }
 
@@ -159,8 +154,7 @@ class TfliteExport {
   };
   static bool pads_as_same(std::size_t in, std::size_t out, std::size_t kernel, std::size_t stride, std::size_t dilation,
                            std::size_t before) {
-    const std::size_t span = (out - 1) * stride + (kernel - 1) * dilation + 1;
-    return out == (in + stride - 1) / stride && before == (span > in ? (span - in) / 2 : 0);
+    return out == (in + stride - 1) / stride && before == tflite::same_padding(in, kernel, stride, dilation).first;
   }
   Window window(NodeId id, std::size_t kernel_h, std::size_t kernel_w, const WindowOptions& w, bool zeros_count) {
     const NodeId from = in(id);
@@ -219,7 +213,14 @@ class TfliteExport {
 
   Index add(NodeId id, const Input&) { return activations(node(id).name, node(id).extent, grid(id)); }
 
+  /// One channel a filter is DEPTHWISE_CONV_2D with several filters a channel, whose kernel rounds twice.
   Index add(NodeId id, const Conv2d& l) {
+    const Extents& shape = node(id).weight_extent;
+    const bool twice =
+        is_int8() && n_.requantizer == Requantizer::fixed_point && node(id).layer->rounding == FixedPointRounding::twice;
+    if (l.groups == extent_in(id)[2] && shape[3] == 1 && (l.groups > 1 || twice))
+      return depthwise(id, l.window, shape[1], shape[2], shape[0], shape[0] / l.groups);
+    if (twice) refuse(id, "products that are rounded twice; TFLite's CONV_2D of int8 rounds them once");
     if (l.groups > 1) refuse(id, message("a convolution of ", l.groups, " groups; TFLite's CONV_2D has one in most runtimes"));
     const Window w = window(id, node(id).weight_extent[1], node(id).weight_extent[2], l.window, false);
     const auto [weight, bias] = weights(id, weight_shape(id), 0);
@@ -229,11 +230,23 @@ class TfliteExport {
     return computed(id, Code::conv_2d, 3, {w.input, weight, bias}, options, 3);
   }
   Index add(NodeId id, const DepthwiseConv2d& l) {
-    const Window w = window(id, node(id).weight_extent[0], node(id).weight_extent[1], l.window, false);
-    const auto [weight, bias] = weights(id, weight_shape(id, {1}), 3);
+    const Extents& k = node(id).weight_extent;
+    return depthwise(id, l.window, k[0], k[1], k[2], 1);
+  }
+  Index depthwise(NodeId id, const WindowOptions& steps, std::size_t kernel_h, std::size_t kernel_w, std::size_t filters,
+                  std::size_t multiplier) {
+    const Window w = window(id, kernel_h, kernel_w, steps, false);
+    const auto [weight, bias] =
+        weights(id, {1, static_cast<Index>(kernel_h), static_cast<Index>(kernel_w), static_cast<Index>(filters)}, 3);
+    if (node(id).op.is<Conv2d>()) {  // its filters lie one after another
+      std::vector<std::uint8_t>& bytes = model_.tensors[static_cast<std::size_t>(weight)].data;
+      const std::vector<std::uint8_t> by_filter = bytes;
+      const std::size_t taps = kernel_h * kernel_w;
+      for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i % taps * filters + i / taps] = by_filter[i];
+    }
     tflite::Options options{2};
-    options.byte(0, w.padding).number(1, l.window.stride_w).number(2, l.window.stride_h).number(3, 1);
-    options.number(5, l.window.dilation_w, 1).number(6, l.window.dilation_h, 1);
+    options.byte(0, w.padding).number(1, steps.stride_w).number(2, steps.stride_h).number(3, multiplier);
+    options.number(5, steps.dilation_w, 1).number(6, steps.dilation_h, 1);
     return computed(id, Code::depthwise_conv_2d, 3, {w.input, weight, bias}, options, 4);
   }
   /// Of more axes than one: keep_num_dims.
@@ -390,6 +403,38 @@ class TfliteExport {
     const Index to = activations(node(id).name, node(id).extent, grid(id));
     operation(Code::mean, version(2), {tensor_of_[in(id)], row}, to, tflite::Options{27}.byte(0, keep_axes));
     return clamped(id, to, every_code());
+  }
+  /// beta is 1.
+  Index add(NodeId id, const SoftmaxTable& l) {
+    if (l.axis + 1 != node(id).extent.size()) refuse(id, "a Softmax along another axis than the last");
+    const Index to = activations(node(id).name, node(id).extent, grid(id));
+    tflite::Options options{9};
+    options.fields.push_back({0, std::bit_cast<Index>(1.0F), 0, false});
+    operation(Code::softmax, version(2), {tensor_of_[in(id)]}, to, std::move(options));
+    return clamped(id, to, every_code());
+  }
+  Index add(NodeId id, const ResizeLinear& l) {
+    if (!OperatorRules<ResizeLinear>::has_fixed_point(l, {})) refuse(id, "a resize by other coordinates than TFLite's");
+    if (node(id).grid.scale != node(in(id)).grid.scale || node(id).grid.zero_point != node(in(id)).grid.zero_point)
+      refuse(id, "TFLite's RESIZE_BILINEAR keeps its input's grid; quantize with Requantizer::fixed_point, which does so");
+    tflite::Options options{15};
+    options.byte(2, l.options.coordinates == ResizeCoordinates::align_corners)
+        .byte(3, l.options.coordinates == ResizeCoordinates::half_pixel);
+    return resized(id, Code::resize_bilinear, std::move(options));
+  }
+  Index add(NodeId id, const ResizeNearest& l) {
+    const ResizeOptions& o = l.options;
+    const bool corners = o.coordinates == ResizeCoordinates::align_corners,
+               half = o.coordinates == ResizeCoordinates::tf_half_pixel_for_nn;
+    if (o.arithmetic != ResizeArithmetic::tflite || !(corners || half || o.coordinates == ResizeCoordinates::asymmetric) ||
+        o.nearest_rounding != (corners ? NearestRounding::round_prefer_ceil : NearestRounding::floor))
+      refuse(id, "a resize by other coordinates than TFLite's");
+    return resized(id, Code::resize_nearest_neighbor, tflite::Options{74}.byte(0, corners).byte(1, half));
+  }
+  Index resized(NodeId id, Code code, tflite::Options options) {
+    const Extents& y = node(id).extent;
+    if (y.size() != 3 || y[2] != extent_in(id)[2]) refuse(id, "a resize of anything but rows and columns");
+    return moved(id, code, 2, {{static_cast<Index>(y[0]), static_cast<Index>(y[1])}}, std::move(options));
   }
   /// The table itself: CAST, ADD of 128 where codes are int8 and of 256 c, GATHER.
   Index add(NodeId id, const LookupTable& l) {

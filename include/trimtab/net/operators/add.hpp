@@ -12,12 +12,11 @@ namespace trimtab {
 struct Add {};
 
 /// Both inputs brought onto the output's grid, added, rounded once. Equal extents, as of residual branches, have the kernels of
-/// int8/add.hpp, with the same bits, and a definition in fixed point.
+/// int8/add.hpp, with the same bits.
 template <>
 struct OperatorRules<Add> : Broadcast<Add, binary::Add> {
   using General = Broadcast<Add, binary::Add>;
   static constexpr const char* name = "Add";
-  static bool has_fixed_point(const Add&, std::span<const Extents> in) { return in[0] == in[1]; }
   static SignRule sign(const Add&) { return SignRule::of_inputs; }
   static void forward(const Add& l, FloatInputs x, const TensorView<float>& y) {
     if (x[0].extent == x[1].extent)
@@ -43,10 +42,12 @@ struct OperatorRules<Add> : Broadcast<Add, binary::Add> {
     else
       General::codes(l, x, grid_y, y);
   }
-  /// Throws shape_error where extents differ.
-  static void fixed_point_codes(const Add&, CodeInputs x, const Affine<float>& grid_y, std::int32_t,
+  static void fixed_point_codes(const Add& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t code_origin,
                                 const TensorView<std::uint8_t>& y) {
-    int8::add_fixed_point(x[0].codes, x[0].grid, x[1].codes, x[1].grid, grid_y, y);
+    if (x[0].codes.extent == x[1].codes.extent)
+      int8::add_fixed_point(x[0].codes, x[0].grid, x[1].codes, x[1].grid, grid_y, y);
+    else
+      General::fixed_point_codes(l, x, grid_y, code_origin, y);
   }
   static void codes_backward(const Add& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<const float>& grad_y,
                              InputGradients& grad_x) {

@@ -28,7 +28,7 @@ TensorView<T> aligned(const TensorView<T>& x, std::size_t rank) {
 template <class L, class F>
 struct Broadcast : SimpleRules<L>, RoundsSteps<L>, BackwardOfReals<L, false> {
   static constexpr Arity arity{2, 2};
-  static constexpr bool has_fixed_point = false;
+  static constexpr bool has_fixed_point = int8::has_fixed_point_of_two<F>;
   static GridRule grid(const L&, Requantizer) { return GridRule::own; }
   static ScalingRule scaling(const L&) { return ScalingRule::stops; }
   static Clip bounds(const L&) { return no_clip; }
@@ -48,6 +48,11 @@ struct Broadcast : SimpleRules<L>, RoundsSteps<L>, BackwardOfReals<L, false> {
   static void steps(const L&, CodeInputs x, const Affine<float>& grid_y, const TensorView<float>& steps) {
     int8::broadcast_steps<F>(detail::aligned(x[0].codes, steps.rank()), x[0].grid, detail::aligned(x[1].codes, steps.rank()),
                              x[1].grid, grid_y.scale, steps);
+  }
+  static void fixed_point_codes(const L&, CodeInputs x, const Affine<float>& grid_y, std::int32_t,
+                                const TensorView<std::uint8_t>& y) requires(has_fixed_point) {
+    int8::broadcast_fixed_point<F>(detail::aligned(x[0].codes, y.rank()), x[0].grid, detail::aligned(x[1].codes, y.rank()),
+                                   x[1].grid, grid_y, y);
   }
 };
 

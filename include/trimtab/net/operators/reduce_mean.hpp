@@ -12,11 +12,17 @@ struct ReduceMean {
   bool keep_axes = true;          ///< with an extent of 1
 };
 
-/// The exact sum of codes, divided and rounded once, as GlobalAveragePool's.
+/// The exact sum of codes, divided and rounded once, as GlobalAveragePool's. In fixed point int8::mean_fixed_point.
 template <>
 struct OperatorRules<ReduceMean> : ReductionBySums<ReduceMean, reduction::Mean> {
   static constexpr const char* name = "ReduceMean";
+  static constexpr bool has_fixed_point = true;
   static SignRule sign(const ReduceMean&) { return SignRule::of_inputs; }
+  static void fixed_point_codes(const ReduceMean& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t code_origin,
+                                const TensorView<std::uint8_t>& y) {
+    const bool over_picture = l.keep_axes && x[0].codes.rank() == 4 && l.axes == std::vector<std::size_t>{0, 1};
+    int8::mean_fixed_point(x[0].codes, x[0].grid, with_batch(l), over_picture, code_origin, grid_y, y);
+  }
 };
 
 }  // namespace trimtab

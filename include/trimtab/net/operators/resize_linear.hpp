@@ -2,6 +2,7 @@
 /// \file
 /// A picture of other extents, each element interpolated between neighbours of the input.
 
+#include <trimtab/int8/resize.hpp>
 #include <trimtab/net/operators/resized_axes.hpp>
 #include <trimtab/ops/resize.hpp>
 
@@ -14,13 +15,17 @@ struct ResizeLinear {
 };
 
 /// steps = resize_forward(float(q - z)) * (s_x / s_y), rounded once. Linear stays between its neighbours, cubic does not: it may
-/// be negative where no input is. TFLite's own integers, 10 bits of each coordinate, have no definition here.
+/// be negative where no input is. In fixed point int8::resize_bilinear_fixed_point, of TFLite's coordinates.
 template <>
 struct OperatorRules<ResizeLinear> : SimpleRules<ResizeLinear>, RoundsSteps<ResizeLinear> {
   static constexpr const char* name = "ResizeLinear";
   static constexpr Arity arity{1, 1};
-  static constexpr bool has_fixed_point = false;
-  static GridRule grid(const ResizeLinear&, Requantizer) { return GridRule::own; }
+  static bool has_fixed_point(const ResizeLinear& l, std::span<const Extents>) {
+    return int8::detail::is_tflite_bilinear(l.axes, l.options);
+  }
+  static GridRule grid(const ResizeLinear&, Requantizer r) {
+    return r == Requantizer::fixed_point ? GridRule::of_input : GridRule::own;
+  }
   static SignRule sign(const ResizeLinear& l) {
     return l.options.interpolation == Interpolation::linear ? SignRule::of_inputs : SignRule::any;
   }
@@ -49,6 +54,12 @@ struct OperatorRules<ResizeLinear> : SimpleRules<ResizeLinear>, RoundsSteps<Resi
   static void backward(const ResizeLinear& l, const FloatBackward& b) { pass_on(l, b.grad_y, b.grad_x); }
   static void steps(const ResizeLinear& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<float>& steps) {
     resize_steps(x[0].codes, x[0].grid, resize_taps(l.axes, l.options), grid_y.scale, steps.data);
+  }
+  /// On the input's grid.
+  static void fixed_point_codes(const ResizeLinear& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t code_origin,
+                                const TensorView<std::uint8_t>& y) {
+    int8::resize_bilinear_fixed_point(x[0].codes, l.axes, l.options, code_origin, y);
+    detail::clamp_bytes(y, grid_y.codes);
   }
   static void codes_backward(const ResizeLinear& l, CodeInputs, const Affine<float>&, const TensorView<const float>& grad_y,
                              InputGradients& grad_x) {

@@ -33,13 +33,17 @@ inline const Extents& extent_with_axis(const Extents& x, std::size_t axis, const
 template <class L>
 struct SoftmaxRules : SimpleRules<L>, RoundsSteps<L> {
   static constexpr Arity arity{1, 1};
-  static constexpr bool has_fixed_point = false;
+  static constexpr bool has_fixed_point = true;
   static GridRule grid(const L&, Requantizer) { return GridRule::own; }
   static SignRule sign(const L&) { return SignRule::never_negative; }
   static ScalingRule scaling(const L&) { return ScalingRule::stops; }
   static Clip bounds(const L&) { return {0.0F, 1.0F}; }
   static void steps(const L& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<float>& steps) {
     int8::softmax_steps(x[0].codes, l.axis + 1, OperatorRules<L>::table(l, x[0].grid), grid_y.scale, steps);
+  }
+  static void fixed_point_codes(const L& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t,
+                                const TensorView<std::uint8_t>& y) {
+    int8::softmax_fixed_point(x[0].codes, l.axis + 1, OperatorRules<L>::table(l, x[0].grid), grid_y, y);
   }
 };
 

@@ -46,21 +46,26 @@ inline void fold_pointwise(Operator& layer, PointwiseFactors& factors) {
   for (auto* list : {&factors.weight, &factors.bias}) std::fill(list->begin(), list->end(), 1.0F);
 }
 
-/// The integers of a layer, as transform/lower.hpp has them.
-/// In fixed point scale_x * scale_w / scale_y is taken in double; where TFLite knows but one weight scale (asymmetric weights,
-/// and layers that say so) the product is a float32 as there. Its kernels round once or twice as the layer's FixedPointProduct
-/// says. Throws quantization_range_error when a multiplier leaves the normal numbers, or fixed point's range.
+/// Adds what Requantizer::fixed_point multiplies by: scale_x * scale_w / scale_y in double; where TFLite knows but one weight scale (uint8
+/// weights, and layers that say so) the product is a float32 as there. Its kernels round twice for uint8 weights, else as `product` says.
+/// Throws quantization_range_error when a multiplier leaves fixed point's range.
+inline void multiply_in_fixed_point(LoweredLayer& lowered, const FixedPointProduct& product, bool uint8_weights, bool one_scale,
+                                    float scale_x, float scale_y) {
+  const bool in_float = uint8_weights || (product.one_scale_in_float && one_scale);
+  for (const float scale_w : lowered.scale)
+    lowered.fixed_point.push_back(
+        fixed_point((in_float ? double(scale_x * scale_w) : double(scale_x) * double(scale_w)) / double(scale_y)));
+  lowered.rounding = uint8_weights ? FixedPointRounding::twice : product.rounding;
+}
+
+/// The integers of a layer, as transform/lower.hpp has them. In fixed point multiply_in_fixed_point; the weights of asymmetric
+/// quantizers are TFLite's uint8. Throws quantization_range_error when a multiplier leaves the normal numbers, or fixed point's range.
 inline LoweredLayer lower_layer(const WeightedLayer& layer, const AnyQuantizer& quantizer, float scale_x, float scale_y,
                                 Requantizer requantizer = Requantizer::float32) {
   LoweredLayer lowered = detail::lower(layer.weight(), layer.output_axis(), layer.bias(), scale_x, quantizer, scale_y);
-  if (requantizer == Requantizer::fixed_point) {
-    const FixedPointProduct product = layer.fixed_point_product();
-    const bool one_scale = !quantizer.is_symmetric() || (product.one_scale_in_float && quantizer.channels() == 1);
-    for (const float scale_w : lowered.scale)
-      lowered.fixed_point.push_back(
-          fixed_point((one_scale ? double(scale_x * scale_w) : double(scale_x) * double(scale_w)) / double(scale_y)));
-    lowered.rounding = !quantizer.is_symmetric() ? FixedPointRounding::twice : product.rounding;
-  }
+  if (requantizer == Requantizer::fixed_point)
+    multiply_in_fixed_point(lowered, layer.fixed_point_product(), !quantizer.is_symmetric(), quantizer.channels() == 1, scale_x,
+                            scale_y);
   return lowered;
 }
 /// The same of an operator with weights.

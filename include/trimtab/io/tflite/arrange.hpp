@@ -1,0 +1,132 @@
+#pragma once
+/// \file
+/// Tensors put side by side, framed, repeated: CONCATENATION, PACK, PAD, PADV2, MIRROR_PAD, TILE, BROADCAST_TO, DEPTH_TO_SPACE,
+/// SPACE_TO_DEPTH.
+
+#include <trimtab/io/tflite/rules.hpp>
+#include <trimtab/net/operators/concat.hpp>
+#include <trimtab/net/operators/depth_to_space.hpp>
+#include <trimtab/net/operators/expand.hpp>
+#include <trimtab/net/operators/pad.hpp>
+#include <trimtab/net/operators/reshape.hpp>
+#include <trimtab/net/operators/space_to_depth.hpp>
+#include <trimtab/net/operators/tile.hpp>
+
+namespace trimtab {
+namespace detail {
+
+inline void read_concatenation(const TfliteNode& n) {
+  n.require(1, max_tflite_inputs);
+  const auto axis = static_cast<std::ptrdiff_t>(TfliteNode::picture_axis(n.number(0), n.output_shape().size()));
+  std::vector<NodeId> parts;
+  for (std::size_t i = 0; i < n.inputs(); ++i) parts.push_back(n.node(i));
+  n.become(Concat{axis}, std::move(parts), n.activation(1));
+}
+/// Side by side along an axis that is new.
+inline void read_pack(const TfliteNode& n) {
+  n.require(1, max_tflite_inputs);
+  const std::size_t axis = TfliteNode::picture_axis(n.number(1), n.output_shape().size());
+  Extents one = n.output_extent();
+  if (one[axis] != n.inputs()) throw shape_error(message(n.inputs(), " inputs become extents ", one));
+  one[axis] = 1;
+  std::vector<NodeId> parts;
+  for (std::size_t i = 0; i < n.inputs(); ++i) {
+    const NodeId x = n.node(i);
+    parts.push_back(n.between(Reshape{one}, x, "part"));
+  }
+  n.become(Concat{static_cast<std::ptrdiff_t>(axis)}, std::move(parts));
+}
+
+/// Input 1: numbers before and behind each axis.
+inline Pad read_paddings(const TfliteNode& n) {
+  const std::vector<std::int64_t> rows = n.integers(1);
+  const std::size_t rank = n.shape(0).size();
+  if (rows.size() != 2 * rank || rank == 0) throw shape_error(message(rows.size(), " paddings for ", rank, " axes"));
+  for (const std::int64_t p : rows)
+    if (p < 0 || p > (std::int64_t{1} << 24)) throw parse_error(message("a padding of ", p));
+  if (rows[0] != 0 || rows[1] != 0) throw unsupported_error("pads the batch");
+  Pad pad;
+  for (std::size_t axis = 1; axis < rank; ++axis) {
+    pad.before.push_back(static_cast<std::ptrdiff_t>(rows[2 * axis]));
+    pad.after.push_back(static_cast<std::ptrdiff_t>(rows[2 * axis + 1]));
+  }
+  return pad;
+}
+inline void read_pad(const TfliteNode& n) {
+  n.require(2, 3);
+  Pad pad = read_paddings(n);
+  if (n.has(2)) {
+    const std::vector<float> value = n.floats(2);
+    if (value.size() != 1) throw shape_error(message(value.size(), " values to pad with"));
+    pad.value = value[0];
+  }
+  n.become(std::move(pad), {n.node(0)});
+}
+inline void read_mirror_pad(const TfliteNode& n) {
+  n.require(2, 2);
+  Pad pad = read_paddings(n);
+  if (n.byte(0) != 0) throw unsupported_error("mode SYMMETRIC");
+  pad.mode = PadMode::reflect;
+  n.become(std::move(pad), {n.node(0)});
+}
+
+inline void read_tile(const TfliteNode& n) {
+  n.require(2, 2);
+  Tile l;
+  for (const std::int64_t count : n.integers(1)) {
+    if (count < 1 || count > (std::int64_t{1} << 24)) throw parse_error(message(count, " times"));
+    l.repeats.push_back(static_cast<std::size_t>(count));
+  }
+  if (l.repeats.empty() || l.repeats[0] != 1) throw unsupported_error("repeats the batch");
+  l.repeats.erase(l.repeats.begin());
+  n.become(std::move(l), {n.node(0)});
+}
+inline void read_broadcast_to(const TfliteNode& n) {
+  n.require(2, 2);
+  n.become(Expand{n.output_extent()}, {n.node(0)});
+}
+template <class L>
+void read_depth(const TfliteNode& n) {
+  n.require(1, 1);
+  n.become(L{n.count(0, 0, 1), DepthOrder::dcr}, {n.node(0)});
+}
+
+}  // namespace detail
+
+template <>
+struct TfliteRules<Concat> {
+  static void read(detail::TfliteReaders& readers) {
+    readers.add(tflite::OperatorCode::concatenation, detail::read_concatenation, detail::max_tflite_inputs);
+    readers.add(tflite::OperatorCode::pack, detail::read_pack, detail::max_tflite_inputs);
+  }
+};
+template <>
+struct TfliteRules<Pad> {
+  static void read(detail::TfliteReaders& readers) {
+    readers.add(tflite::OperatorCode::pad, detail::read_pad);
+    readers.add(tflite::OperatorCode::padv2, detail::read_pad);
+    readers.add(tflite::OperatorCode::mirror_pad, detail::read_mirror_pad);
+  }
+};
+template <>
+struct TfliteRules<Tile> {
+  static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::tile, detail::read_tile); }
+};
+template <>
+struct TfliteRules<Expand> {
+  static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::broadcast_to, detail::read_broadcast_to); }
+};
+template <>
+struct TfliteRules<DepthToSpace> {
+  static void read(detail::TfliteReaders& readers) {
+    readers.add(tflite::OperatorCode::depth_to_space, detail::read_depth<DepthToSpace>);
+  }
+};
+template <>
+struct TfliteRules<SpaceToDepth> {
+  static void read(detail::TfliteReaders& readers) {
+    readers.add(tflite::OperatorCode::space_to_depth, detail::read_depth<SpaceToDepth>);
+  }
+};
+
+}  // namespace trimtab

@@ -1,0 +1,137 @@
+#pragma once
+/// \file
+/// CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV.
+
+#include <trimtab/io/tflite/layer.hpp>
+#include <trimtab/net/operators/conv2d.hpp>
+#include <trimtab/net/operators/conv_transpose2d.hpp>
+#include <trimtab/net/operators/depthwise_conv2d.hpp>
+#include <tuple>
+#include <utility>
+
+namespace trimtab {
+namespace detail {
+
+/// The extents of input i, four of them.
+inline std::array<std::size_t, 4> four_extents(const TfliteNode& n, std::size_t i) {
+  const Extents e = n.shape(i);
+  if (e.size() != 4 || element_count(e) == 0)
+    throw shape_error(message("'", n.tensor(i).name, "' has extents ", e, ", expected 4"));
+  return {e[0], e[1], e[2], e[3]};
+}
+
+/// Weights O KH KW I, in groups where I is a part of the input's channels.
+inline void read_conv_2d(const TfliteNode& n) {
+  n.require(2, 3);
+  const auto shape = four_extents(n, 1);
+  TfliteWeights w = read_weights(n, 1, 0, n.node(0));
+  WindowOptions steps;
+  steps.stride_w = n.count(1, 0, 1), steps.stride_h = n.count(2, 0, 1);
+  steps.dilation_w = n.count(4, 1, 1), steps.dilation_h = n.count(5, 1, 1);
+  const WindowOptions window = read_window(n, shape[1], shape[2], steps);
+  const std::vector<float> bias = read_bias(n, 2, shape[0], w.layer, n.node(0));
+  const std::size_t channels = n.extent(0)[2];
+  if (channels % shape[3] != 0) throw shape_error(message("filters of ", shape[3], " channels over ", channels));
+  become_layer(n, Conv2d{as_tensor(w.reals, shape), as_tensor<1>(bias, {bias.size()}), window, channels / shape[3]}, n.node(0),
+               n.activation(3), std::move(w.layer));
+}
+
+/// x[(k, o)] as y[(o, k)].
+template <class T>
+std::vector<T> filters_first(const std::vector<T>& x, std::size_t filters) {
+  std::vector<T> y(x.size());
+  const std::size_t taps = x.size() / filters;
+  for (std::size_t k = 0; k < taps; ++k)
+    for (std::size_t o = 0; o < filters; ++o) y[o * taps + k] = x[k * filters + o];
+  return y;
+}
+
+/// Weights 1 KH KW C. Of several filters a channel, C = channels * multiplier, it is a convolution in groups.
+inline void read_depthwise_conv_2d(const TfliteNode& n) {
+  n.require(2, 3);
+  const auto [one, kernel_h, kernel_w, filters] = four_extents(n, 1);
+  if (one != 1) throw shape_error(message("the weights' first extent is ", one, ", expected 1"));
+  TfliteWeights w = read_weights(n, 1, 3, n.node(0));
+  WindowOptions steps;
+  steps.stride_w = n.count(1, 0, 1), steps.stride_h = n.count(2, 0, 1);
+  steps.dilation_w = n.count(5, 1, 1), steps.dilation_h = n.count(6, 1, 1);
+  const WindowOptions window = read_window(n, kernel_h, kernel_w, steps);
+  const std::vector<float> bias = read_bias(n, 2, filters, w.layer, n.node(0));
+  const std::size_t channels = n.extent(0)[2];
+  if (channels == 0 || filters % channels != 0) throw shape_error(message(filters, " filters over ", channels, " channels"));
+  const auto biases = as_tensor<1>(bias, {bias.size()});
+  if (filters == channels) {
+    become_layer(n, DepthwiseConv2d{as_tensor<3>(w.reals, {kernel_h, kernel_w, filters}), biases, window}, n.node(0),
+                 n.activation(4), std::move(w.layer));
+    return;
+  }
+  if (w.layer) w.layer->codes.codes = filters_first(w.layer->codes.codes, filters);
+  become_layer(n,
+               Conv2d{as_tensor<4>(filters_first(w.reals, filters), {filters, kernel_h, kernel_w, 1}), biases, window, channels},
+               n.node(0), n.activation(4), std::move(w.layer), FixedPointRounding::twice);
+}
+
+/// Inputs: the output's shape, weights O KH KW I, x, and biases. TFLite cuts off as much padding as a convolution from the output
+/// to the input would add.
+inline void read_transposed(const TfliteNode& n, std::size_t weights, std::size_t x, std::size_t bias,
+                            const std::array<std::size_t, 2>& stride, std::int8_t padding, tflite::Activation activation) {
+  const auto shape = four_extents(n, weights);
+  TfliteWeights w = read_weights(n, weights, 0, n.node(x));
+  const std::vector<float> biases = read_bias(n, bias, shape[0], w.layer, n.node(x));
+  const Extents in = n.extent(x), out = n.output_extent();
+  if (in.size() != 3 || out.size() != 3) throw shape_error("expected pictures");
+  ConvTranspose2d l{as_tensor(w.reals, shape), as_tensor<1>(biases, {biases.size()})};
+  l.window.stride_h = stride[0], l.window.stride_w = stride[1];
+  const auto fit = [&](std::size_t axis, std::size_t step, std::size_t kernel) {
+    constexpr std::size_t most = std::size_t{1} << 20;
+    if (in[axis] == 0 || in[axis] > most || out[axis] > most || step > most || kernel > most)
+      throw shape_error(message("extents ", in));
+    const std::size_t full = (in[axis] - 1) * step + kernel;
+    const bool same = static_cast<tflite::Padding>(padding) == tflite::Padding::same;
+    const std::size_t before = same ? tflite::same_padding(out[axis], kernel, step, 1).first : 0;
+    // (full - before - after + more) is the output's extent.
+    const std::size_t cut = full > out[axis] + before ? full - out[axis] - before : 0;
+    const std::size_t more = full < out[axis] + before ? out[axis] + before - full : 0;
+    return std::tuple(before, cut, more);
+  };
+  std::tie(l.window.padding.top, l.window.padding.bottom, l.output_padding_h) = fit(0, stride[0], shape[1]);
+  std::tie(l.window.padding.left, l.window.padding.right, l.output_padding_w) = fit(1, stride[1], shape[2]);
+  become_layer(n, std::move(l), n.node(x), activation, std::move(w.layer));
+}
+inline void read_transpose_conv(const TfliteNode& n) {
+  n.require(3, 4);
+  read_transposed(n, 1, 2, 3, {n.count(2, 0, 1), n.count(1, 0, 1)}, n.byte(0), n.activation(3));
+}
+/// MediaPipe's: inputs x, weights, biases; options are three int32: padding (1 is SAME, 2 VALID), stride_w, stride_h.
+inline void read_transpose_conv_bias(const TfliteNode& n) {
+  n.require(3, 3);
+  const std::span<const std::uint8_t> o = n.operation.custom_options;
+  if (o.size() < 12) throw parse_error(message("has ", o.size(), " bytes of options, expected 12"));
+  const auto number = [&](std::size_t i) { return read_number<std::int32_t>(o.data() + 4 * i); };
+  if (number(1) < 1 || number(2) < 1 || number(0) < 1 || number(0) > 2)
+    throw parse_error(message("padding ", number(0), ", strides ", number(2), " and ", number(1)));
+  read_transposed(n, 1, 0, 2, {static_cast<std::size_t>(number(2)), static_cast<std::size_t>(number(1))},
+                  static_cast<std::int8_t>(number(0) - 1), tflite::Activation::none);
+}
+
+}  // namespace detail
+
+template <>
+struct TfliteRules<Conv2d> {
+  static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::conv_2d, detail::read_conv_2d, 3); }
+};
+template <>
+struct TfliteRules<DepthwiseConv2d> {
+  static void read(detail::TfliteReaders& readers) {
+    readers.add(tflite::OperatorCode::depthwise_conv_2d, detail::read_depthwise_conv_2d, 3);
+  }
+};
+template <>
+struct TfliteRules<ConvTranspose2d> {
+  static void read(detail::TfliteReaders& readers) {
+    readers.add(tflite::OperatorCode::transpose_conv, detail::read_transpose_conv, 3);
+    readers.add("Convolution2DTransposeBias", detail::read_transpose_conv_bias, 3);
+  }
+};
+
+}  // namespace trimtab
