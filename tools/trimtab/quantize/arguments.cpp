@@ -1,0 +1,181 @@
+#include "arguments.hpp"
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+namespace program {
+
+using namespace trimtab;
+
+namespace {
+
+Recipe recipe_named(const std::string& name, WeightMode weights) {
+  return name == "paper" ? paper_recipe(weights) : (name == "fast" ? fast_recipe(weights) : best_recipe(weights));
+}
+
+/// What is done to the float network, and what is trained then: a recipe, and choices that replace its own. Options are taken in
+/// the order in which they stand here, whatever their order on the command line: a recipe follows the granularity of weights, and
+/// what follows it replaces its choices.
+void describe_recipe(CLI::App& app, QuantizeArguments& a) {
+  app.add_option("--weights", a.quantization.weights, "scalar: one threshold a tensor; vector: one a filter")
+      ->required()
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, WeightMode>{{"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}}));
+  app.add_option_function<std::string>(
+         "--recipe",
+         [&a](const std::string& name) {
+           a.recipe = name;
+           static_cast<Recipe&>(a) = recipe_named(name, a.quantization.weights);
+         },
+         "paper, fast or best: a set of the choices below, see docs/recipes.md")
+      ->check(CLI::IsMember({"paper", "fast", "best"}));
+  app.add_flag("--rescale-dws,!--no-rescale-dws", a.rescale_dws,
+               "Even out the channels between depthwise and other convolutions, ReLU6 kept (paper 3.3)");
+  app.add_flag("--equalize,!--no-equalize", a.equalize,
+               "Equalize the channels of pairs of layers (Nagel et al., ICCV 2019), ReLU6 kept");
+  app.add_flag("--mse-ranges,!--no-mse-ranges", a.mse_ranges,
+               "Activations: ranges of least squared error, not the largest values seen");
+  app.add_flag("--mse-weights,!--no-mse-weights", a.mse_weights,
+               "Weights: thresholds of least squared error, not the largest weights");
+  app.add_flag("--correct-bias,!--no-correct-bias", a.correct_bias,
+               "Take the shift of every channel's mean back (Nagel et al., ICCV 2019)");
+  app.add_flag("--learn-rounding,!--no-learn-rounding", a.learn_rounding,
+               "Choose the codes of weights by what the layers put out");
+  app.add_flag("--pointwise,!--no-pointwise", a.fine_tune.trained.pointwise,
+               "Train a factor in [0.75, 1.25] on every weight and bias");
+  app.add_option_function<std::string>(
+         "--train-thresholds",
+         [&a](const std::string& which) {
+           a.fine_tune.trained.activations = which != "none";
+           a.fine_tune.trained.weights = which == "all";
+         },
+         "Which thresholds are trained: all, activations or none")
+      ->check(CLI::IsMember({"all", "activations", "none"}));
+}
+
+void describe_report(CLI::App& app, LayerReportOptions& o) {
+  const auto known = [](const std::string& file) {
+    return file.ends_with(".csv") || file.ends_with(".json") ? std::string() : "expected a name that ends in .csv or .json";
+  };
+  app.add_option("--report", o.html, "Write a page (HTML) that shows which layers lost the accuracy");
+  app.add_option("--layers", o.layers, "Write the same, a line for each quantizer, to this file: .csv or .json")->check(known);
+  app.add_option("--report-layer", o.layer, "The layer whose weights --report shows; default: the worst depthwise layer");
+  app.add_option("--report-pictures", o.pictures, "Pictures of --images for --report and --layers, evenly spread")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+}
+
+/// The network and what it is fed.
+void describe_data(CLI::App& app, QuantizeArguments& a) {
+  describe(app, a.reading);
+  app.add_option("--images", a.images,
+                 "[NAME=]PATH: folder of pictures (JPEG, PNG) or .npy files to evaluate on; once for each input of the network")
+      ->required()
+      ->allow_extra_args(false);
+  app.add_option("--labels", a.labels,
+                 "CSV `file,class_index`, or `folders` where each class has a folder: only pictures of --images with a label are "
+                 "evaluated, and top-1 is reported");
+  app.add_option("--limit", a.limit, "Evaluate on the first N pictures only; 0 is all")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--calibrate", a.calibrate, "[NAME=]PATH: the same, without labels, to calibrate on")
+      ->required()
+      ->allow_extra_args(false);
+  app.add_option("--calibrate-count", a.calibrate_count, "How many of them, drawn with --seed")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  describe(app, a.pictures);
+}
+
+void describe_training(CLI::App& app, QuantizeArguments& a) {
+  CLI::Option* train = app.add_option("--train", a.train,
+                                      "[NAME=]PATH: the same, without labels, to train the thresholds on; no training without it")
+                           ->allow_extra_args(false);
+  app.add_option("--train-count", a.train_count, "How many of them, drawn with --seed")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->needs(train);
+  app.add_option("--epochs", a.fine_tune.epochs, "Passes over the training pictures")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->needs(train);
+  app.add_option("--batch", a.fine_tune.batch, "Pictures in a training step")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->needs(train);
+  app.add_option("--learning-rate", a.learning_rate,
+                 detail::message("Peak of the cosine schedule; default ", a.fine_tune.learning_rate,
+                                 ", and where that raises the loss, ten times as much"))
+      ->check(CLI::PositiveNumber)
+      ->needs(train);
+  app.add_option("--restarts", a.fine_tune.restarts, "Periods of the schedule; the optimizer forgets its state between them")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->needs(train);
+  app.add_option("--pointwise-rate", a.fine_tune.pointwise_rate, "Peak of the schedule for point-wise factors")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->needs(train);
+  app.add_option("--seed", a.fine_tune.seed, "Of the choice and order of pictures")->capture_default_str();
+  app.add_option("--state", a.state, "Save the training run in this file, and continue from it when it is there")->needs(train);
+  app.add_option("--state-every", a.state_every, "Steps between two savings")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->needs(train);
+}
+
+void describe_quantization(CLI::App& app, QuantizeArguments& a) {
+  app.add_option("--scheme", a.quantization.scheme, "symmetric or asymmetric thresholds")
+      ->required()
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Scheme>{{"symmetric", Scheme::symmetric}, {"asymmetric", Scheme::asymmetric}}));
+  app.add_option("--bits", a.quantization.activation_bits, "Bits of weights and activations, 2 to 8")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 8));
+  app.add_option("--weight-bits", a.quantization.weight_bits,
+                 "Bits of weights, where they are to be others than those of activations")
+      ->check(CLI::Range(2, 8));
+  app.add_flag("--power-of-two", a.quantization.power_of_two,
+               "Scales are powers of two (symmetric thresholds, not to be trained)");
+  app.add_option("--requantize", a.quantization.requantizer,
+                 "Accumulators to codes: float multiplies float32 numbers, fixed-point is TFLite's integers")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Requantizer>{{"float", Requantizer::float32}, {"fixed-point", Requantizer::fixed_point}}))
+      ->default_str("float");
+  app.add_option("--keep-float", a.quantization.keep_float, "Node or operator that stays in float; may be given several times")
+      ->allow_extra_args(false);
+}
+
+}  // namespace
+
+void describe(CLI::App& app, QuantizeArguments& a) {
+  app.add_option("model", a.model, "Float network: .onnx")->required();
+  describe_data(app, a);
+  describe_recipe(app, a);
+  describe_training(app, a);
+  describe_quantization(app, a);
+  app.add_option("--execute", a.execute,
+                 "What evaluates the quantized network: the training executor, the deployed one, or both, compared")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Execute>{{"fake", Execute::fake}, {"int8", Execute::int8}, {"both", Execute::both}}))
+      ->default_str("both");
+  app.add_option("--threads", a.threads, "Threads; 0 takes what OpenMP offers")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--json", a.json, "Write the results to this file");
+  describe_report(app, a.report);
+  app.add_option("--out", a.out, "Write the quantized network to this file: .onnx or .tflite");
+  app.add_option("--format", a.format,
+                 "Form of an ONNX file: float operators between quantizers, or integer operators, whose codes are equal")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, OnnxForm>{{"qdq", OnnxForm::qdq}, {"qoperator", OnnxForm::qoperator}}))
+      ->default_str("qoperator");
+  app.add_flag("--quiet", a.quiet, "No progress bars and no table");
+  app.callback([&app, &a] {
+    if (app.count("--weight-bits") == 0) a.quantization.weight_bits = a.quantization.activation_bits;
+    if (a.train.empty() && (a.recipe == "paper" || a.fine_tune.trained.pointwise))
+      throw CLI::RequiredError(a.recipe == "paper" ? "--recipe paper trains: --train" : "--pointwise trains: --train");
+  });
+}
+
+}  // namespace program
