@@ -8,7 +8,8 @@ using namespace trimtab;
 
 namespace {
 
-std::string npy(const std::string& type, const std::string& shape, const std::string& numbers, const std::string& order = "False") {
+std::string npy(const std::string& type, const std::string& shape, const std::string& numbers,
+                const std::string& order = "False") {
   std::string head = "{'descr': '" + type + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }\n";
   std::string bytes("\x93NUMPY\x01\x00", 8);
   bytes += static_cast<char>(head.size());
@@ -41,18 +42,19 @@ TEST_CASE("write_npy, read_npy: an array comes back, its head a multiple of 64 b
 
 TEST_CASE("read_npy: numbers of every type", "[io]") {
   const ScratchFolder folder;
-  const std::pair<std::string, std::string> files[] = {
-      {"<f4", bytes_of<float>({-1, 2.5F})},      {"<f8", bytes_of<double>({-1, 2.5})},
-      {"<f2", bytes_of<std::uint16_t>({0xbc00, 0x4100})}};
+  const std::pair<std::string, std::string> files[] = {{"<f4", bytes_of<float>({-1, 2.5F})},
+                                                       {"<f8", bytes_of<double>({-1, 2.5})},
+                                                       {"<f2", bytes_of<std::uint16_t>({0xbc00, 0x4100})}};
   for (const auto& [type, numbers] : files) {
     folder.write("x.npy", npy(type, "(2,)", numbers));
     const Array x = read_npy(folder / "x.npy");
     CAPTURE(type);
     CHECK((x(0) == -1 && x(1) == 2.5F));
   }
-  const std::pair<std::string, std::string> integers[] = {
-      {"|i1", bytes_of<std::int8_t>({-3})},   {"<i2", bytes_of<std::int16_t>({-3})},
-      {"<i4", bytes_of<std::int32_t>({-3})},  {"<i8", bytes_of<std::int64_t>({-3})}};
+  const std::pair<std::string, std::string> integers[] = {{"|i1", bytes_of<std::int8_t>({-3})},
+                                                          {"<i2", bytes_of<std::int16_t>({-3})},
+                                                          {"<i4", bytes_of<std::int32_t>({-3})},
+                                                          {"<i8", bytes_of<std::int64_t>({-3})}};
   for (const auto& [type, numbers] : integers) {
     folder.write("x.npy", npy(type, "()", numbers));
     CAPTURE(type);
@@ -75,8 +77,8 @@ TEST_CASE("read_npy: what is malformed, cut off or of another kind is refused be
     CAPTURE(length);
     CHECK_THROWS_AS(read_npy(folder / "x.npy"), parse_error);
   }
-  for (const char* shape : {"(2000000000000,)", "(99999999999999999999999,)", "(4294967296, 4294967296, 4294967296)", "(-1,)", "2", "(2", "(a,)",
-                            "(1,1,1,1,1,1,1,1,1)"}) {
+  for (const char* shape : {"(2000000000000,)", "(99999999999999999999999,)", "(4294967296, 4294967296, 4294967296)", "(-1,)",
+                            "2", "(2", "(a,)", "(1,1,1,1,1,1,1,1,1)"}) {
     folder.write("x.npy", npy("<f4", shape, "1234"));
     CAPTURE(shape);
     CHECK_THROWS_AS(read_npy(folder / "x.npy"), parse_error);

@@ -45,7 +45,10 @@ std::vector<OutputFidelity> compare_rows(const std::vector<Port>& outputs, const
   return result;
 }
 
-double standard_error(double percent, std::size_t n) { return std::sqrt(percent * (100 - percent) / double(n)); }
+double standard_error(double percent, std::size_t n) {
+  const double p = (percent * double(n) + 200) / double(n + 4);
+  return std::sqrt(p * (100 - p) / double(n + 4));
+}
 
 std::string percent_text(double percent, std::size_t n) {
   return detail::message(std::fixed, std::setprecision(2), percent, " ± ", standard_error(percent, n));

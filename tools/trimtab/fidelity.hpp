@@ -37,7 +37,8 @@ class FidelityGauge {
 std::vector<OutputFidelity> compare_rows(const std::vector<Port>& outputs, const trimtab::Array& reference,
                                          const trimtab::Array& other);
 
-/// One standard error of a share of n, in percent: sqrt(p (100 - p) / n).
+/// One standard error of a share of n, in percent: sqrt(p (100 - p) / (n + 4)), where p counts two more on either side (Agresti
+/// and Coull, The American Statistician 52, 1998), so that 6 of 6 are not certain.
 double standard_error(double percent, std::size_t n);
 
 /// "98.20 ± 0.45".

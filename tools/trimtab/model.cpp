@@ -84,7 +84,10 @@ Model read_model(const std::string& file, const ReadingArguments& a) {
 }
 
 void print_notes(const Model& model) {
-  for (const std::string& note : model.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  constexpr std::size_t most = 8;
+  for (std::size_t i = 0; i < std::min(most, model.notes.size()); ++i) std::fprintf(stderr, "note: %s\n", model.notes[i].c_str());
+  if (model.notes.size() > most)
+    std::fprintf(stderr, "note: %zu more; `trimtab show --json` has all\n", model.notes.size() - most);
 }
 
 }  // namespace program

@@ -255,8 +255,8 @@ Samples open_samples(const Model& model, const std::vector<std::string>& paths, 
       preprocess = preprocessing(pictures, model);
       if (!preprocess.fits(input.extent[2]))
         throw value_error(detail::message("input '", input.name, "' has ", input.extent[2],
-                                          " channels, for which the preprocessing (", preprocessing_text(preprocess),
-                                          ") is not"));
+                                          input.extent[2] == 1 ? " channel" : " channels", ", for which the preprocessing (",
+                                          preprocessing_text(preprocess), ") is not"));
       fit = fit_to(input.extent[0], input.extent[1]);
       if (pictures.resize == "stretch") fit.short_side = 0;
       if (pictures.resize != "stretch" && pictures.resize != "crop") fit.short_side = std::stoul(pictures.resize);

@@ -1,6 +1,7 @@
 #include "arguments.hpp"
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <map>
 
 namespace program {
@@ -8,6 +9,15 @@ namespace program {
 using namespace trimtab;
 
 namespace {
+
+/// Whole numbers of `least` or more.
+std::function<std::string(const std::string&)> at_least(std::size_t least) {
+  return [least](const std::string& text) {
+    const bool whole = !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789") == std::string::npos;
+    return whole && std::stoull(text) >= least ? std::string()
+                                               : detail::message(text, " is no whole number of ", least, " or more");
+  };
+}
 
 Recipe recipe_named(const std::string& name, WeightMode weights) {
   return name == "paper" ? paper_recipe(weights) : (name == "fast" ? fast_recipe(weights) : best_recipe(weights));
@@ -62,7 +72,7 @@ void describe_report(CLI::App& app, LayerReportOptions& o) {
   app.add_option("--report-layer", o.layer, "The layer whose weights --report shows; default: the worst depthwise layer");
   app.add_option("--report-pictures", o.pictures, "Pictures of --images for --report and --layers, evenly spread")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
 }
 
 /// The network and what it is fed.
@@ -77,13 +87,13 @@ void describe_data(CLI::App& app, QuantizeArguments& a) {
                  "evaluated, and top-1 is reported");
   app.add_option("--limit", a.limit, "Evaluate on the first N pictures only; 0 is all")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   app.add_option("--calibrate", a.calibrate, "[NAME=]PATH: the same, without labels, to calibrate on")
       ->required()
       ->allow_extra_args(false);
   app.add_option("--calibrate-count", a.calibrate_count, "How many of them, drawn with --seed")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   describe(app, a.pictures);
 }
 
@@ -93,15 +103,15 @@ void describe_training(CLI::App& app, QuantizeArguments& a) {
                            ->allow_extra_args(false);
   app.add_option("--train-count", a.train_count, "How many of them, drawn with --seed")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->needs(train);
   app.add_option("--epochs", a.fine_tune.epochs, "Passes over the training pictures")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->needs(train);
   app.add_option("--batch", a.fine_tune.batch, "Pictures in a training step")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->needs(train);
   app.add_option("--learning-rate", a.learning_rate,
                  detail::message("Peak of the cosine schedule; default ", a.fine_tune.learning_rate,
@@ -110,7 +120,7 @@ void describe_training(CLI::App& app, QuantizeArguments& a) {
       ->needs(train);
   app.add_option("--restarts", a.fine_tune.restarts, "Periods of the schedule; the optimizer forgets its state between them")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->needs(train);
   app.add_option("--pointwise-rate", a.fine_tune.pointwise_rate, "Peak of the schedule for point-wise factors")
       ->capture_default_str()
@@ -119,7 +129,7 @@ void describe_training(CLI::App& app, QuantizeArguments& a) {
   app.add_option("--seed", a.fine_tune.seed, "Of the choice and order of pictures")->capture_default_str();
   app.add_option("--state", a.state, "Save the training run in this file, and continue from it when it is there")->needs(train);
   app.add_option("--state-every", a.state_every, "Steps between two savings")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str()
       ->needs(train);
 }
@@ -159,9 +169,7 @@ void describe(CLI::App& app, QuantizeArguments& a) {
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Execute>{{"fake", Execute::fake}, {"int8", Execute::int8}, {"both", Execute::both}}))
       ->default_str("both");
-  app.add_option("--threads", a.threads, "Threads; 0 takes what OpenMP offers")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+  app.add_option("--threads", a.threads, "Threads; 0 takes what OpenMP offers")->capture_default_str()->check(at_least(0));
   app.add_option("--json", a.json, "Write the results to this file");
   describe_report(app, a.report);
   app.add_option("--out", a.out, "Write the quantized network to this file: .onnx or .tflite");
