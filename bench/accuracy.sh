@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The tables of docs/recipes.md: quantize_onnx over networks, modes, recipes and seeds, then a Markdown table of medians over the seeds.
+# The tables of docs/recipes.md: trimtab quantize over networks, modes, recipes and seeds, then a Markdown table of medians over the seeds.
 # A run whose JSON is there already is not repeated, so an interrupted table goes on where it stopped.
 #
-#   bench/accuracy.sh PROGRAM DATA OUT [further options of quantize_onnx]
+#   bench/accuracy.sh PROGRAM DATA OUT [further options of trimtab quantize]
 #
-# PROGRAM: build/examples/quantize_onnx. DATA: the folder with models/ and images/{train,evaluate}. OUT: receives a JSON for each run.
+# PROGRAM: build/tools/trimtab. DATA: the folder with models/ and images/{train,evaluate}. OUT: receives a JSON for each run.
 # The environment narrows it down: NETWORKS, MODES (weights/scheme), RECIPES (none: no transform, no training), SEEDS. Needs jq.
 set -euo pipefail
 if (($# < 3)); then
@@ -31,7 +31,7 @@ for network in $networks; do
         how=(--recipe "$recipe" --train "$out/own")
         [[ $recipe == none ]] && how=()
         echo "$network $mode $recipe, seed $seed" >&2
-        "$program" --quiet --model "$data/models/$network.onnx" --images "$data/images/evaluate" --labels "$data/images/evaluate/labels.csv" \
+        "$program" quantize --quiet "$data/models/$network.onnx" --images "$data/images/evaluate" --labels "$data/images/evaluate/labels.csv" \
           --calibrate "$out/own" --weights "${mode%/*}" --scheme "${mode#*/}" --seed "$seed" "${how[@]}" --json "$json" "$@"
       done
     done

@@ -23,7 +23,7 @@ Picture plain(std::uint8_t r, std::uint8_t g, std::uint8_t b) {
 
 TEST_CASE("list_images: sorted by name, other files and folders left out", "[io]") {
   const ScratchFolder folder;
-  for (const char* name : {"b.JPG", "a.png", "c.jpeg", "notes.txt", "labels.csv"}) folder.write(name, "");
+  for (const char* name : {"b.JPG", "a.png", "c.jpeg", "notes.txt", "labels.csv", "._a.png"}) folder.write(name, "");
   std::filesystem::create_directory(folder / "d.png");
   std::vector<std::string> names;
   for (const auto& file : list_images(folder.path())) names.push_back(file.filename().string());
@@ -34,7 +34,7 @@ TEST_CASE("list_images: sorted by name, other files and folders left out", "[io]
 
 TEST_CASE("read_labels: file names to classes, malformed lines refused by number", "[io]") {
   const ScratchFolder folder;
-  folder.write("labels.csv", "file,class_index\r\na.png,3\r\nb, with comma.png,12\n\nc.png,0");
+  folder.write("labels.csv", "\xEF\xBB\xBF" "file,class_index\r\na.png,3\r\nb, with comma.png,12\n\nc.png,0");
   const auto labels = read_labels(folder / "labels.csv");
   CHECK(labels.size() == 3);
   CHECK(labels.at("a.png") == 3);
@@ -130,4 +130,21 @@ TEST_CASE("PictureFiles: reads a picture when it is first asked for, and gives w
   CHECK_THROWS_AS(pictures(broken), parse_error);
   CHECK_THROWS_WITH(pictures(broken), ContainsSubstring("1.png"));
   CHECK_THROWS_AS(pictures(beyond), value_error);
+}
+
+TEST_CASE("PictureFiles: pictures of one and of four channels, and blue first", "[io]") {
+  const ScratchFolder folder;
+  folder.write_png("rgb.png", {10, 20, 30, 200, 100, 50}, 2, 1, 3);
+  folder.write_png("rgba.png", {10, 20, 30, 40, 50, 60, 70, 80}, 2, 1, 4);
+  const std::size_t first = 0;
+  const Preprocess bytes{{0}, {1}}, of_three{{1, 2, 3}, {1, 1, 1}};
+  const auto load = [&](const char* name, const Preprocess& p, std::size_t channels) {
+    const Array x = PictureFiles({folder / name}, Fit{2, 1, 0}, p, channels)(std::span(&first, 1));
+    return std::vector<float>(x.begin(), x.end());
+  };
+  CHECK(load("rgb.png", bytes, 1) == std::vector<float>{18, 124});  // (77 R + 150 G + 29 B) / 256
+  CHECK(load("rgba.png", bytes, 4) == std::vector<float>{10, 20, 30, 40, 50, 60, 70, 80});
+  CHECK(load("rgb.png", {{1, 2, 3}, {1, 1, 1}, true}, 3) == std::vector<float>{29, 18, 7, 49, 98, 197});
+  CHECK_THROWS_AS(load("rgb.png", of_three, 1), value_error);
+  CHECK_THROWS_AS(load("rgb.png", bytes, 2), value_error);
 }

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
-#include <npy.hpp>
 #include <string>
+#include <trimtab/io/npy.hpp>
 #include <trimtab/io/onnx.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
@@ -47,9 +47,9 @@ TEST_CASE("read_onnx and read_quantized_onnx: files of many tools give ONNX Runt
     if (!entry.is_directory()) continue;
     CAPTURE(entry.path().filename().string());
     ++count;
-    const Array expected = test::read_npy(entry.path() / "output.npy");
+    const Array expected = read_npy(entry.path() / "output.npy");
     Result got;
-    REQUIRE_NOTHROW(got = result_of(entry.path() / "model.onnx", test::read_npy(entry.path() / "input.npy")));
+    REQUIRE_NOTHROW(got = result_of(entry.path() / "model.onnx", read_npy(entry.path() / "input.npy")));
     REQUIRE(got.y.shape() == expected.shape());
     float largest = 0;
     std::size_t ties = 0;

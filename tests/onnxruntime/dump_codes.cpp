@@ -159,8 +159,7 @@ void add_real(Dump& dump, const fs::path& data, std::size_t count) {
     const Network network = fuse_clips(fold_batch_norm(model.network));
     std::vector<float> table;  // the real value of each byte, by channel
     for (std::size_t c = 0; c < 3; ++c)
-      for (std::size_t x = 0; x < 256; ++x)
-        table.push_back(static_cast<float>((double(x) - preprocess.mean[c]) / preprocess.scale[c]));
+      for (std::size_t x = 0; x < 256; ++x) table.push_back(preprocess(c, x));
     dump.write(name + ".table", bytes_of(table.data(), table.size()));
     const Json input{{"pictures", "pictures"}, {"table", name + ".table"}, {"extent", Extents{224, 224, 3}}};
     const auto source = [&](const PictureSet& set) {

@@ -10,6 +10,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 #include <trimtab/core/adapt_xtensor.hpp>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/file_bytes.hpp>
@@ -19,7 +20,7 @@
 
 namespace trimtab {
 
-/// Bytes 0 to 255, extents H W 3, red first.
+/// Bytes 0 to 255, extents H W C, red first: 1 channel (grey), 3, or 4 (the last is opacity).
 using Picture = xt::xtensor<std::uint8_t, 3>;
 
 /// Larger pictures are refused before anything is allocated for them: 67 million pixels, 201 MB.
@@ -48,6 +49,13 @@ inline bool has_sound_huffman_tables(std::span<const unsigned char> bytes) {
     i += static_cast<std::size_t>(length);
   }
   return true;
+}
+
+/// Whether a PNG lacks its last chunk, or a JPEG its last marker.
+inline bool ends_early(std::span<const unsigned char> bytes) {
+  const bool jpeg = !bytes.empty() && bytes[0] == 0xFF;
+  const std::string_view end = jpeg ? "\xFF\xD9" : "IEND";
+  return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()).find(end) == std::string_view::npos;
 }
 
 /// Which inputs make one output of a resized axis, and how much each: a triangle as wide as two outputs where the axis shrinks.
@@ -98,45 +106,49 @@ inline void resize_axis(const std::uint8_t* in, std::size_t outer, std::size_t i
 /// of 64 pixels takes a JPEG a bit or more. What claims more is refused before anything is allocated for it.
 inline constexpr std::size_t max_pixels_per_byte = 1032 * 8;
 
-/// Decodes a JPEG or PNG. Grey becomes equal red, green and blue; transparency is dropped, not blended; of 16 bits the upper 8
-/// stay; EXIF rotation is not applied. Throws parse_error, with `name`, for what is no picture, is cut short, larger than max_image_pixels or
-/// claims more than max_pixels_per_byte.
-inline Picture decode_image(std::span<const unsigned char> bytes, const std::string& name) {
+/// Decodes a JPEG or PNG to 1, 3 or 4 channels. Grey becomes equal red, green and blue, and colours become the grey (77 R + 150 G + 29 B) / 256,
+/// rounded down; transparency is dropped, not blended, where there is no channel for it; of 16 bits the upper 8 stay; EXIF rotation is not applied.
+/// Throws value_error for another number of channels; parse_error, with `name`, for what is no picture, is cut short, larger than
+/// max_image_pixels or claims more than max_pixels_per_byte.
+inline Picture decode_image(std::span<const unsigned char> bytes, const std::string& name, std::size_t channels = 3) {
   const auto refuse = [&](const std::string& why) { throw parse_error("load_image: " + name + ": " + why); };
+  if (channels != 1 && channels != 3 && channels != 4)
+    throw value_error(detail::message("load_image: ", channels, " channels; expected 1, 3 or 4"));
   if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) refuse("beyond 2 GiB");
   if (!bytes.empty() && bytes[0] == 0xFF && !detail::has_sound_huffman_tables(bytes))
     refuse("a Huffman table of more than 256 symbols");
   const int length = static_cast<int>(bytes.size());
-  int w = 0, h = 0, channels = 0;
-  if (stbi_info_from_memory(bytes.data(), length, &w, &h, &channels) == 0)
+  int w = 0, h = 0, own = 0;
+  if (stbi_info_from_memory(bytes.data(), length, &w, &h, &own) == 0)
     refuse("neither JPEG nor PNG (" + std::string(stbi_failure_reason()) + ")");
   const std::size_t limit = std::min(max_image_pixels, bytes.size() * max_pixels_per_byte);
   if (w < 1 || h < 1 || static_cast<std::size_t>(w) * static_cast<std::size_t>(h) > limit)
     refuse(detail::message(w, " x ", h, " pixels, expected 1 to ", limit, " in ", length, " bytes"));
-  unsigned char* pixels = stbi_load_from_memory(bytes.data(), length, &w, &h, &channels, 3);
+  unsigned char* pixels = stbi_load_from_memory(bytes.data(), length, &w, &h, &own, static_cast<int>(channels));
+  if (pixels == nullptr && detail::ends_early(bytes)) refuse(detail::message("ends early, after ", length, " bytes"));
   if (pixels == nullptr) refuse("cannot be decoded (" + std::string(stbi_failure_reason()) + ")");
-  Picture picture = Picture::from_shape({static_cast<std::size_t>(h), static_cast<std::size_t>(w), 3});
+  Picture picture = Picture::from_shape({static_cast<std::size_t>(h), static_cast<std::size_t>(w), channels});
   std::copy_n(pixels, picture.size(), picture.data());
   stbi_image_free(pixels);
   return picture;
 }
 
 /// The picture in a file. Throws io_error when it cannot be read, else as decode_image.
-inline Picture load_image(const std::filesystem::path& path) {
-  return decode_image(detail::read_bytes(path, std::uintmax_t{1} << 29, "load_image"), path.string());
+inline Picture load_image(const std::filesystem::path& path, std::size_t channels = 3) {
+  return decode_image(detail::read_bytes(path, std::uintmax_t{1} << 29, "load_image"), path.string(), channels);
 }
 
 /// Bilinear, with the triangle widened to the scale where the picture shrinks, so that nothing is skipped. The steps are those of
 /// Pillow's BILINEAR: first along the width, then along the height, weights of 22 bits, bytes between the passes.
 /// Throws value_error for an empty picture or extent.
 inline Picture resize_bilinear(const Picture& x, std::size_t h, std::size_t w) {
-  if (x.size() == 0 || h < 1 || w < 1 || h * w > max_image_pixels || x.shape(2) != 3)
+  if (x.size() == 0 || h < 1 || w < 1 || h * w > max_image_pixels)
     throw value_error(detail::message("resize_bilinear: cannot make ", h, " x ", w, " pixels of ", view(x).extent));
-  const std::size_t in_h = x.shape(0), in_w = x.shape(1);
-  Picture wide = Picture::from_shape({in_h, w, 3});
-  detail::resize_axis(x.data(), in_h, in_w, 3, detail::ResampledAxis(in_w, w), wide.data());
-  Picture y = Picture::from_shape({h, w, 3});
-  detail::resize_axis(wide.data(), 1, in_h, w * 3, detail::ResampledAxis(in_h, h), y.data());
+  const std::size_t in_h = x.shape(0), in_w = x.shape(1), channels = x.shape(2);
+  Picture wide = Picture::from_shape({in_h, w, channels});
+  detail::resize_axis(x.data(), in_h, in_w, channels, detail::ResampledAxis(in_w, w), wide.data());
+  Picture y = Picture::from_shape({h, w, channels});
+  detail::resize_axis(wide.data(), 1, in_h, w * channels, detail::ResampledAxis(in_h, h), y.data());
   return y;
 }
 
@@ -147,16 +159,18 @@ inline Picture centre_crop(const Picture& x, std::size_t h, std::size_t w) {
     throw value_error(detail::message("centre_crop: cannot cut ", h, " x ", w, " pixels out of ", view(x).extent));
   const auto before = [](std::size_t margin) { return margin / 2 + (margin % 4 == 3 ? 1 : 0); };
   const std::size_t top = before(x.shape(0) - h), left = before(x.shape(1) - w);
-  Picture y = Picture::from_shape({h, w, 3});
+  const std::size_t channels = x.shape(2);
+  Picture y = Picture::from_shape({h, w, channels});
   for (std::size_t row = 0; row < h; ++row)
-    std::copy_n(x.data() + ((top + row) * x.shape(1) + left) * 3, w * 3, y.data() + row * w * 3);
+    std::copy_n(x.data() + ((top + row) * x.shape(1) + left) * channels, w * channels, y.data() + row * w * channels);
   return y;
 }
 
 /// How a picture becomes a network's input: its short side is resized to short_side, and the middle h x w is cut out.
 /// A picture that has h x w pixels already stays as it is.
 struct Fit {
-  std::size_t h = 224, w = 224, short_side = 256;  ///< pixels
+  std::size_t h = 224, w = 224;  ///< pixels
+  std::size_t short_side = 256;  ///< pixels; 0: nothing is cut off, both sides are resized to h x w
 };
 
 /// The usual proportion of 256 to 224 for other extents.
@@ -165,6 +179,7 @@ inline Fit fit_to(std::size_t h, std::size_t w) { return {h, w, (std::max(h, w) 
 /// Throws value_error when the crop is larger than the short side.
 inline Picture fit_image(const Picture& x, const Fit& fit) {
   if (x.shape(0) == fit.h && x.shape(1) == fit.w) return x;
+  if (fit.short_side == 0) return resize_bilinear(x, fit.h, fit.w);
   const std::size_t shorter = std::min(x.shape(0), x.shape(1));
   if (shorter == 0) throw value_error("fit_image: the picture is empty");
   // The long side is rounded down, as torchvision does it.

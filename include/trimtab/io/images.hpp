@@ -25,7 +25,8 @@
 
 namespace trimtab {
 
-/// The .jpg, .jpeg and .png files of a folder (letter case ignored, subfolders left out), sorted by name. Throws io_error.
+/// The .jpg, .jpeg and .png files of a folder (letter case ignored; subfolders and names that begin with a dot, such as macOS leaves, left
+/// out), sorted by name. Throws io_error.
 inline std::vector<std::filesystem::path> list_images(const std::filesystem::path& folder) {
   std::error_code failed;
   std::vector<std::filesystem::path> files;
@@ -33,7 +34,8 @@ inline std::vector<std::filesystem::path> list_images(const std::filesystem::pat
     std::string extension = entry->path().extension().string();
     for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     std::error_code unreadable;
-    if ((extension == ".jpg" || extension == ".jpeg" || extension == ".png") && entry->is_regular_file(unreadable))
+    if ((extension == ".jpg" || extension == ".jpeg" || extension == ".png") &&
+        !entry->path().filename().string().starts_with('.') && entry->is_regular_file(unreadable))
       files.push_back(entry->path());
   }
   if (failed) throw io_error(detail::message("list_images: cannot list ", folder.string(), ": ", failed.message()));
@@ -46,6 +48,7 @@ inline std::vector<std::filesystem::path> list_images(const std::filesystem::pat
 inline std::unordered_map<std::string, std::size_t> parse_labels(std::string_view text, const std::string& name) {
   std::unordered_map<std::string, std::size_t> labels;
   std::size_t number = 0;
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte-order mark
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
     std::string_view line = text.substr(begin, end - begin);
@@ -85,8 +88,8 @@ inline std::size_t label_of(const std::string& name, const std::unordered_map<st
 }
 
 /// A picture of a file, fitted. Throws as load_image, and value_error with the file's name for a picture too long and thin.
-inline Picture load_fitted(const std::filesystem::path& file, const Fit& fit) {
-  const Picture picture = load_image(file);
+inline Picture load_fitted(const std::filesystem::path& file, const Fit& fit, std::size_t channels = 3) {
+  const Picture picture = load_image(file, channels);
   try {
     return fit_image(picture, fit);
   } catch (const value_error& e) {
@@ -94,19 +97,25 @@ inline Picture load_fitted(const std::filesystem::path& file, const Fit& fit) {
   }
 }
 
-/// Pictures as floats N H W 3; bytes_of(n) are those of the n-th.
+/// Pictures as floats N H W C; bytes_of(n) are those of the n-th. Throws value_error where the preprocessing is of other channels.
 template <class BytesOf>
-Array to_floats(std::size_t count, std::size_t h, std::size_t w, const Preprocess& preprocess, const BytesOf& bytes_of) {
-  std::array<std::array<float, 256>, 3> value;
-  for (std::size_t c = 0; c < 3; ++c)
-    for (std::size_t x = 0; x < 256; ++x)
-      value[c][x] = static_cast<float>((static_cast<double>(x) - preprocess.mean[c]) / preprocess.scale[c]);
-  Array y = Array::from_shape({count, h, w, 3});
+Array to_floats(std::size_t count, const Extents& picture, const Preprocess& preprocess, const BytesOf& bytes_of) {
+  const std::size_t channels = picture[2];
+  if (!preprocess.fits(channels))
+    throw value_error(message("the preprocessing (", preprocessing_text(preprocess), ") is not for pictures of ", channels,
+                              channels == 1 ? " channel" : " channels"));
+  std::vector<std::array<float, 256>> value(channels);
+  std::vector<std::size_t> from(channels);
+  for (std::size_t c = 0; c < channels; ++c) {
+    for (std::size_t x = 0; x < 256; ++x) value[c][x] = preprocess(c, x);
+    from[c] = preprocess.bgr && c < 3 ? 2 - c : c;
+  }
+  Array y = Array::from_shape({count, picture[0], picture[1], channels});
   parallel_for(count, [&](std::size_t n) {
     const std::span<const std::uint8_t> in = bytes_of(n);
     float* out = y.data() + n * in.size();
-    for (std::size_t i = 0; i < in.size(); i += 3)
-      for (std::size_t c = 0; c < 3; ++c) out[i + c] = value[c][in[i + c]];
+    for (std::size_t i = 0; i < in.size(); i += channels)
+      for (std::size_t c = 0; c < channels; ++c) out[i + c] = value[c][in[i + from[c]]];
   });
   return y;
 }
@@ -171,7 +180,7 @@ class PictureSet {
   Array batch(std::span<const std::size_t> indices, const Preprocess& preprocess) const {
     for (const std::size_t i : indices)
       if (i >= size()) throw value_error(detail::message("PictureSet::batch: picture ", i, " of ", size()));
-    return detail::to_floats(indices.size(), h_, w_, preprocess, [&](std::size_t n) { return bytes(indices[n]); });
+    return detail::to_floats(indices.size(), {h_, w_, 3}, preprocess, [&](std::size_t n) { return bytes(indices[n]); });
   }
 
  private:
@@ -187,22 +196,25 @@ class PictureSet {
 /// A PictureSource; not to be called by two threads at once.
 class PictureFiles {
  public:
-  /// Reads nothing yet.
-  PictureFiles(std::vector<std::filesystem::path> files, const Fit& fit, const Preprocess& preprocess)
-      : files_(std::move(files)), fit_(fit), preprocess_(preprocess), pictures_(files_.size()) {}
+  /// Reads nothing yet. Pictures will have so many channels: 1, 3 or 4.
+  PictureFiles(std::vector<std::filesystem::path> files, const Fit& fit, const Preprocess& preprocess, std::size_t channels = 3)
+      : files_(std::move(files)), fit_(fit), preprocess_(preprocess), channels_(channels), pictures_(files_.size()) {}
 
   /// Number of files.
   std::size_t size() const { return files_.size(); }
 
-  /// The pictures `indices` as floats N H W 3. Throws value_error for an index beyond the files, and as PictureSet::load.
+  /// The pictures `indices` as floats N H W C. Throws value_error for an index beyond the files and for preprocessing of other channels, and as
+  /// PictureSet::load.
   Array operator()(std::span<const std::size_t> indices) const {
     for (const std::size_t i : indices)
       if (i >= size()) throw value_error(detail::message("PictureFiles: picture ", i, " of ", size()));
     std::vector<std::size_t> missing;
     for (const std::size_t i : indices)
       if (pictures_[i].size() == 0 && std::find(missing.begin(), missing.end(), i) == missing.end()) missing.push_back(i);
-    parallel_for(missing.size(), [&](std::size_t n) { pictures_[missing[n]] = detail::load_fitted(files_[missing[n]], fit_); });
-    return detail::to_floats(indices.size(), fit_.h, fit_.w, preprocess_, [&](std::size_t n) {
+    parallel_for(missing.size(), [&](std::size_t n) {
+      pictures_[missing[n]] = detail::load_fitted(files_[missing[n]], fit_, channels_);
+    });
+    return detail::to_floats(indices.size(), {fit_.h, fit_.w, channels_}, preprocess_, [&](std::size_t n) {
       const Picture& picture = pictures_[indices[n]];
       return std::span<const std::uint8_t>(picture.data(), picture.size());
     });
@@ -212,6 +224,7 @@ class PictureFiles {
   std::vector<std::filesystem::path> files_;
   Fit fit_;
   Preprocess preprocess_;
+  std::size_t channels_;
   mutable std::vector<Picture> pictures_;
 };
 

@@ -3,7 +3,6 @@
 /// From a picture's bytes to a network's input values, and the texts that say how.
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -12,14 +11,24 @@
 #include <string>
 #include <string_view>
 #include <trimtab/core/error.hpp>
+#include <utility>
 #include <vector>
 
 namespace trimtab {
 
 /// The input value of byte x in channel c: (x - mean[c]) / scale[c]. The default is x/127.5 - 1.
 struct Preprocess {
-  std::array<double, 3> mean{127.5, 127.5, 127.5};   ///< in units of bytes
-  std::array<double, 3> scale{127.5, 127.5, 127.5};  ///< in units of bytes
+  std::vector<double> mean{127.5};   ///< in units of bytes: one for all channels, or one for each of the network's
+  std::vector<double> scale{127.5};  ///< in units of bytes, as many
+  bool bgr = false;                  ///< whether the network's first channel is blue
+
+  /// The value of byte x in the network's channel c.
+  float operator()(std::size_t c, std::size_t x) const {
+    const std::size_t at = mean.size() == 1 ? 0 : c;
+    return static_cast<float>((static_cast<double>(x) - mean[at]) / scale[at]);
+  }
+  /// Whether it says what becomes of so many channels.
+  bool fits(std::size_t channels) const { return (mean.size() == 1 || mean.size() == channels) && (!bgr || channels >= 3); }
   friend bool operator==(const Preprocess&, const Preprocess&) = default;
 };
 
@@ -44,8 +53,15 @@ class FormulaReader {
     text_.remove_prefix(static_cast<std::size_t>(stop - text_.data()));
     return true;
   }
-  bool accept(std::array<double, 3>& values) {
-    return accept(values[0]) && accept(",") && accept(values[1]) && accept(",") && accept(values[2]);
+  /// One number or more, commas between them.
+  bool accept(std::vector<double>& values) {
+    values.clear();
+    do {
+      double value = 0.0;
+      if (!accept(value)) return false;
+      values.push_back(value);
+    } while (accept(","));
+    return true;
   }
   bool at_end() {
     skip_blanks();
@@ -60,22 +76,29 @@ class FormulaReader {
 };
 
 inline bool is_usable(const Preprocess& p) {
-  return std::all_of(p.scale.begin(), p.scale.end(), [](double s) { return std::isfinite(s) && s != 0.0; }) &&
+  const std::size_t n = p.mean.size();
+  return (n == 1 || n == 3 || n == 4) && p.scale.size() == n &&
+         std::all_of(p.scale.begin(), p.scale.end(), [](double s) { return std::isfinite(s) && s != 0.0; }) &&
          std::all_of(p.mean.begin(), p.mean.end(), [](double m) { return std::isfinite(m); });
+}
+
+/// `RGB,` or `BGR,` in front, or nothing, which is RGB.
+inline bool accept_bgr(FormulaReader& in) {
+  const bool bgr = in.accept("BGR");
+  if (bgr || in.accept("RGB")) in.accept(",");
+  return bgr;
 }
 
 }  // namespace detail
 
 /// Reads the `preprocessing` entry of an ONNX file's metadata, which is one of
 ///   RGB, x/127.5-1                                                          any divisor and offset; or no offset: x/255
-///   RGB, (x/255-mean)/std, mean .485,.456,.406 std .229,.224,.225           any divisor
-/// `RGB,` may be left out and a remark in parentheses may follow. Throws unsupported_error for BGR, parse_error for anything
-/// else.
+///   RGB, (x/255-mean)/std, mean .485,.456,.406 std .229,.224,.225           any divisor; 1, 3 or 4 numbers each
+/// `RGB,` may be left out or be `BGR,`, and a remark in parentheses may follow. Throws parse_error for anything else.
 inline Preprocess parse_preprocessing(std::string_view text) {
   detail::FormulaReader in(text);
-  if (in.accept("BGR")) throw unsupported_error(detail::message("parse_preprocessing: the order of colours in \"", text, '"'));
-  if (in.accept("RGB")) in.accept(",");
   Preprocess p;
+  p.bgr = detail::accept_bgr(in);
   double divisor = 0.0, offset = 0.0;
   bool good = false;
   if (in.accept("(")) {
@@ -92,8 +115,8 @@ inline Preprocess parse_preprocessing(std::string_view text) {
       offset = -offset;
     } else
       good = true;
-    p.mean.fill(offset * divisor);
-    p.scale.fill(divisor);
+    p.mean = {offset * divisor};
+    p.scale = {divisor};
   }
   if (!good || !(in.at_end() || in.accept("(")) || !detail::is_usable(p))
     throw parse_error(detail::message(
@@ -104,34 +127,44 @@ inline Preprocess parse_preprocessing(std::string_view text) {
 /// The entry that parse_preprocessing reads as `p`.
 inline std::string preprocessing_text(const Preprocess& p) {
   std::ostringstream out;
-  out << std::setprecision(17) << "RGB, (x/1-mean)/std, mean " << p.mean[0] << ',' << p.mean[1] << ',' << p.mean[2] << " std " << p.scale[0] << ','
-      << p.scale[1] << ',' << p.scale[2];
+  out << std::setprecision(17) << (p.bgr ? "BGR" : "RGB") << ", (x/1-mean)/std";
+  for (const auto& [name, numbers] : {std::pair(", mean", &p.mean), std::pair(" std", &p.scale)})
+    for (std::size_t c = 0; c < numbers->size(); ++c) out << (c == 0 ? name : "") << (c == 0 ? ' ' : ',') << (*numbers)[c];
   return out.str();
 }
 
-/// Reads `MEAN,SCALE` or `MEAN_R,MEAN_G,MEAN_B,SCALE_R,SCALE_G,SCALE_B`, in units of bytes: value = (x - MEAN) / SCALE, so that
-/// `127.5,127.5` is x/127.5 - 1. Throws parse_error.
+/// Reads how bytes become values:
+///   127.5,127.5            MEAN,SCALE in units of bytes, value = (x - MEAN) / SCALE: this one is x/127.5 - 1
+///   104,117,123,1,1,1      a mean a channel of the network, then a scale a channel; 3 or 4 channels
+///   tf, imagenet, byte     x/127.5 - 1; (x/255 - mean)/std with ImageNet's mean and std; x
+/// `BGR,` in front: the network's first channel is blue, and numbers a channel stand in that order. Throws parse_error.
 inline Preprocess parse_mean_scale(std::string_view text) {
   detail::FormulaReader in(text);
-  std::vector<double> numbers;
-  bool good = true;
-  do {
-    double number = 0.0;
-    good = numbers.size() < 6 && in.accept(number);
-    numbers.push_back(number);
-  } while (good && in.accept(","));
   Preprocess p;
-  if (numbers.size() == 2) {
-    p.mean.fill(numbers[0]);
-    p.scale.fill(numbers[1]);
-  } else if (numbers.size() == 6) {
-    std::copy_n(numbers.begin(), 3, p.mean.begin());
-    std::copy_n(numbers.begin() + 3, 3, p.scale.begin());
+  p.bgr = detail::accept_bgr(in);
+  bool good = true;
+  if (in.accept("tf")) {
+    p = {{127.5}, {127.5}, p.bgr};
+  } else if (in.accept("imagenet")) {
+    p = {{123.675, 116.28, 103.53}, {58.395, 57.12, 57.375}, p.bgr};
+    if (p.bgr) {
+      std::reverse(p.mean.begin(), p.mean.end());
+      std::reverse(p.scale.begin(), p.scale.end());
+    }
+  } else if (in.accept("byte")) {
+    p = {{0.0}, {1.0}, p.bgr};
   } else {
-    good = false;
+    std::vector<double> numbers;
+    good = in.accept(numbers) && numbers.size() % 2 == 0;
+    const auto half = numbers.begin() + static_cast<std::ptrdiff_t>(numbers.size() / 2);
+    p.mean.assign(numbers.begin(), half);
+    p.scale.assign(half, numbers.end());
   }
   if (!good || !in.at_end() || !detail::is_usable(p))
-    throw parse_error(detail::message("parse_mean_scale: expected MEAN,SCALE with a scale that is not 0, got \"", text, '"'));
+    throw parse_error(
+        detail::message("parse_mean_scale: expected tf, imagenet, byte, or MEAN,SCALE (for all channels, or a mean for "
+                        "each and then a scale for each) with no scale of 0, got \"",
+                        text, '"'));
   return p;
 }
 

@@ -5,7 +5,7 @@ get_filename_component(SOURCE_PATH "${CURRENT_PORT_DIR}/../../.." ABSOLUTE)
 set(VCPKG_BUILD_TYPE release)  # headers only
 vcpkg_cmake_configure(
     SOURCE_PATH "${SOURCE_PATH}"
-    OPTIONS -DTRIMTAB_TESTS=OFF -DTRIMTAB_EXAMPLES=OFF -DTRIMTAB_BENCH=OFF
+    OPTIONS -DTRIMTAB_TESTS=OFF -DTRIMTAB_PROGRAM=OFF -DTRIMTAB_EXAMPLES=OFF -DTRIMTAB_BENCH=OFF
 )
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH share/cmake/trimtab)

@@ -75,7 +75,7 @@ inline OnnxActivation import_input(OnnxImport& import, const ::onnx::GraphProto&
   if (!input.type().has_tensor_type()) throw unsupported_error(message("input '", input.name(), "' is no tensor"));
   const OnnxType type = onnx_type(input.type().tensor_type().elem_type());
   if (is_boolean(type)) throw unsupported_error(message("input '", input.name(), "' is of bool"));
-  BatchDims dims = input_extents(input, sizes, "--input-size", import.notes);
+  BatchDims dims = input_extents(input, sizes, "--input-shape", import.notes);
   if (dims.empty()) throw unsupported_error(message("input '", input.name(), "' is a scalar; the first axis is the batch"));
   if (const auto given = sizes.find(input.name()); given != sizes.end() && dims[0] == batch_extent)
     dims[0] = {given->second[0], 0};

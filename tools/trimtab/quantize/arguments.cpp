@@ -1,13 +1,27 @@
 #include "arguments.hpp"
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <map>
 
-namespace quantize_onnx {
+namespace program {
 
 using namespace trimtab;
 
 namespace {
+
+/// Whole numbers of `least` or more.
+std::function<std::string(const std::string&)> at_least(std::size_t least) {
+  return [least](const std::string& text) {
+    const bool whole = !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789") == std::string::npos;
+    return whole && std::stoull(text) >= least ? std::string()
+                                               : detail::message(text, " is no whole number of ", least, " or more");
+  };
+}
+
+Recipe recipe_named(const std::string& name, WeightMode weights) {
+  return name == "paper" ? paper_recipe(weights) : (name == "fast" ? fast_recipe(weights) : best_recipe(weights));
+}
 
 /// A flag that takes the two ends of an interval.
 void describe_bounds(CLI::App& app, const char* flag, Bounds<float>& bounds, const char* of) {
@@ -20,12 +34,42 @@ void describe_bounds(CLI::App& app, const char* flag, Bounds<float>& bounds, con
       ->expected(2);
 }
 
-/// What is done to the float network, and what is trained then: a recipe, and choices that replace its own.
-void describe_recipe(CLI::App& app, Arguments& a) {
-  app.add_option("--recipe", a.recipe, "paper, fast or best: a set of the choices below, see docs/recipes.md")
+LayerWeights layer_weights(const std::string& text) {
+  const std::size_t at = text.rfind('=');
+  const std::string mode = at == std::string::npos ? "" : text.substr(at + 1);
+  if (mode != "scalar" && mode != "vector")
+    throw CLI::ValidationError("--weights-of", text + " is not NAME=scalar or NAME=vector");
+  return {text.substr(0, at), mode == "scalar" ? WeightMode::scalar : WeightMode::vector};
+}
+
+/// What is done to the float network, and what is trained then: a recipe, and choices that replace its own. Options are taken in
+/// the order in which they stand here, whatever their order on the command line: a recipe follows the granularity of weights, and
+/// what follows it replaces its choices.
+void describe_recipe(CLI::App& app, QuantizeArguments& a) {
+  app.add_option("--weights", a.quantization.weights,
+                 "scalar: one threshold a tensor; vector: one a filter; depthwise: one a filter in depthwise layers alone")
+      ->required()
+      ->transform(CLI::CheckedTransformer(std::map<std::string, WeightMode>{
+          {"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}, {"depthwise", WeightMode::depthwise}}));
+  app.add_option_function<std::vector<std::string>>(
+         "--weights-of",
+         [&a](const std::vector<std::string>& layers) {
+           a.quantization.weights_of.clear();
+           for (const std::string& one : layers) a.quantization.weights_of.push_back(layer_weights(one));
+         },
+         "NAME=scalar or NAME=vector, of a layer or an operator, instead of --weights; may be repeated")
+      ->allow_extra_args(false);
+  app.add_option_function<std::string>(
+         "--recipe",
+         [&a](const std::string& name) {
+           a.recipe = name;
+           static_cast<Recipe&>(a) = recipe_named(name, a.quantization.weights);
+         },
+         "paper, fast or best: a set of the choices below, see docs/recipes.md")
       ->check(CLI::IsMember({"paper", "fast", "best"}));
   const std::string rescaling =
-      "Even out the channels between depthwise and other convolutions, ReLU6 kept (paper 3.3); --rescale-dws=all: between others and "
+      "Even out the channels between depthwise and other convolutions, ReLU6 kept (paper 3.3); --rescale-dws=all: between others "
+      "and "
       "depthwise ones, too";
   app.add_flag("--rescale-dws{paper},--no-rescale-dws{none}", rescaling)
       ->check(CLI::IsMember({"paper", "all", "none"}))
@@ -66,14 +110,6 @@ void describe_recipe(CLI::App& app, Arguments& a) {
       ->check(CLI::IsMember({"all", "activations", "none"}));
 }
 
-LayerWeights layer_weights(const std::string& text) {
-  const std::size_t at = text.rfind('=');
-  const std::string mode = at == std::string::npos ? "" : text.substr(at + 1);
-  if (mode != "scalar" && mode != "vector")
-    throw CLI::ValidationError("--weights-of", text + " is not NAME=scalar or NAME=vector");
-  return {text.substr(0, at), mode == "scalar" ? WeightMode::scalar : WeightMode::vector};
-}
-
 void describe_report(CLI::App& app, LayerReportOptions& o) {
   const auto known = [](const std::string& file) {
     return file.ends_with(".csv") || file.ends_with(".json") ? std::string() : "expected a name that ends in .csv or .json";
@@ -83,56 +119,86 @@ void describe_report(CLI::App& app, LayerReportOptions& o) {
   app.add_option("--report-layer", o.layer, "The layer whose weights --report shows; default: the worst depthwise layer");
   app.add_option("--report-pictures", o.pictures, "Pictures of --images for --report and --layers, evenly spread")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
 }
 
-void describe(CLI::App& app, Arguments& a) {
-  describe_recipe(app, a);
-  app.add_option("--model", a.model, "Float network, ONNX")->required();
-  app.add_option("--images", a.images, "Folder of pictures (JPEG, PNG) to evaluate on")->required();
+/// The network and what it is fed.
+void describe_data(CLI::App& app, QuantizeArguments& a) {
+  describe(app, a.reading);
+  app.add_option("--images", a.images,
+                 "[NAME=]PATH: folder of pictures (JPEG, PNG) or .npy files to evaluate on; once for each input of the network")
+      ->required()
+      ->allow_extra_args(false);
   app.add_option("--labels", a.labels,
-                 "CSV `file,class_index`: only these pictures of --images are evaluated, and top-1 is reported");
-  app.add_option("--calibrate", a.calibrate, "Folder of unlabelled pictures to calibrate on")->required();
-  app.add_option("--calibrate-count", a.calibrate_count, "How many of them, drawn with --seed")->capture_default_str();
-  app.add_option("--train", a.train, "Folder of unlabelled pictures to train the thresholds on; no training without it");
-  app.add_option("--train-count", a.train_count, "How many of them, drawn with --seed")->capture_default_str();
-  app.add_option("--epochs", a.fine_tune.epochs, "Passes over the training pictures")->capture_default_str();
-  app.add_option("--batch", a.fine_tune.batch, "Pictures in a training step")->capture_default_str();
+                 "CSV `file,class_index`, or `folders` where each class has a folder: only pictures of --images with a label are "
+                 "evaluated, and top-1 is reported");
+  app.add_option("--limit", a.limit, "Evaluate on the first N pictures only; 0 is all")
+      ->capture_default_str()
+      ->check(at_least(0));
+  app.add_option("--calibrate", a.calibrate, "[NAME=]PATH: the same, without labels, to calibrate on")
+      ->required()
+      ->allow_extra_args(false);
+  app.add_option("--calibrate-count", a.calibrate_count, "How many of them, drawn with --seed")
+      ->capture_default_str()
+      ->check(at_least(1));
+  describe(app, a.pictures);
+}
+
+void describe_training(CLI::App& app, QuantizeArguments& a) {
+  CLI::Option* train = app.add_option("--train", a.train,
+                                      "[NAME=]PATH: the same, without labels, to train the thresholds on; no training without it")
+                           ->allow_extra_args(false);
+  app.add_option("--train-count", a.train_count, "How many of them, drawn with --seed")
+      ->capture_default_str()
+      ->check(at_least(1))
+      ->needs(train);
+  app.add_option("--epochs", a.fine_tune.epochs, "Passes over the training pictures")
+      ->capture_default_str()
+      ->check(at_least(1))
+      ->needs(train);
+  app.add_option("--batch", a.fine_tune.batch, "Pictures in a training step")
+      ->capture_default_str()
+      ->check(at_least(1))
+      ->needs(train);
   app.add_option("--learning-rate", a.learning_rate,
                  detail::message("Peak of the cosine schedule; default ", a.fine_tune.learning_rate,
-                                 ", and where that raises the loss, ten times as much"));
+                                 ", and where that raises the loss, ten times as much"))
+      ->check(CLI::PositiveNumber)
+      ->needs(train);
   app.add_option("--loss", a.fine_tune.loss, "Distance of outputs: rmse (paper), charbonnier (the authors' program) or smooth-l1")
       ->transform(CLI::CheckedTransformer(std::map<std::string, DistillationLoss>{{"rmse", DistillationLoss::rmse},
                                                                                   {"charbonnier", DistillationLoss::charbonnier},
                                                                                   {"smooth-l1", DistillationLoss::smooth_l1}}))
-      ->default_str("rmse");
-  app.add_option("--train-labels", a.train_labels, "CSV `file,class_index` of the pictures of --train; with --loss-weights");
+      ->default_str("rmse")
+      ->needs(train);
+  CLI::Option* labels =
+      app.add_option("--train-labels", a.train_labels, "The labels of --train, as --labels; with --loss-weights");
   app.add_option_function<std::vector<double>>(
          "--loss-weights",
          [&a](const std::vector<double>& w) {
            a.fine_tune.weights = {w[0], w[1], w[2], w.size() > 3 ? w[3] : 0.0};
          },
          "alpha, beta and gamma of the paper's eq. (24), then a weight of the float network's softmax; default 0 0 1 0")
-      ->expected(3, 4);
+      ->expected(3, 4)
+      ->needs(train);
+  labels->needs(train);
   app.add_option("--restarts", a.fine_tune.restarts, "Periods of the schedule; the optimizer forgets its state between them")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(at_least(1))
+      ->needs(train);
   app.add_option("--pointwise-rate", a.fine_tune.pointwise_rate, "Peak of the schedule for point-wise factors")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->needs(train);
   app.add_option("--seed", a.fine_tune.seed, "Of the choice and order of pictures")->capture_default_str();
-  app.add_option("--state", a.state, "Save the training run in this file, and continue from it when it is there");
-  app.add_option("--state-every", a.state_every, "Steps between two savings")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--weights", a.quantization.weights,
-                 "scalar: one threshold a tensor; vector: one a filter; depthwise: one a filter in depthwise layers alone")
-      ->required()
-      ->transform(CLI::CheckedTransformer(std::map<std::string, WeightMode>{
-          {"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}, {"depthwise", WeightMode::depthwise}}));
-  app.add_option_function<std::vector<std::string>>(
-      "--weights-of",
-      [&a](const std::vector<std::string>& layers) {
-        a.quantization.weights_of.clear();
-        for (const std::string& one : layers) a.quantization.weights_of.push_back(layer_weights(one));
-      },
-      "NAME=scalar or NAME=vector, of a layer or an operator, instead of --weights; may be repeated");
+  app.add_option("--state", a.state, "Save the training run in this file, and continue from it when it is there")->needs(train);
+  app.add_option("--state-every", a.state_every, "Steps between two savings")
+      ->check(at_least(1))
+      ->capture_default_str()
+      ->needs(train);
+}
+
+void describe_quantization(CLI::App& app, QuantizeArguments& a) {
   app.add_option("--scheme", a.quantization.scheme,
                  "symmetric or asymmetric thresholds, power-of-two, or learned scales and zero points")
       ->required()
@@ -140,22 +206,35 @@ void describe(CLI::App& app, Arguments& a) {
                                                                         {"asymmetric", Scheme::asymmetric},
                                                                         {"power-of-two", Scheme::power_of_two},
                                                                         {"learned", Scheme::learned}}));
-  app.add_option("--bits", a.quantization.activation_bits, "Bits of weights and activations, 2 to 8")->capture_default_str();
+  app.add_option("--bits", a.quantization.activation_bits, "Bits of weights and activations, 2 to 8")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 8));
   app.add_option("--weight-bits", a.quantization.weight_bits,
-                 "Bits of weights, where they are to be others than those of activations");
+                 "Bits of weights, where they are to be others than those of activations")
+      ->check(CLI::Range(2, 8));
   app.add_option("--requantize", a.quantization.requantizer,
                  "Accumulators to codes: float multiplies float32 numbers, fixed-point is TFLite's integers")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Requantizer>{{"float", Requantizer::float32}, {"fixed-point", Requantizer::fixed_point}}))
       ->default_str("float");
+  app.add_option("--keep-float", a.quantization.keep_float, "Node or operator that stays in float; may be given several times")
+      ->allow_extra_args(false);
+}
+
+}  // namespace
+
+void describe(CLI::App& app, QuantizeArguments& a) {
+  app.add_option("model", a.model, "Float network: .onnx")->required();
+  describe_data(app, a);
+  describe_recipe(app, a);
+  describe_training(app, a);
+  describe_quantization(app, a);
   app.add_option("--execute", a.execute,
                  "What evaluates the quantized network: the training executor, the deployed one, or both, compared")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Execute>{{"fake", Execute::fake}, {"int8", Execute::int8}, {"both", Execute::both}}))
       ->default_str("both");
-  app.add_option("--preprocess", a.preprocess, "MEAN,SCALE: value = (byte - MEAN) / SCALE; default: the model's metadata");
-  app.add_option("--threads", a.threads, "Threads; 0 takes what OpenMP offers")->capture_default_str();
-  app.add_option("--limit", a.limit, "Evaluate on the first N pictures only; 0 is all")->capture_default_str();
+  app.add_option("--threads", a.threads, "Threads; 0 takes what OpenMP offers")->capture_default_str()->check(at_least(0));
   app.add_option("--json", a.json, "Write the results to this file");
   describe_report(app, a.report);
   app.add_option("--out", a.out, "Write the quantized network to this file: .onnx or .tflite");
@@ -165,28 +244,11 @@ void describe(CLI::App& app, Arguments& a) {
           CLI::CheckedTransformer(std::map<std::string, OnnxForm>{{"qdq", OnnxForm::qdq}, {"qoperator", OnnxForm::qoperator}}))
       ->default_str("qoperator");
   app.add_flag("--quiet", a.quiet, "No progress bars and no table");
+  app.callback([&app, &a] {
+    if (app.count("--weight-bits") == 0) a.quantization.weight_bits = a.quantization.activation_bits;
+    if (a.train.empty() && (a.recipe == "paper" || a.fine_tune.trained.pointwise))
+      throw CLI::RequiredError(a.recipe == "paper" ? "--recipe paper trains: --train" : "--pointwise trains: --train");
+  });
 }
 
-Recipe recipe_named(const std::string& name, WeightMode weights) {
-  return name == "paper" ? paper_recipe(weights) : (name == "fast" ? fast_recipe(weights) : best_recipe(weights));
-}
-
-}  // namespace
-
-std::optional<int> parse(int argc, char** argv, bool silent, Arguments& arguments) {
-  CLI::App app{"Quantizes a float ONNX classifier to int8 with trained thresholds, and measures what that costs."};
-  describe(app, arguments);
-  try {
-    app.parse(argc, argv);
-    if (!arguments.recipe.empty()) {  // it sets what the command line, read once more, may then replace
-      static_cast<Recipe&>(arguments) = recipe_named(arguments.recipe, arguments.quantization.weights);
-      app.parse(argc, argv);
-    }
-  } catch (const CLI::ParseError& e) {
-    return (silent ? e.get_exit_code() : app.exit(e)) == 0 ? 0 : 2;
-  }
-  if (app.count("--weight-bits") == 0) arguments.quantization.weight_bits = arguments.quantization.activation_bits;
-  return std::nullopt;
-}
-
-}  // namespace quantize_onnx
+}  // namespace program

@@ -8,16 +8,15 @@
 #include <string>
 #include <trimtab/io/file_bytes.hpp>
 #include <trimtab/io/fine_tune_state.hpp>
-#include <trimtab/io/images.hpp>
 #include <trimtab/io/progress_bar.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
 #include <vector>
 
+#include "../world.hpp"
 #include "arguments.hpp"
 #include "results.hpp"
-#include "world.hpp"
 
-namespace quantize_onnx {
+namespace program {
 
 using namespace trimtab;
 
@@ -34,8 +33,8 @@ inline std::optional<std::string> saved_state(const std::string& path, const Wor
 }
 
 /// Trains from the start, or from where the state file stands.
-inline Trained train_at(const FineTuneOptions& options, QuantizedNetwork& q, const Array& targets, const PictureFiles& pictures,
-                        const Arguments& a, const World& world) {
+inline Trained train_at(const FineTuneOptions& options, QuantizedNetwork& q, const Array& targets, const Samples& pictures,
+                        const QuantizeArguments& a, const World& world) {
   const RunDescription description = describe_run(q, targets, options);
   const std::optional<std::string> saved = a.state.empty() ? std::nullopt : saved_state(a.state, world);
   FineTuning run = saved ? FineTuning(q, targets, options, parse_fine_tune_state(*saved, description, a.state))
@@ -63,7 +62,7 @@ inline Trained train_at(const FineTuneOptions& options, QuantizedNetwork& q, con
 
 /// Trains at --learning-rate; without it at the default rate, and where that has raised the loss, once more at ten times the
 /// rate: networks that their thresholds have broken lie on a rough slope. A run with a state file is one run, and has no second.
-inline Trained train(QuantizedNetwork& q, const Array& targets, const PictureFiles& pictures, const Arguments& a,
+inline Trained train(QuantizedNetwork& q, const Array& targets, const Samples& pictures, const QuantizeArguments& a,
                      const World& world) {
   FineTuneOptions options = a.fine_tune;
   if (a.learning_rate) options.learning_rate = *a.learning_rate;
@@ -77,4 +76,4 @@ inline Trained train(QuantizedNetwork& q, const Array& targets, const PictureFil
   return second;
 }
 
-}  // namespace quantize_onnx
+}  // namespace program

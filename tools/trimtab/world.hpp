@@ -1,5 +1,5 @@
 #pragma once
-// The processes that share a run: `mpirun -n 4 quantize_onnx ...`, or just one.
+// The processes that share a run: `mpirun -n 4 trimtab quantize ...`, or just one.
 
 #ifdef TRIMTAB_MPI
 #include <trimtab/mpi/world.hpp>
@@ -7,7 +7,7 @@
 #include <trimtab/core/communicator.hpp>
 #endif
 
-namespace quantize_onnx {
+namespace program {
 
 #ifdef TRIMTAB_MPI
 using World = trimtab::mpi::World;
@@ -15,4 +15,4 @@ using World = trimtab::mpi::World;
 using World = trimtab::SingleProcess;
 #endif
 
-}  // namespace quantize_onnx
+}  // namespace program

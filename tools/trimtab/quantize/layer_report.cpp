@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <trimtab/io/atomic_file.hpp>
 
-namespace quantize_onnx {
+namespace program {
 
 using namespace trimtab;
 
@@ -53,4 +53,4 @@ void report_layers(const LayerReportOptions& o, ReportInput page, const Analysis
   write_file_atomically(o.html, html_report(page));
 }
 
-}  // namespace quantize_onnx
+}  // namespace program

@@ -7,7 +7,7 @@
 
 #include "arguments.hpp"
 
-namespace quantize_onnx {
+namespace program {
 
 /// The layer of that name. Throws value_error when there is none with weights.
 trimtab::NodeId layer_named(const trimtab::Network& network, const std::string& name);
@@ -15,4 +15,4 @@ trimtab::NodeId layer_named(const trimtab::Network& network, const std::string& 
 /// Prints the worst quantizers and writes the files that the options ask for. The page lacks its analysis and layer.
 void report_layers(const LayerReportOptions& o, trimtab::ReportInput page, const trimtab::Analysis& analysis, bool quiet);
 
-}  // namespace quantize_onnx
+}  // namespace program

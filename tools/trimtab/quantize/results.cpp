@@ -2,14 +2,18 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <iomanip>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <trimtab/core/isa.hpp>
 #include <trimtab/io/atomic_file.hpp>
 
-namespace quantize_onnx {
+#include "../targets.hpp"
+
+namespace program {
 
 using namespace trimtab;
 using Json = nlohmann::ordered_json;
@@ -22,10 +26,16 @@ Json or_null(const std::optional<T>& x) {
 }
 
 Json outcome_json(const Outcome& o) {
-  return {{"quantized_top1", or_null(o.top1)},
-          {"agreement", o.fidelity.agreement},
-          {"logit_rmse", o.fidelity.rmse},
-          {"logit_sqnr_db", o.fidelity.sqnr_db}};
+  const OutputFidelity& f = o.main();
+  Json json{{"quantized_top1", or_null(o.top1)},
+            {"agreement", or_null(f.agreement)},
+            {"logit_rmse", f.rmse},
+            {"logit_sqnr_db", f.sqnr_db}};
+  if (o.outputs.size() > 1)
+    for (const OutputFidelity& one : o.outputs)
+      json["outputs"].push_back(
+          {{"name", one.name}, {"agreement", or_null(one.agreement)}, {"rmse", one.rmse}, {"sqnr_db", one.sqnr_db}});
+  return json;
 }
 
 /// The process's largest resident memory so far.
@@ -35,16 +45,21 @@ double peak_memory_megabytes() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-void print_row(const char* name, std::optional<double> top1, const Fidelity* f) {
-  const std::string top = top1 ? detail::message(std::fixed, std::setprecision(2), *top1) : "-";
-  if (f != nullptr)
-    std::printf("  %-22s %8s %12.2f %12.4f %10.2f\n", name, top.c_str(), f->agreement, f->rmse, f->sqnr_db);
-  else
-    std::printf("  %-22s %8s %12s %12s %10s\n", name, top.c_str(), "", "", "");
+std::string percent(const std::optional<double>& p, std::size_t n) { return p ? percent_text(*p, n) : "-"; }
+
+/// A line for each output, top-1 in the first of classes.
+void print_row(const char* name, const Outcome& o, std::size_t n) {
+  for (const OutputFidelity& f : o.outputs) {
+    const std::string top = percent(&f == &o.main() ? o.top1 : std::nullopt, n), agreement = percent(f.agreement, n);
+    // A UTF-8 sign of two bytes takes one column.
+    const int wide = 16 + (top.size() > 1 ? 1 : 0), wider = 16 + (agreement.size() > 1 ? 1 : 0);
+    std::printf("  %-22s %*s %*s %12.4f %10.2f%s%s\n", name, wide, top.c_str(), wider, agreement.c_str(), f.rmse, f.sqnr_db,
+                o.outputs.size() > 1 ? "  " : "", o.outputs.size() > 1 ? f.name.c_str() : "");
+  }
 }
 
 /// What the row after training is called; nothing where there is none.
-const char* second_row(const Arguments& a, const Results& r) {
+const char* second_row(const QuantizeArguments& a, const Results& r) {
   return r.training ? "quantized, trained" : (a.learn_rounding ? "quantized, rounded" : nullptr);
 }
 
@@ -59,42 +74,73 @@ void print_training(const Results& r) {
     std::printf("  training raised that RMSE and was undone; try --recipe fast, --weights vector or another --learning-rate\n");
 }
 
-std::string bits(const Arguments& a) {
+std::string bits(const QuantizeArguments& a) {
   const auto [w, x] = std::pair(a.quantization.weight_bits, a.quantization.activation_bits);
   return w == x ? detail::message(x, " bits") : detail::message(w, " bits for weights and ", x, " for activations");
 }
 
 }  // namespace
 
-void print(const Arguments& a, const Results& r) {
-  std::printf("\n%s, %s %s thresholds, %s, %zu pictures\n", a.model.c_str(), a.weights_name(), a.scheme_name(), bits(a).c_str(),
+void print(const QuantizeArguments& a, const Results& r) {
+  std::printf("\n%s, %s %s thresholds, %s, %zu samples\n", a.model.c_str(), a.weights_name(), a.scheme_name(), bits(a).c_str(),
               r.evaluated_on);
   std::printf("  transforms:");
   for (const std::string& t : r.transforms) std::printf(" %s;", t.c_str());
-  std::printf("\n  %-22s %8s %12s %12s %10s\n", "", "top-1 %", "agreement %", "logit RMSE", "SQNR dB");
-  print_row("float", r.float_top1, nullptr);
+  const std::size_t n = r.evaluated_on;
+  std::printf("\n  %-22s %16s %16s %12s %10s%s\n", "", "top-1 %", "agreement %", "RMSE", "SQNR dB",
+              r.before.outputs.size() > 1 ? "  output" : "");
+  if (r.float_top1) std::printf("  %-22s %17s\n", "float", percent(r.float_top1, n).c_str());
   const char* second = second_row(a, r);
-  print_row(second ? "quantized, untrained" : "quantized", r.before.top1, &r.before.fidelity);
-  if (second) print_row(second, r.after.top1, &r.after.fidelity);
+  print_row(second ? "quantized, untrained" : "quantized", r.before, n);
+  if (second) print_row(second, r.after, n);
   if (r.training) print_training(r);
   if (r.int8_ms) {
-    std::printf("  int8 network: %.2f ms a picture on one thread (%s)", *r.int8_ms, name(active_isa()));
+    std::printf("  int8 network: %.2f ms a sample on one thread (%s), float network %.2f ms", *r.int8_ms, name(active_isa()),
+                r.float_ms.value_or(0));
     if (r.after.equal) std::printf("; its codes %s those of training", r.codes_equal() ? "equal" : "DIFFER FROM");
     std::printf("\n");
   }
 }
 
-void print_memory() { std::printf("  peak memory %.0f MB\n", peak_memory_megabytes()); }
+void print_written(const QuantizeArguments& a) {
+  for (const std::string& file : {a.report.html, a.report.layers, a.json, a.state})
+    if (!file.empty()) std::printf("  wrote %s, %s\n", file.c_str(), size_text(file).c_str());
+  if (!a.out.empty())
+    std::printf("  wrote %s, %s; %s has %s\n", a.out.c_str(), size_text(a.out).c_str(), a.model.c_str(),
+                size_text(a.model).c_str());
+  std::printf("  peak memory %.0f MB\n", peak_memory_megabytes());
+}
 
-ReportInput report_page(const Arguments& a, const Results& r) {
+const OutputFidelity& Outcome::main() const {
+  const auto found =
+      std::find_if(outputs.begin(), outputs.end(), [](const OutputFidelity& f) { return f.agreement.has_value(); });
+  return found == outputs.end() ? outputs.at(0) : *found;
+}
+
+bool is_chance(double top1, std::size_t classes, std::size_t samples) {
+  const double chance = 100.0 / double(classes);
+  return top1 <= chance + 2 * standard_error(chance, samples);
+}
+
+namespace {
+
+/// As the page shows it.
+Fidelity page_fidelity(const Outcome& o) {
+  const OutputFidelity& f = o.main();
+  return {f.agreement.value_or(std::numeric_limits<double>::quiet_NaN()), f.rmse, f.sqnr_db};
+}
+
+}  // namespace
+
+ReportInput report_page(const QuantizeArguments& a, const Results& r) {
   ReportInput page;
   page.title = detail::message(std::filesystem::path(a.model).filename().string(), ", ", a.weights_name(), ' ', a.scheme_name(),
                                ", ", bits(a));
   page.facts = {{"evaluated on", detail::message(r.evaluated_on, " pictures")},
                 {"calibrated on", detail::message(r.calibrated_on, " pictures")}};
   for (const std::string& t : r.transforms) page.facts.emplace_back("transform", t);
-  page.outcomes = {{"float", r.float_top1, std::nullopt}, {"quantized", r.before.top1, r.before.fidelity}};
-  if (const char* second = second_row(a, r)) page.outcomes.push_back({second, r.after.top1, r.after.fidelity});
+  page.outcomes = {{"float", r.float_top1, std::nullopt}, {"quantized", r.before.top1, page_fidelity(r.before)}};
+  if (const char* second = second_row(a, r)) page.outcomes.push_back({second, r.after.top1, page_fidelity(r.after)});
   if (r.training) {
     const FineTuneReport& t = r.training->report;
     page.facts.emplace_back("trained", detail::message(t.trained_parameters, " factors, ", a.fine_tune.epochs, " epochs"));
@@ -104,7 +150,7 @@ ReportInput report_page(const Arguments& a, const Results& r) {
   return page;
 }
 
-void write_json(const Arguments& a, const Results& r) {
+void write_json(const QuantizeArguments& a, const Results& r) {
   const bool trained = r.training.has_value();
   const Trained training = r.training.value_or(Trained{});
   const FineTuneReport& t = training.report;
@@ -121,6 +167,7 @@ void write_json(const Arguments& a, const Results& r) {
   out["int8_top1"] = a.execute != Execute::fake ? or_null(r.after.top1) : Json();
   out["int8_equals_fake_quant"] = r.after.equal ? Json(r.codes_equal()) : Json();
   out["int8_ms_per_image_1_thread"] = or_null(r.int8_ms);
+  out["float_ms_per_image_1_thread"] = or_null(r.float_ms);
   out["isa"] = name(active_isa());
   out["peak_memory_mb"] = peak_memory_megabytes();
   out["transforms"] = r.transforms;
@@ -140,4 +187,4 @@ void write_json(const Arguments& a, const Results& r) {
   write_file_atomically(a.json, out.dump(2) + "\n");
 }
 
-}  // namespace quantize_onnx
+}  // namespace program

@@ -4,19 +4,36 @@
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <quantize_job.hpp>
+#include <program_job.hpp>
 
 using namespace trimtab;
 using trimtab::test::Job;
 
-TEST_CASE("quantize_onnx: trains, prints a table and writes every promised number", "[programs]") {
+TEST_CASE("trimtab quantize: trains, prints a table and writes every promised number", "[programs]") {
   const Job job;
   REQUIRE(job.run(job.inputs() + " --labels " + job.path("labels.csv") + " --train " + job.path("pictures") +
                   " --epochs 2 --batch 4 --weights vector --scheme asymmetric --json " + job.path("out.json")) == 0);
   const auto json = nlohmann::json::parse(job.text("out.json"));
-  for (const char* key : {"model", "weights", "scheme", "bits", "images", "float_top1", "quantized_top1", "agreement", "logit_rmse",
-                          "logit_sqnr_db", "seconds_calibrate", "seconds_train", "images_per_second_train", "trained_parameters",
-                          "loss_before", "loss_after", "int8_top1", "int8_equals_fake_quant", "int8_ms_per_image_1_thread", "isa"}) {
+  for (const char* key : {"model",
+                          "weights",
+                          "scheme",
+                          "bits",
+                          "images",
+                          "float_top1",
+                          "quantized_top1",
+                          "agreement",
+                          "logit_rmse",
+                          "logit_sqnr_db",
+                          "seconds_calibrate",
+                          "seconds_train",
+                          "images_per_second_train",
+                          "trained_parameters",
+                          "loss_before",
+                          "loss_after",
+                          "int8_top1",
+                          "int8_equals_fake_quant",
+                          "int8_ms_per_image_1_thread",
+                          "isa"}) {
     CAPTURE(key);
     CHECK(json.contains(key));
     CHECK_FALSE(json[key].is_null());
@@ -27,7 +44,7 @@ TEST_CASE("quantize_onnx: trains, prints a table and writes every promised numbe
   CHECK_THAT(job.text("out"), ContainsSubstring("agreement") && ContainsSubstring("quantized, trained"));
 }
 
-TEST_CASE("quantize_onnx: without labels the accuracies are null, and --quiet says nothing", "[programs]") {
+TEST_CASE("trimtab quantize: without labels the accuracies are null, and --quiet says nothing", "[programs]") {
   const Job job;
   REQUIRE(job.run(job.inputs() + " --weights scalar --scheme symmetric --bits 4 --limit 5 --execute fake --quiet --json " +
                   job.path("out.json")) == 0);
@@ -42,9 +59,10 @@ TEST_CASE("quantize_onnx: without labels the accuracies are null, and --quiet sa
   CHECK(job.text("err").empty());
 }
 
-TEST_CASE("quantize_onnx: weights of fewer bits than activations, scales that are powers of two", "[programs]") {
+TEST_CASE("trimtab quantize: weights of fewer bits than activations, scales that are powers of two", "[programs]") {
   const Job job;
-  const std::string coarse = job.inputs() + " --weights depthwise --scheme power-of-two --limit 5 --weight-bits 4 --mse-weights --json " +
+  const std::string coarse = job.inputs() +
+                             " --weights depthwise --scheme power-of-two --limit 5 --weight-bits 4 --mse-weights --json " +
                              job.path("out.json");
   REQUIRE(job.run(coarse) == 0);
   const auto json = nlohmann::json::parse(job.text("out.json"));
@@ -54,7 +72,7 @@ TEST_CASE("quantize_onnx: weights of fewer bits than activations, scales that ar
   CHECK_THAT(job.text("out"), ContainsSubstring("4 bits for weights and 8 for activations") && ContainsSubstring("mse_weights"));
 }
 
-TEST_CASE("quantize_onnx: tells which layers lost it, as a table, CSV, JSON and a page", "[programs]") {
+TEST_CASE("trimtab quantize: tells which layers lost it, as a table, CSV, JSON and a page", "[programs]") {
   const Job job;
   const std::string mode = job.inputs() + " --weights scalar --scheme symmetric --execute fake --rescale-dws --report-pictures 5";
   REQUIRE(job.run(mode + " --layers " + job.path("layers.json") + " --report " + job.path("page.html")) == 0);
@@ -62,8 +80,8 @@ TEST_CASE("quantize_onnx: tells which layers lost it, as a table, CSV, JSON and 
   const auto layers = nlohmann::json::parse(job.text("layers.json"));
   REQUIRE(layers.size() > 10);
   CHECK(layers[0]["rmse_alone"] >= layers[1]["rmse_alone"]);
-  for (const char* key : {"layer", "operator", "tensor", "rmse_without", "sqnr_db", "rounding_error", "clipping_error", "saturated_percent",
-                          "unused_codes_percent", "calibrated_high", "adjusted_high", "factors_at_upper"})
+  for (const char* key : {"layer", "operator", "tensor", "rmse_without", "sqnr_db", "rounding_error", "clipping_error",
+                          "saturated_percent", "unused_codes_percent", "calibrated_high", "adjusted_high", "factors_at_upper"})
     CHECK(layers[0].contains(key));
   const std::string page = job.text("page.html");
   CHECK_THAT(page, ContainsSubstring("transform") && ContainsSubstring("rescale_dws"));
@@ -80,67 +98,86 @@ TEST_CASE("quantize_onnx: tells which layers lost it, as a table, CSV, JSON and 
   CHECK_THAT(job.text("err"), ContainsSubstring("nowhere"));
 }
 
-TEST_CASE("quantize_onnx: bad input is one line and exit code 1, a bad command line exit code 2", "[programs]") {
+TEST_CASE("trimtab quantize: bad input is one line and exit code 1, a bad command line exit code 2", "[programs]") {
   const Job job;
   const std::string mode = " --weights vector --scheme symmetric";
   std::ofstream(job.path("broken.onnx")) << "not a network";
   std::filesystem::create_directory(job.path("empty"));
   std::ofstream(job.path("wrong.csv")) << "file,class_index\np0.png,99\n";
   const std::string bad[] = {
-      " --model " + job.path("missing.onnx") + " --images " + job.path("pictures") + " --calibrate " + job.path("pictures") + mode,
-      " --model " + job.path("broken.onnx") + " --images " + job.path("pictures") + " --calibrate " + job.path("pictures") + mode,
-      " --model " + job.path("net.onnx") + " --images " + job.path("empty") + " --calibrate " + job.path("pictures") + mode,
-      " --model " + job.path("net.onnx") + " --images " + job.path("pictures") + " --calibrate " + job.path("empty") + mode,
-      job.inputs() + mode + " --bits 9",
+      " " + job.path("missing.onnx") + " --images " + job.path("pictures") + " --calibrate " + job.path("pictures") + mode,
+      " " + job.path("broken.onnx") + " --images " + job.path("pictures") + " --calibrate " + job.path("pictures") + mode,
+      " " + job.path("net.onnx") + " --images " + job.path("empty") + " --calibrate " + job.path("pictures") + mode,
+      " " + job.path("net.onnx") + " --images " + job.path("pictures") + " --calibrate " + job.path("empty") + mode,
       job.inputs() + mode + " --preprocess 1,zero",
       job.inputs() + mode + " --labels " + job.path("wrong.csv"),
-      job.inputs() + mode + " --train " + job.path("pictures") + " --epochs 0",
       job.inputs() + mode + " --json " + job.path("nowhere") + "/out.json",
+      job.inputs() + mode + " --out " + job.path("pictures"),
+      job.inputs() + mode + " --out " + job.path("int8.lite"),
+      job.inputs() + mode + " --requantize fixed-point --out " + job.path("int8.onnx"),
+      job.inputs() + mode + " --requantize fixed-point --keep-float logits",
+      job.inputs() + mode + " --keep-float nobody",
+      job.inputs() + mode + " --train " + job.path("nowhere"),
+      job.inputs() + mode + " --resize 8",
   };
   for (const std::string& arguments : bad) {
     CAPTURE(arguments);
     CHECK(job.run(arguments + " --quiet") == 1);
     const std::string said = job.text("err");
     CAPTURE(said);
-    CHECK(said.starts_with("quantize_onnx: "));
+    CHECK(said.starts_with("trimtab quantize: "));
     CHECK(std::count(said.begin(), said.end(), '\n') == 1);
   }
+  for (const char* refused :
+       {" --bits 9", " --limit -5", " --calibrate-count 0", " --epochs 3", " --recipe paper", " --state x", " --threads -1"}) {
+    CAPTURE(refused);
+    CHECK(job.run(job.inputs() + mode + refused) == 2);
+  }
+  CHECK(job.run(job.inputs() + mode + " --train " + job.path("pictures") + " --epochs 0") == 2);
   CHECK(job.run("") == 2);
   CHECK(job.run(job.inputs() + " --weights diagonal --scheme symmetric") == 2);
   CHECK(job.run(job.inputs() + mode + " --no-such-option") == 2);
   CHECK(job.run(" --help") == 0);
 }
 
-TEST_CASE("quantize_onnx: granularity by layer, pairs and margins, losses, labels and bounds are options", "[programs]") {
+TEST_CASE("trimtab quantize: granularity by layer, pairs and margins, losses, labels and bounds are options", "[programs]") {
   const Job job;
-  const std::string train = job.inputs() + " --scheme symmetric --limit 4 --epochs 1 --batch 4 --train " + job.path("pictures") + " --quiet --json " + job.path("out.json");
+  const std::string train = job.inputs() + " --scheme symmetric --limit 4 --epochs 1 --batch 4 --train " + job.path("pictures") +
+                            " --quiet --json " + job.path("out.json");
   const auto result = [&](const std::string& arguments) {
     REQUIRE(job.run(train + arguments) == 0);
     return nlohmann::json::parse(job.text("out.json"));
   };
-  const int scalar = result(" --weights scalar")["trained_parameters"], depthwise = result(" --weights depthwise")["trained_parameters"],
+  const int scalar = result(" --weights scalar")["trained_parameters"],
+            depthwise = result(" --weights depthwise")["trained_parameters"],
             vector = result(" --weights vector")["trained_parameters"];
   CHECK(scalar < depthwise);
   CHECK(depthwise < vector);
-  CHECK(result(" --weights vector --weights-of Conv2d=scalar --weights-of Linear=scalar --alpha 0.5 1.3")["trained_parameters"] == depthwise);
-  CHECK(result(" --weights scalar --loss charbonnier --rescale-dws=all --lock-share 0.9 --rescale-reach 0.9")["weights"] == "scalar");
-  CHECK(result(" --weights vector --train-labels " + job.path("labels.csv") + " --loss-weights 0 1 0")["loss_before"].get<double>() > 0);
-  CHECK(job.run(train + " --weights vector --train-labels " + job.path("labels.csv")) == 1);  // that no weight asks for
+  CHECK(result(" --weights vector --weights-of Conv2d=scalar --weights-of Linear=scalar --alpha 0.5 1.3")["trained_parameters"] ==
+        depthwise);
+  CHECK(result(" --weights scalar --loss charbonnier --rescale-dws=all --lock-share 0.9 --rescale-reach 0.9")["weights"] ==
+        "scalar");
+  const std::string labels = " --weights vector --train-labels " + job.path("labels.csv");
+  CHECK(result(labels + " --loss-weights 0 1 0")["loss_before"].get<double>() > 0);
+  CHECK(job.run(train + labels) == 1);  // that no weight asks for
   CHECK(job.run(train + " --weights vector --weights-of nobody=scalar") == 1);
-  for (const char* wrong : {" --weights-of Linear=both", " --rescale-dws=some", " --alpha 0.5", " --loss l2", " --loss-weights 1"}) {
+  for (const char* wrong :
+       {" --weights-of Linear=both", " --rescale-dws=some", " --alpha 0.5", " --loss l2", " --loss-weights 1"}) {
     CAPTURE(wrong);
     CHECK(job.run(train + " --weights vector" + wrong) == 2);
   }
 }
 
-TEST_CASE("quantize_onnx --out, run_int8: the file that one writes the other one runs, in either form", "[programs]") {
+TEST_CASE("trimtab quantize --out, trimtab run: the file that one writes the other runs, in either form", "[programs]") {
   const Job job;
   std::ofstream(job.path("classes.csv")) << "class_index,synset,name\n0,n0,zero\n7,n7,\"seven, or so\"\n";
   const std::string pictures = ' ' + job.path("pictures/p0.png") + ' ' + job.path("pictures/p5.png");
   std::string first;
   for (const std::string form : {"qdq", "qoperator"}) {
-    REQUIRE(job.run(job.inputs() + " --weights vector --scheme asymmetric --quiet --format " + form + " --out " + job.path("int8.onnx")) == 0);
-    REQUIRE(job.call(TRIMTAB_RUN_INT8 + std::string(' ' + job.path("int8.onnx") + pictures + " --top 10 --classes " + job.path("classes.csv") + " --json " + job.path("run.json"))) == 0);
+    REQUIRE(job.run(job.inputs() + " --weights vector --scheme asymmetric --quiet --format " + form + " --out " +
+                    job.path("int8.onnx")) == 0);
+    REQUIRE(job.call(TRIMTAB_PROGRAM " run" + std::string(' ' + job.path("int8.onnx") + pictures + " --top 10 --classes " +
+                                                          job.path("classes.csv") + " --json " + job.path("run.json"))) == 0);
     const auto json = nlohmann::json::parse(job.text("run.json"));
     REQUIRE(json.size() == 2);
     REQUIRE(json[0]["top"].size() == 10);
@@ -159,20 +196,23 @@ TEST_CASE("quantize_onnx --out, run_int8: the file that one writes the other one
   std::string bytes = job.text("int8.onnx");
   for (std::size_t i = 0; i < 64; ++i) bytes[bytes.size() / 2 + i] = static_cast<char>(bytes[bytes.size() / 2 + i] ^ 0x40);
   std::ofstream(job.path("changed.onnx"), std::ios::binary) << bytes;
-  const std::string bad[] = {job.path("changed.onnx") + pictures, job.path("net.onnx") + pictures, job.path("missing.onnx") + pictures,
-                             job.path("int8.onnx") + ' ' + job.path("labels.csv"), job.path("int8.onnx") + pictures + " --classes " + job.path("net.onnx"),
+  const std::string bad[] = {job.path("changed.onnx") + pictures,
+                             job.path("net.onnx") + pictures,
+                             job.path("missing.onnx") + pictures,
+                             job.path("int8.onnx") + ' ' + job.path("labels.csv"),
+                             job.path("int8.onnx") + pictures + " --classes " + job.path("net.onnx"),
                              job.path("int8.onnx") + pictures + " --preprocess 1"};
   for (const std::string& arguments : bad) {
     CAPTURE(arguments);
-    CHECK(job.call(TRIMTAB_RUN_INT8 + std::string(' ' + arguments)) == 1);
-    CHECK(job.text("err").starts_with("run_int8: "));
+    CHECK(job.call(TRIMTAB_PROGRAM " run" + std::string(' ' + arguments)) == 1);
+    CHECK(job.text("err").starts_with("trimtab run: "));
   }
-  CHECK(job.call(TRIMTAB_RUN_INT8 + std::string("")) == 2);
-  CHECK(job.call(TRIMTAB_RUN_INT8 + std::string(' ' + job.path("int8.onnx") + pictures + " --top 0")) == 2);
-  CHECK(job.call(TRIMTAB_RUN_INT8 + std::string(" --help")) == 0);
+  CHECK(job.call(TRIMTAB_PROGRAM " run" + std::string("")) == 2);
+  CHECK(job.call(TRIMTAB_PROGRAM " run" + std::string(' ' + job.path("int8.onnx") + pictures + " --top 0")) == 2);
+  CHECK(job.call(TRIMTAB_PROGRAM " run" + std::string(" --help")) == 0);
 }
 
-TEST_CASE("quantize_onnx: a recipe sets choices, and options beside it replace them", "[programs]") {
+TEST_CASE("trimtab quantize: a recipe sets choices, and options beside it replace them", "[programs]") {
   const Job job;
   const auto transforms = [&](const std::string& arguments) {
     REQUIRE(job.run(job.inputs() + " --scheme symmetric --limit 4 --quiet --json " + job.path("out.json") + arguments) == 0);

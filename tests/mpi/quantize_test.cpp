@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <quantize_job.hpp>
+#include <program_job.hpp>
 
 using trimtab::test::Job;
 
@@ -20,7 +20,7 @@ std::string training(const Job& job, int epochs) {
 
 }  // namespace
 
-TEST_CASE("mpirun quantize_onnx: 1 to 4 and 14 processes give the same state and the same numbers; one of them prints", "[mpi]") {
+TEST_CASE("mpirun trimtab quantize: 1 to 4 and 14 processes give the same state and the same numbers; one of them prints", "[mpi]") {
   const Job job;
   REQUIRE(job.run(training(job, 2) + " --state " + job.path("alone") + " --json " + job.path("alone.json")) == 0);
   const std::string table = job.text("out");
@@ -40,7 +40,7 @@ TEST_CASE("mpirun quantize_onnx: 1 to 4 and 14 processes give the same state and
   }
 }
 
-TEST_CASE("mpirun quantize_onnx: a broken picture in any share, or no model, is one message and a code that is not 0", "[mpi]") {
+TEST_CASE("mpirun trimtab quantize: a broken picture in any share, or no model, is one message and a code that is not 0", "[mpi]") {
   const Job job;
   const auto messages = [&](const std::string& start) {
     std::istringstream said(job.text("err"));
@@ -49,22 +49,22 @@ TEST_CASE("mpirun quantize_onnx: a broken picture in any share, or no model, is 
       if (line.starts_with(start)) found.push_back(line);
     return found;
   };
-  CHECK(job.run(" --model " + job.path("missing.onnx") + " --images x --calibrate x --weights vector --scheme symmetric", mpirun(3)) != 0);
-  CHECK(messages("quantize_onnx: ").size() == 1);
+  CHECK(job.run(" " + job.path("missing.onnx") + " --images x --calibrate x --weights vector --scheme symmetric", mpirun(3)) != 0);
+  CHECK(messages("trimtab quantize: ").size() == 1);
   CHECK(job.run(" --no-such-option", mpirun(3)) != 0);
   CHECK(messages("Run with --help").size() == 1);
   for (const char* broken : {"p0.png", "p9.png"}) {
     std::filesystem::copy_file(job.path("pictures/" + std::string(broken)), job.path("kept"));
     std::ofstream(job.path("pictures/" + std::string(broken)), std::ios::trunc) << "no picture";
     CHECK(job.run(training(job, 1), mpirun(3)) != 0);
-    const std::vector<std::string> said = messages("quantize_onnx: ");
+    const std::vector<std::string> said = messages("trimtab quantize: ");
     REQUIRE(said.size() == 1);
     CHECK_THAT(said[0], ContainsSubstring(broken) && ContainsSubstring("of 3: load_image"));
     std::filesystem::rename(job.path("kept"), job.path("pictures/" + std::string(broken)));
   }
 }
 
-TEST_CASE("mpirun quantize_onnx: after a process is killed in mid-epoch, the run continues on another number to the same bits", "[mpi]") {
+TEST_CASE("mpirun trimtab quantize: after a process is killed in mid-epoch, the run continues on another number to the same bits", "[mpi]") {
   const Job job;
   const std::string arguments = training(job, 100);
   REQUIRE(job.run(arguments + " --state " + job.path("whole")) == 0);

@@ -5,19 +5,22 @@
 #include <optional>
 #include <string>
 #include <trimtab/io/html_report.hpp>
-#include <trimtab/net/report/evaluate.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
 #include <vector>
 
+#include "../fidelity.hpp"
 #include "arguments.hpp"
 
-namespace quantize_onnx {
+namespace program {
 
 /// The quantized network beside the float one.
 struct Outcome {
-  trimtab::Fidelity fidelity;
+  std::vector<OutputFidelity> outputs;
   std::optional<double> top1;
   std::optional<bool> equal;  // int8 and training executor, where both ran
+
+  /// What one line tells: the first output of classes, or the first.
+  const OutputFidelity& main() const;
 };
 
 /// What training did.
@@ -32,7 +35,7 @@ struct Trained {
 struct Results {
   std::size_t processes = 1, calibrated_on = 0, evaluated_on = 0;  // the latter: pictures
   std::vector<std::string> transforms;
-  std::optional<double> float_top1, int8_ms;
+  std::optional<double> float_top1, float_ms, int8_ms;
   Outcome before, after;  // training and rounding
   std::optional<Trained> training;
   double seconds_calibrate = 0, seconds_round = 0;
@@ -40,12 +43,14 @@ struct Results {
   bool codes_equal() const { return *before.equal && *after.equal; }
 };
 
-void print(const Arguments& a, const Results& r);
-/// The last line of what is printed, after reports.
-void print_memory();
+void print(const QuantizeArguments& a, const Results& r);
+/// The last lines of what is printed, after reports: files and memory.
+void print_written(const QuantizeArguments& a);
+/// Whether so few are right that a network which guesses does as well: no more than two standard errors above one of `classes`.
+bool is_chance(double top1, std::size_t classes, std::size_t samples);
 /// Writes --json.
-void write_json(const Arguments& a, const Results& r);
+void write_json(const QuantizeArguments& a, const Results& r);
 /// The page of --report, but for the networks.
-trimtab::ReportInput report_page(const Arguments& a, const Results& r);
+trimtab::ReportInput report_page(const QuantizeArguments& a, const Results& r);
 
-}  // namespace quantize_onnx
+}  // namespace program

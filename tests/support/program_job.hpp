@@ -1,5 +1,5 @@
 #pragma once
-// The program quantize_onnx, called on a small network and a dozen pictures.
+// The program trimtab, called on a small network and a dozen pictures.
 
 #include <sys/wait.h>
 
@@ -35,18 +35,18 @@ struct Job {
   }
   std::string path(const std::string& name) const { return (folder.path() / name).string(); }
   std::string inputs() const {
-    return " --model " + path("net.onnx") + " --images " + path("pictures") + " --calibrate " + path("pictures");
+    return " " + path("net.onnx") + " --images " + path("pictures") + " --calibrate " + path("pictures");
   }
-  /// The program's exit code; what it says goes to files.
+  /// The exit code of `trimtab quantize`; what it says goes to files.
   int run(const std::string& arguments, const std::string& launcher = "") const {
-    return call(launcher + " " + TRIMTAB_QUANTIZE_ONNX + arguments);
+    return call(launcher + " " TRIMTAB_PROGRAM " quantize" + arguments);
   }
   /// The same of any command.
   int call(const std::string& command) const {
     const int status = std::system((command + " >" + path("out") + " 2>" + path("err")).c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
-  /// Starts the program in the background and kills process `which` of it (the n-th child of a launcher; 0: itself) with signal 9 once the
+  /// Starts it in the background and kills process `which` of it (the n-th child of a launcher; 0: itself) with signal 9 once the
   /// file has changed. False when the program ended before.
   bool kill(const std::string& arguments, const std::string& file, const std::string& launcher = "", int which = 0) const {
     std::ofstream(path("kill.sh")) << "before=$(cksum < $2 2>/dev/null)\n"
@@ -58,7 +58,7 @@ struct Job {
                                    << "victim=$pid\n"
                                    << "[ $3 = 0 ] || victim=$(cat /proc/$pid/task/*/children | tr ' ' '\\n' | sed -n ${3}p)\n"
                                    << "kill -9 $victim; wait $pid; [ $? -gt 128 ]\n";
-    const std::string program = launcher + (launcher.empty() ? "" : " ") + TRIMTAB_QUANTIZE_ONNX + arguments;
+    const std::string program = launcher + (launcher.empty() ? "" : " ") + TRIMTAB_PROGRAM + " quantize" + arguments;
     const std::string command = "sh " + path("kill.sh") + " '" + program + "' " + file + " " + std::to_string(which);
     return std::system((command + " 2>" + path("kill.err")).c_str()) == 0;
   }

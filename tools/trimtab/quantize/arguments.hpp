@@ -1,5 +1,5 @@
 #pragma once
-// What quantize_onnx is asked to do.
+// What trimtab quantize is asked to do.
 
 #include <array>
 #include <cstddef>
@@ -7,8 +7,16 @@
 #include <string>
 #include <trimtab/io/onnx/write_quantized.hpp>
 #include <trimtab/net/recipe.hpp>
+#include <vector>
 
-namespace quantize_onnx {
+#include "../model.hpp"
+#include "../samples.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace program {
 
 /// What evaluates the quantized network: the executor of training, the deployed one, or both.
 enum class Execute { fake, int8, both };
@@ -21,8 +29,11 @@ struct LayerReportOptions {
   bool wanted() const { return !html.empty() || !layers.empty(); }
 };
 
-struct Arguments : trimtab::Recipe {
-  std::string model, images, labels, calibrate, train, preprocess, json, recipe, out, state, train_labels;
+struct QuantizeArguments : trimtab::Recipe {
+  std::string model, labels, json, recipe, out, state, train_labels;
+  std::vector<std::string> images, calibrate, train;  // [NAME=]PATH for each input
+  ReadingArguments reading;
+  PictureArguments pictures;
   trimtab::OnnxForm format = trimtab::OnnxForm::qoperator;
   std::size_t calibrate_count = 100, train_count = 500, limit = 0, state_every = 10;
   std::optional<double> learning_rate;  // as given
@@ -32,14 +43,14 @@ struct Arguments : trimtab::Recipe {
   int threads = 0;
   bool quiet = false;
 
+  bool trains() const { return !train.empty() && fine_tune.trained.any(); }
   const char* weights_name() const { return std::array{"scalar", "vector", "depthwise"}[std::size_t(quantization.weights)]; }
   const char* scheme_name() const {
     return std::array{"symmetric", "asymmetric", "power-of-two", "learned"}[std::size_t(quantization.scheme)];
   }
 };
 
-/// Reads the command line. The number to exit with where that is all, after help or a complaint, which are printed unless
-/// `silent`.
-std::optional<int> parse(int argc, char** argv, bool silent, Arguments& arguments);
+/// The options of `trimtab quantize`.
+void describe(CLI::App& app, QuantizeArguments& a);
 
-}  // namespace quantize_onnx
+}  // namespace program

@@ -1,0 +1,93 @@
+#include "model.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <trimtab/io/onnx/read.hpp>
+#include <trimtab/io/onnx/read_quantized.hpp>
+
+namespace program {
+
+using namespace trimtab;
+
+namespace {
+
+Extents extent_of(const Network& network, NodeId id) { return network[id].extent; }
+Extents extent_of(const LoweredNetwork& network, NodeId id) { return network.nodes[id].extent; }
+std::vector<NodeId> inputs_of(const Network& network) { return network.inputs(); }
+std::vector<NodeId> inputs_of(const LoweredNetwork& network) { return network.inputs; }
+std::vector<NodeId> outputs_of(const Network& network) { return network.outputs(); }
+std::vector<NodeId> outputs_of(const LoweredNetwork& network) { return network.outputs; }
+
+template <class N>
+std::vector<Port> ports(const std::vector<OnnxPort>& named, const N& network, const std::vector<NodeId>& ids) {
+  std::vector<Port> result;
+  for (std::size_t i = 0; i < named.size(); ++i) result.push_back({named[i].name, named[i].order, extent_of(network, ids[i])});
+  return result;
+}
+
+/// What either of ONNX's readers gives.
+template <class Read>
+Model model_of(const std::string& file, Read read) {
+  Model model{file,
+              {},
+              ports(read.inputs, read.network, inputs_of(read.network)),
+              ports(read.outputs, read.network, outputs_of(read.network)),
+              std::move(read.metadata),
+              std::move(read.notes)};
+  model.network = std::move(read.network);
+  return model;
+}
+
+Model read_onnx_model(const std::string& file, const ReadingArguments& a) {
+  OnnxReadOptions options;
+  for (const std::string& text : a.input_shapes) options.input_sizes.insert(parse_input_size(text));
+  options.cut = a.cut;
+  try {
+    return model_of(file, read_onnx(file, options));
+  } catch (const unsupported_error&) {
+    // A quantized network, or neither, of which the second reader tells the same.
+    return model_of(file, read_quantized_onnx(file, options));
+  }
+}
+
+}  // namespace
+
+void describe(CLI::App& app, ReadingArguments& a) {
+  app.add_option("--input-shape", a.input_shapes, "NAME=1,3,320,320: extents of an input that the file leaves open")
+      ->allow_extra_args(false);
+  app.add_option("--cut", a.cut,
+                 "The network ends with this node or value, not with the file's outputs; may be given several times")
+      ->allow_extra_args(false);
+}
+
+std::string extents_in_file(const Port& port) {
+  std::string text;
+  for (const std::size_t axis : port.order)
+    text += (text.empty() ? "" : ",") + (axis == 0 ? "N" : std::to_string(port.extent[axis - 1]));
+  return text;
+}
+
+bool is_classes(const Port& port) {
+  const std::size_t count = element_count(port.extent);
+  return count > 1 && std::find(port.extent.begin(), port.extent.end(), count) != port.extent.end();
+}
+
+Array to_file(const Array& x, const Port& port) { return to_file_layout(x, port.order); }
+Array from_file(const Array& x, const Port& port) { return from_file_layout(x, port.order); }
+
+Model read_model(const std::string& file, const ReadingArguments& a) {
+  const std::string ending = std::filesystem::path(file).extension().string();
+  if (ending == ".onnx") return read_onnx_model(file, a);
+  throw unsupported_error(file + ": a model's name ends in .onnx; other formats are not read");
+}
+
+void print_notes(const Model& model) {
+  constexpr std::size_t most = 8;
+  for (std::size_t i = 0; i < std::min(most, model.notes.size()); ++i) std::fprintf(stderr, "note: %s\n", model.notes[i].c_str());
+  if (model.notes.size() > most)
+    std::fprintf(stderr, "note: %zu more; `trimtab show --json` has all\n", model.notes.size() - most);
+}
+
+}  // namespace program

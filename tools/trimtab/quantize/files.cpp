@@ -1,0 +1,180 @@
+#include "files.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/images.hpp>
+#include <trimtab/io/onnx/self_check.hpp>
+#include <trimtab/io/onnx/write_quantized.hpp>
+#include <trimtab/net/passes/simplify.hpp>
+#include <unordered_map>
+#ifdef TRIMTAB_WITH_TFLITE
+#include <trimtab/io/tflite/write.hpp>
+#endif
+
+#include "layer_report.hpp"
+
+namespace program {
+
+using namespace trimtab;
+
+std::optional<std::size_t> FloatModel::classes_output() const {
+  std::optional<std::size_t> found;
+  for (std::size_t i = 0; i < file.outputs.size(); ++i) {
+    if (!is_classes(file.outputs[i])) continue;
+    if (found) return std::nullopt;
+    found = i;
+  }
+  return found;
+}
+
+FloatModel read_float_model(const QuantizeArguments& a) {
+  Model file = read_model(a.model, a.reading);
+  if (file.is_quantized()) throw value_error(a.model + " is quantized already; `trimtab run` and `trimtab show` take it");
+  if (!a.quiet) print_notes(file);
+  Network network = simplify(std::get<Network>(file.network));
+  if (!a.report.layer.empty()) layer_named(network, a.report.layer);  // fails early
+  return {std::move(file), std::move(network)};
+}
+
+namespace {
+
+/// What `folders` stands for: the class of a folder is its number among all of them in order, which are as many as the classes,
+/// or its name where all are numbers.
+std::map<std::string, std::size_t> folder_classes(const Samples& samples, std::size_t classes) {
+  std::map<std::string, std::size_t> number;
+  bool numbers = true;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const std::filesystem::path name(samples.name(i));
+    if (!name.has_parent_path()) throw value_error("--labels folders: " + name.string() + " is in no folder of a class");
+    const std::string folder = name.parent_path().string();
+    numbers = numbers && folder.size() < 9 && folder.find_first_not_of("0123456789") == std::string::npos;
+    number[folder] = 0;
+  }
+  if (!numbers && number.size() != classes)
+    throw value_error(detail::message("--labels folders: ", number.size(), " folders for ", classes,
+                                      " classes, so that their order says nothing; call them by number, or give a CSV"));
+  std::size_t next = 0;
+  for (auto& [folder, n] : number) n = numbers ? std::stoul(folder) : next++;
+  return number;
+}
+
+/// The label of each sample, no_label where the file has none.
+std::vector<std::size_t> labels_of(const Samples& samples, const std::string& labels, std::size_t classes, bool quiet) {
+  std::vector<std::size_t> result(samples.size(), PictureSet::no_label);
+  if (labels == "folders") {
+    const auto number = folder_classes(samples, classes);
+    for (std::size_t i = 0; i < samples.size(); ++i)
+      result[i] = number.at(std::filesystem::path(samples.name(i)).parent_path().string());
+    return result;
+  }
+  const std::unordered_map<std::string, std::size_t> given = read_labels(labels);
+  std::set<std::string> used;
+  std::size_t without = 0, first_without = 0;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const std::string name = samples.name(i), base = std::filesystem::path(name).filename().string();
+    const auto found = given.contains(name) ? given.find(name) : given.find(base);
+    if (found != given.end()) {
+      result[i] = found->second;
+      used.insert(found->first);
+    } else if (without++ == 0) {
+      first_without = i;
+    }
+  }
+  if (quiet) return result;
+  if (without > 0)
+    std::fprintf(stderr, "note: %zu of %zu samples have no label and are left out, the first is %s\n", without, samples.size(),
+                 samples.name(first_without).c_str());
+  std::vector<std::string> missing;
+  for (const auto& [name, label] : given)
+    if (!used.contains(name)) missing.push_back(name);
+  if (!missing.empty())
+    std::fprintf(stderr, "note: %zu of %zu labels are of no sample, as that of %s\n", missing.size(), given.size(),
+                 std::min_element(missing.begin(), missing.end())->c_str());
+  return result;
+}
+
+}  // namespace
+
+Labelled labelled(Samples samples, const std::string& labels, const char* option, const FloatModel& model, bool quiet) {
+  Labelled result{std::move(samples), {}};
+  if (labels.empty()) return result;
+  const auto output = model.classes_output();
+  if (!output) throw value_error(detail::message(option, ": the network has no output of classes, or several; --cut keeps one"));
+  const std::size_t classes = element_count(model.file.outputs[*output].extent);
+  const std::vector<std::size_t> found = labels_of(result.samples, labels, classes, quiet);
+  std::vector<std::size_t> chosen;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (found[i] == PictureSet::no_label) continue;
+    if (found[i] >= classes)
+      throw value_error(detail::message(option, ": ", result.samples.name(i), " has class ", found[i], " of ", classes));
+    chosen.push_back(i);
+    result.labels.push_back(found[i]);
+  }
+  if (chosen.empty()) throw value_error(detail::message(option, ": no sample has a label"));
+  result.samples = result.samples.chosen(chosen);
+  return result;
+}
+
+Labelled evaluation_samples(const QuantizeArguments& a, const FloatModel& model) {
+  Labelled result = labelled(open_samples(model.file, a.images, a.pictures, "--images"), a.labels, "--labels", model, a.quiet);
+  if (a.limit > 0 && result.samples.size() > a.limit) {
+    std::vector<std::size_t> first(a.limit);
+    for (std::size_t i = 0; i < first.size(); ++i) first[i] = i;
+    result.samples = result.samples.chosen(first);
+    if (!result.labels.empty()) result.labels.resize(a.limit);
+  }
+  return result;
+}
+
+namespace {
+
+bool is_tflite(const std::string& file) { return std::filesystem::path(file).extension() == ".tflite"; }
+
+/// The bytes of --out.
+std::string serialized(const QuantizeArguments& a, const QuantizedNetwork& q,
+                       const std::map<std::string, std::string>& metadata) {
+#ifdef TRIMTAB_WITH_TFLITE
+  if (is_tflite(a.out)) return serialize_tflite(q);
+#endif
+  return serialize_onnx(lower(q), a.format, metadata);
+}
+
+/// Throws unsupported_error for a format that is not written, or holds another arithmetic.
+void require_format(const std::string& file, Requantizer requantizer) {
+  const std::string ending = std::filesystem::path(file).extension().string();
+  if (ending == ".onnx" && requantizer == Requantizer::float32) return;
+  if (ending == ".onnx")
+    throw unsupported_error("--out: ONNX requantizes in float; --requantize fixed-point goes into .tflite files");
+#ifdef TRIMTAB_WITH_TFLITE
+  if (ending == ".tflite") return;
+#endif
+  throw unsupported_error(detail::message("--out ", file, ": not a file that this program was built to write"));
+}
+
+}  // namespace
+
+void rehearse(const QuantizeArguments& a, const FloatModel& model) {
+  if (!a.out.empty()) require_format(a.out, a.quantization.requantizer);
+  const std::vector<Range<float>> ranges(model.network.size(), Range<float>{-1, 1});
+  try {
+    const QuantizedNetwork q = quantize(model.network, ranges, a.quantization);
+    if (!a.out.empty()) serialized(a, q, {});
+  } catch (const quantization_range_error&) {
+    // Real ranges may do.
+  }
+}
+
+void write_quantized(const QuantizeArguments& a, const QuantizedNetwork& q, const FloatModel& model) {
+  std::map<std::string, std::string> metadata = model.file.metadata;
+  if (!a.pictures.preprocess.empty()) metadata["preprocessing"] = preprocessing_text(parse_mean_scale(a.pictures.preprocess));
+  const std::vector<NodeId> outputs = q.network.outputs();
+  if (!is_tflite(a.out) && outputs.size() == 1 && q.holds_codes(outputs[0]))
+    metadata = with_self_check(lower(q), std::move(metadata));
+  write_file_atomically(a.out, serialized(a, q, metadata));
+}
+
+}  // namespace program

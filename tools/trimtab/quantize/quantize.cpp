@@ -1,0 +1,158 @@
+// `trimtab quantize`: from a float network and unlabelled inputs to an int8 network, with its accuracy. The steps in a row; what
+// each of them does is in this folder's other files.
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <trimtab/io/progress_bar.hpp>
+#include <trimtab/net/recipe.hpp>
+#include <trimtab/net/report/evaluate.hpp>
+
+#include "../command.hpp"
+#include "../targets.hpp"
+#include "arguments.hpp"
+#include "evaluate.hpp"
+#include "files.hpp"
+#include "layer_report.hpp"
+#include "results.hpp"
+#include "train.hpp"
+
+namespace program {
+namespace {
+
+using namespace trimtab;
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+void require_targets(const QuantizeArguments& a) {
+  require_file("--out", a.out);
+  require_file("--json", a.json);
+  require_file("--state", a.state);
+  require_file("--report", a.report.html);
+  require_file("--layers", a.report.layers);
+}
+
+/// The columns of one output among the rows of all.
+Array columns_of(const Array& rows, const std::vector<Port>& outputs, std::size_t which) {
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < which; ++i) first += element_count(outputs[i].extent);
+  const std::size_t own = element_count(outputs[which].extent), n = rows.shape(0);
+  Array result = Array::from_shape({n, own});
+  for (std::size_t i = 0; i < n; ++i) std::copy_n(rows.data() + i * rows.shape(1) + first, own, result.data() + i * own);
+  return result;
+}
+
+void quantize(QuantizeArguments& a, const World& world) {
+  if (world.rank() != 0) a.quiet = true;
+  if (a.threads > 0) set_threads(a.threads);
+  require_targets(a);
+  const FloatModel model = read_float_model(a);
+  rehearse(a, model);
+  const auto [evaluation, labels] = evaluation_samples(a, model);
+  const Samples calibration =
+      open_samples(model.file, a.calibrate, a.pictures, "--calibrate").drawn(a.calibrate_count, a.fine_tune.seed);
+  Samples training;
+  if (!a.train.empty()) {
+    const Labelled set = labelled(open_samples(model.file, a.train, a.pictures, "--train").drawn(a.train_count, a.fine_tune.seed),
+                                  a.train_labels, "--train-labels", model, a.quiet);
+    training = set.samples;
+    a.fine_tune.labels.assign(set.labels.begin(), set.labels.end());
+  }
+  if (!a.train.empty() && !a.trains() && !a.quiet)
+    std::fprintf(stderr, "note: nothing is trained%s%s: --train is not used\n", a.recipe.empty() ? "" : " by --recipe ",
+                 a.recipe.c_str());
+  Results r;
+  r.processes = world.size();
+  r.evaluated_on = evaluation.size();
+  r.calibrated_on = calibration.size();
+
+  ProgressBar float_bar("float network", a.quiet);
+  const Array float_rows = teacher_outputs(model.network, evaluation, evaluation.size(), float_bar, world);
+  const auto top1 = [&, &labels = labels](const Array& rows) {
+    return labels.empty() ? std::nullopt
+                          : std::optional(top1_percent(columns_of(rows, model.file.outputs, *model.classes_output()), labels));
+  };
+  r.float_top1 = top1(float_rows);
+  if (r.float_top1 && !a.quiet) {
+    const std::size_t classes = element_count(model.file.outputs[*model.classes_output()].extent);
+    if (is_chance(*r.float_top1, classes, evaluation.size()))
+      std::fprintf(stderr,
+                   "warning: the float network's top-1 is %.2f %%, no better than chance: look at --preprocess and --labels\n",
+                   *r.float_top1);
+  }
+
+  Applied applied = [&] {
+    const Stopwatch watch;
+    ProgressBar bar("calibrate", a.quiet);
+    Applied result = prepare(a, model.network, calibration, calibration.size(), a.quantization, bar, world);
+    r.seconds_calibrate = watch.seconds();
+    return result;
+  }();
+  QuantizedNetwork& q = applied.network;
+  const QuantizedNetwork untrained = q;
+
+  const auto evaluate = [&, &evaluation = evaluation](const char* title) {
+    ProgressBar bar(title, a.quiet);
+    const Evaluation e = run_quantized(q, a.execute, evaluation, bar, world);
+    return Outcome{compare_rows(model.file.outputs, float_rows, e.rows), top1(e.rows), e.equal};
+  };
+  r.before = evaluate(a.trains() ? "before training" : "quantized network");
+  r.after = r.before;
+
+  if (a.trains()) {
+    ProgressBar bar("teacher", a.quiet);
+    const Array targets = teacher_outputs(model.network, training, training.size(), bar, world);
+    r.training = train(q, targets, training, a, world);
+  }
+  if (a.learn_rounding) {
+    const Stopwatch watch;
+    ProgressBar bar("learn rounding", a.quiet);
+    finish(a, applied, calibration, calibration.size(), bar);
+    r.seconds_round = watch.seconds();
+  }
+  if (r.training || a.learn_rounding) r.after = evaluate("after training");
+  if (world.rank() != 0) return;
+
+  r.transforms = applied.transforms;
+  r.transforms.insert(r.transforms.begin(), "fold_batch_norm");
+  if (a.execute != Execute::fake) {
+    r.int8_ms = int8_milliseconds(q, evaluation);
+    r.float_ms = float_milliseconds(model.network, evaluation);
+  }
+  if (!a.quiet) {
+    print(a, r);
+    for (const StructureFinding& f : applied.structure) std::printf("  structure: %s\n", f.text.c_str());
+    std::fflush(stdout);
+  }
+  if (!a.out.empty()) write_quantized(a, q, model);
+  if (!a.json.empty()) write_json(a, r);
+  if (a.report.wanted()) {
+    ReportInput page = report_page(a, r);
+    page.original = &model.network;
+    page.reference = &applied.reference;
+    page.before = &untrained;
+    page.after = &q;
+    page.structure = applied.structure;
+    report_layers(a.report, page, analyze_layers(a, applied.reference, q, evaluation), a.quiet);
+  }
+  if (!a.quiet) print_written(a);
+}
+
+}  // namespace
+
+Command quantize_command(CLI::App& app) {
+  const auto a = std::make_shared<QuantizeArguments>();
+  describe(app, *a);
+  return [a](const World& world) { quantize(*a, world); };
+}
+
+}  // namespace program
