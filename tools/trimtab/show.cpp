@@ -78,9 +78,9 @@ double macs_of(const LoweredNetwork& network, const LoweredNode& node) {
   std::vector<Extents> in;
   for (const LoweredInput& input : node.inputs) in.push_back(network.nodes[input.node].extent);
   if (!node.layer) return node.op->macs(in, node.extent);
-  const double weights = double(element_count(node.weight_extent));
+  const double weights = double(element_count(node.layer->extent));
   if (node.op.is<ConvTranspose2d>()) return double(in[0][0] * in[0][1]) * weights;
-  return double(element_count(node.extent)) * weights / double(node.weight_extent[node.op->weighted()->output_axis()]);
+  return double(element_count(node.extent)) * weights / double(node.layer->extent[node.op->weighted()->output_axis()]);
 }
 
 std::vector<ShownNode> shown_nodes(const LoweredNetwork& network, const ShowArguments&) {
@@ -89,7 +89,7 @@ std::vector<ShownNode> shown_nodes(const LoweredNetwork& network, const ShowArgu
     ShownNode shown{node.name, operator_name(node.op), {}, node.extent, macs_of(network, node), 0, {}, {}, 0};
     for (const LoweredInput& in : node.inputs) shown.inputs.push_back(network.nodes[in.node].name);
     if (node.layer) {
-      shown.weights = element_count(node.weight_extent) + node.layer->bias.size();
+      shown.weights = element_count(node.layer->extent) + node.layer->bias.size();
       shown.weight_scales = node.layer->multiplier.size();
     }
     if (node.in_float) shown.why_float = "the file has it in float";

@@ -161,7 +161,7 @@ struct OnnxRules<Conv2d> {
                              {kh, kw, l.window, l.groups});
   }
   static void write_codes(detail::OnnxCodesWriter& w, const Conv2d& l) {
-    const Extents& e = w.node().weight_extent;
+    const Extents& e = w.node().layer->extent;
     detail::OnnxLayerCodes codes = w.layer_codes();
     codes.codes = detail::filters_to_nchw(codes.codes.data(), e[0], e[1] * e[2], e[3]);
     detail::write_conv_codes(w, {e[0], e[3], e[1], e[2]}, codes, {e[1], e[2], l.window, l.groups});
@@ -176,7 +176,7 @@ struct OnnxRules<DepthwiseConv2d> {
                              {kh, kw, l.window, channels});
   }
   static void write_codes(detail::OnnxCodesWriter& w, const DepthwiseConv2d& l) {
-    const Extents& e = w.node().weight_extent;
+    const Extents& e = w.node().layer->extent;
     detail::OnnxLayerCodes codes = w.layer_codes();
     codes.codes = detail::filters_to_nchw(codes.codes.data(), 1, e[0] * e[1], e[2]);
     detail::write_conv_codes(w, {e[2], 1, e[0], e[1]}, codes, {e[0], e[1], l.window, e[2]});

@@ -115,7 +115,7 @@ struct OnnxRules<ConvTranspose2d> {
   }
   /// No operator of ONNX's transposes a convolution of codes. In float its sums are exact below 2^24.
   static void write_codes(detail::OnnxCodesWriter& w, const ConvTranspose2d& l) {
-    const Extents& e = w.node().weight_extent;
+    const Extents& e = w.node().layer->extent;
     detail::OnnxLayerCodes codes = w.layer_codes();
     codes.codes = detail::transposed_filters_to_nchw(codes.codes.data(), e, l.groups);
     const std::string weight = w.tensor(w.name() + ".weight", {e[3] * l.groups, e[0] / l.groups, e[1], e[2]}, codes.codes);

@@ -147,7 +147,7 @@ struct OnnxRules<Linear> {
   }
   /// O I in the network. MatMulInteger takes I O, and a zero point for each column.
   static void write_codes(detail::OnnxCodesWriter& w, const Linear&) {
-    const std::size_t outputs = w.node().weight_extent[0], inputs = w.node().weight_extent[1];
+    const std::size_t outputs = w.node().layer->extent[0], inputs = w.node().layer->extent[1];
     const detail::OnnxLayerCodes layer = w.layer_codes();
     const bool row = w.node().extent.size() == 1;
     const auto columns = [&] {

@@ -249,7 +249,7 @@ class OnnxLowering {
   void make_input(NodeId id) {
     const Node& node = network_[id];
     const Value& v = values_[id];
-    LoweredNode lowered{node.name, node.op, std::nullopt, {}, {}, node.extent, {}};
+    LoweredNode lowered{node.name, node.op, std::nullopt, {}, node.extent, {}};
     if (v.kind == Kind::codes) {
       lowered.grid = {1, shift(v.is_signed), unsigned_codes()};
     } else if (v.grids.size() == 1 && !v.wanted) {
@@ -307,7 +307,7 @@ class OnnxLowering {
       return clipped(id, first, grid, {bound(clip->lo), bound(clip->hi)});
     }
     // Bytes as numbers: what is put between them is a code, too.
-    LoweredNode lowered{node.name, node.op, std::nullopt, {}, {}, node.extent, {grid.scale, grid.zero_point, unsigned_codes()}};
+    LoweredNode lowered{node.name, node.op, std::nullopt, {}, node.extent, {grid.scale, grid.zero_point, unsigned_codes()}};
     for (const NodeId in : node.inputs) lowered.inputs.push_back({lowered_[in], grid.scale, grid.zero_point});
     if (node.inputs.size() == 1 && !node.op.is<Concat>()) lowered.grid.codes = grid.codes;
     if (auto* pad = lowered.op.get_if<Pad>()) {
@@ -358,7 +358,6 @@ class OnnxLowering {
     LoweredNode lowered{network_[p.base].name + "/codes",
                         Clip{},
                         std::nullopt,
-                        {},
                         {{input, 1, 0}},
                         network_[p.base].extent,
                         narrowed(grid, p.clip)};
@@ -369,7 +368,7 @@ class OnnxLowering {
   /// The base computed from codes onto the grid.
   NodeId make_integers(const Plan& p, const Affine<float>& grid) {
     const Node& node = network_[p.base];
-    LoweredNode lowered{node.name, node.op, std::nullopt, {}, {}, node.extent, narrowed(grid, p.clip)};
+    LoweredNode lowered{node.name, node.op, std::nullopt, {}, node.extent, narrowed(grid, p.clip)};
     std::vector<Affine<float>> grids;
     for (const NodeId in : node.inputs) {
       lowered.inputs.push_back(lowered_input(*reading(in)));
@@ -379,7 +378,6 @@ class OnnxLowering {
     }
     if (const WeightedLayer* layer = node.op->weighted()) {
       lowered.layer = lower_weights(p, *layer, lowered.inputs[0].scale, grid.scale);
-      lowered.weight_extent = layer->weight().extent;
       lowered.op->weighted()->drop_weights();
     } else if (node.op->integers() != IntegerRule::source) {
       lowered.op = node.op->integers() == IntegerRule::folded ? node.op->simplified() : node.op;
@@ -444,7 +442,7 @@ class OnnxLowering {
   /// A node in float. Throws unsupported_error where an operator has codes alone.
   LoweredNode float_node(NodeId id, const std::optional<Affine<float>>& grid) {
     const Node& node = network_[id];
-    LoweredNode lowered{node.name, node.op, std::nullopt,    {}, {}, node.extent, grid.value_or(Affine<float>{}),
+    LoweredNode lowered{node.name, node.op, std::nullopt,    {}, node.extent, grid.value_or(Affine<float>{}),
                         no_clip,   true,    grid.has_value()};
     for (const NodeId in : node.inputs) {
       if (const auto x = reading(in))

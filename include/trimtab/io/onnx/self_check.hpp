@@ -58,7 +58,7 @@ inline double work_of(const LoweredNetwork& network) {
   for (const LoweredNode& node : network.nodes) {
     double taps = 1;
     if (node.layer)
-      taps = double(element_count(node.weight_extent)) / double(node.weight_extent[node.op->weighted()->output_axis()]);
+      taps = double(element_count(node.layer->extent)) / double(node.layer->extent[node.op->weighted()->output_axis()]);
     double read = 0;  // every element of the inputs at least once
     for (const LoweredInput& in : node.inputs) read += double(element_count(network.nodes[in.node].extent));
     work += std::max(taps * double(element_count(node.extent)), read);

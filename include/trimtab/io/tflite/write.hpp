@@ -207,7 +207,7 @@ class TfliteExport {
     return {of_codes, integers(node(id).name + "/bias", {static_cast<Index>(l.bias.size())}, l.bias, std::move(of_bias))};
   }
   std::vector<Index> weight_shape(NodeId id, std::vector<Index> shape = {}) const {
-    for (const std::size_t n : node(id).weight_extent) shape.push_back(static_cast<Index>(n));
+    for (const std::size_t n : node(id).layer->extent) shape.push_back(static_cast<Index>(n));
     return shape;
   }
 
@@ -215,14 +215,14 @@ class TfliteExport {
 
   /// One channel a filter is DEPTHWISE_CONV_2D with several filters a channel, whose kernel rounds twice.
   Index add(NodeId id, const Conv2d& l) {
-    const Extents& shape = node(id).weight_extent;
+    const Extents& shape = node(id).layer->extent;
     const bool twice =
         is_int8() && n_.requantizer == Requantizer::fixed_point && node(id).layer->rounding == FixedPointRounding::twice;
     if (l.groups == extent_in(id)[2] && shape[3] == 1 && (l.groups > 1 || twice))
       return depthwise(id, l.window, shape[1], shape[2], shape[0], shape[0] / l.groups);
     if (twice) refuse(id, "products that are rounded twice; TFLite's CONV_2D of int8 rounds them once");
     if (l.groups > 1) refuse(id, message("a convolution of ", l.groups, " groups; TFLite's CONV_2D has one in most runtimes"));
-    const Window w = window(id, node(id).weight_extent[1], node(id).weight_extent[2], l.window, false);
+    const Window w = window(id, node(id).layer->extent[1], node(id).layer->extent[2], l.window, false);
     const auto [weight, bias] = weights(id, weight_shape(id), 0);
     tflite::Options options{1};
     options.byte(0, w.padding).number(1, l.window.stride_w).number(2, l.window.stride_h);
@@ -230,7 +230,7 @@ class TfliteExport {
     return computed(id, Code::conv_2d, 3, {w.input, weight, bias}, options, 3);
   }
   Index add(NodeId id, const DepthwiseConv2d& l) {
-    const Extents& k = node(id).weight_extent;
+    const Extents& k = node(id).layer->extent;
     return depthwise(id, l.window, k[0], k[1], k[2], 1);
   }
   Index depthwise(NodeId id, const WindowOptions& steps, std::size_t kernel_h, std::size_t kernel_w, std::size_t filters,

@@ -26,7 +26,6 @@ struct LoweredNode {
   std::string name;
   Operator op;                        ///< of a layer on codes the geometry alone: its numbers are in `layer`
   std::optional<LoweredLayer> layer;  ///< integers of a layer on codes
-  Extents weight_extent;              ///< of its weights
   std::vector<LoweredInput> inputs;
   Extents extent;           ///< of the output, batch excluded
   Affine<float> grid;       ///< of the output
@@ -48,8 +47,7 @@ struct LoweredNetwork {
 /// Packs a layer's codes for the kernels. Throws as int8::pack_conv2d does.
 inline std::shared_ptr<void> pack(const LoweredNode& node) {
   std::shared_ptr<void> packed;
-  node.op->weighted()->pack(TensorView<const std::int8_t>(node.layer->codes.data(), node.weight_extent), node.layer->zero_point,
-                            packed);
+  node.op->weighted()->pack(node.layer->weight(), node.layer->zero_point, packed);
   return packed;
 }
 
@@ -59,7 +57,7 @@ inline LoweredNetwork lower(const QuantizedNetwork& q) {
   LoweredNetwork result;
   for (NodeId id = 0; id < n.size(); ++id) {
     const Node& node = n[id];
-    LoweredNode lowered{node.name, node.op, std::nullopt, {}, {}, node.extent, {}, no_clip, q.in_float[id], q.holds_codes(id)};
+    LoweredNode lowered{node.name, node.op, std::nullopt, {}, node.extent, {}, no_clip, q.in_float[id], q.holds_codes(id)};
     if (lowered.holds_codes) lowered.grid = byte_grid(q, id);
     std::vector<Affine<float>> grids;
     for (const NodeId in : node.inputs) {
@@ -72,7 +70,6 @@ inline LoweredNetwork lower(const QuantizedNetwork& q) {
     } else if (q.weight[id]) {
       const Operator effective = effective_layer(node.op, q.pointwise[id]);
       lowered.layer = lower_layer(effective, *q.weight[id], grids[0].scale, lowered.grid.scale, q.requantizer);
-      lowered.weight_extent = node.op->weighted()->weight().extent;
       lowered.op->weighted()->drop_weights();
     } else {
       lowered.op = node.op->lowered(grids, lowered.grid);
