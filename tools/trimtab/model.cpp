@@ -4,8 +4,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <map>
+#include <numeric>
 #include <trimtab/io/onnx/read.hpp>
 #include <trimtab/io/onnx/read_quantized.hpp>
+#ifdef TRIMTAB_WITH_TFLITE
+#include <trimtab/io/tflite/read_quantized.hpp>
+#endif
 
 namespace program {
 
@@ -20,21 +25,34 @@ std::vector<NodeId> inputs_of(const LoweredNetwork& network) { return network.in
 std::vector<NodeId> outputs_of(const Network& network) { return network.outputs(); }
 std::vector<NodeId> outputs_of(const LoweredNetwork& network) { return network.outputs; }
 
-template <class N>
-std::vector<Port> ports(const std::vector<OnnxPort>& named, const N& network, const std::vector<NodeId>& ids) {
+/// Axes of the file's tensor among the network's.
+std::vector<std::size_t> order_of(const OnnxPort& port, const Extents&) { return port.order; }
+#ifdef TRIMTAB_WITH_TFLITE
+std::vector<std::size_t> order_of(const TflitePort&, const Extents& extent) {
+  std::vector<std::size_t> same(extent.size() + 1);
+  std::iota(same.begin(), same.end(), std::size_t{0});
+  return same;
+}
+#endif
+
+template <class Named, class N>
+std::vector<Port> ports(const std::vector<Named>& named, const N& network, const std::vector<NodeId>& ids) {
   std::vector<Port> result;
-  for (std::size_t i = 0; i < named.size(); ++i) result.push_back({named[i].name, named[i].order, extent_of(network, ids[i])});
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    const Extents extent = extent_of(network, ids[i]);
+    result.push_back({named[i].name, order_of(named[i], extent), extent});
+  }
   return result;
 }
 
-/// What either of ONNX's readers gives.
+/// What a reader gives.
 template <class Read>
-Model model_of(const std::string& file, Read read) {
+Model model_of(const std::string& file, Read read, std::map<std::string, std::string> metadata) {
   Model model{file,
               {},
               ports(read.inputs, read.network, inputs_of(read.network)),
               ports(read.outputs, read.network, outputs_of(read.network)),
-              std::move(read.metadata),
+              std::move(metadata),
               std::move(read.notes)};
   model.network = std::move(read.network);
   return model;
@@ -45,12 +63,29 @@ Model read_onnx_model(const std::string& file, const ReadingArguments& a) {
   for (const std::string& text : a.input_shapes) options.input_sizes.insert(parse_input_size(text));
   options.cut = a.cut;
   try {
-    return model_of(file, read_onnx(file, options));
+    OnnxModel read = read_onnx(file, options);
+    auto metadata = std::move(read.metadata);
+    return model_of(file, std::move(read), std::move(metadata));
   } catch (const unsupported_error&) {
     // A quantized network, or neither, of which the second reader tells the same.
-    return model_of(file, read_quantized_onnx(file, options));
+    auto read = read_quantized_onnx(file, options);
+    auto metadata = std::move(read.metadata);
+    return model_of(file, std::move(read), std::move(metadata));
   }
 }
+
+#ifdef TRIMTAB_WITH_TFLITE
+Model read_tflite_model(const std::string& file, const ReadingArguments& a) {
+  if (!a.input_shapes.empty())
+    throw value_error("--input-shape: " + file + " leaves no extents open; a TFLite file states all of them");
+  const TfliteReadOptions options{a.cut};
+  try {
+    return model_of(file, read_tflite(file, options), {});
+  } catch (const unsupported_error&) {
+    return model_of(file, read_quantized_tflite(file, options), {});
+  }
+}
+#endif
 
 }  // namespace
 
@@ -80,7 +115,12 @@ Array from_file(const Array& x, const Port& port) { return from_file_layout(x, p
 Model read_model(const std::string& file, const ReadingArguments& a) {
   const std::string ending = std::filesystem::path(file).extension().string();
   if (ending == ".onnx") return read_onnx_model(file, a);
-  throw unsupported_error(file + ": a model's name ends in .onnx; other formats are not read");
+#ifdef TRIMTAB_WITH_TFLITE
+  if (ending == ".tflite") return read_tflite_model(file, a);
+  throw unsupported_error(file + ": a model's name ends in .onnx or .tflite");
+#else
+  throw unsupported_error(file + ": a model's name ends in .onnx; this program was built without TFLite's reader");
+#endif
 }
 
 void print_notes(const Model& model) {
