@@ -17,7 +17,7 @@
 
 #if __has_include(<pthread.h>) && __has_include(<unistd.h>)
 #include <pthread.h>
-#define TRIMTAB_HAS_FORK 1
+#define TRIMTAB_HAS_FORK 1  ///< processes fork
 #else
 #define TRIMTAB_HAS_FORK 0
 #endif

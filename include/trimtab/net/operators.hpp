@@ -169,8 +169,8 @@ std::tuple<L...> behind_head(std::tuple<Head, L...>);
 
 }  // namespace detail
 
-/// All of them.
 #define TRIMTAB_ONE_MORE(L) , L
+/// All of them.
 using Operators = decltype(detail::behind_head(std::declval<std::tuple<void * TRIMTAB_OPERATORS(TRIMTAB_ONE_MORE)>>()));
 #undef TRIMTAB_ONE_MORE
 

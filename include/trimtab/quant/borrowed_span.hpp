@@ -23,6 +23,6 @@ class BorrowedSpan : public std::span<const T> {
 
 }  // namespace trimtab
 
-/// A span of a span outlives it.
+// A span of a span outlives it.
 template <class T>
 inline constexpr bool std::ranges::enable_borrowed_range<trimtab::BorrowedSpan<T>> = true;

@@ -385,6 +385,7 @@ struct RoundsSteps {
 /// whether it looks at the output or at a cache, which have to be computed again.
 template <class L, bool by_output>
 struct BackwardOfReals {
+  /// Adds the gradients of the inputs to grad_x.
   static void codes_backward(const L& l, CodeInputs x, const Affine<float>&, const TensorView<const float>& grad_y,
                              InputGradients& grad_x) {
     std::vector<std::vector<float>> reals(x.size() + 1);
