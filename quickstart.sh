@@ -64,7 +64,7 @@ case "${1:-}" in
   test)
     install_packages
     build build all -DTRIMTAB_WERROR=ON
-    ctest --test-dir build --output-on-failure
+    ctest --test-dir build --output-on-failure -j "$(jobs)"
     ;;
   *)
     echo "usage: ./quickstart.sh [test]" >&2

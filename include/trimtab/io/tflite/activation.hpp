@@ -6,7 +6,7 @@
 #include <cmath>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/tflite/schema.hpp>
-#include <trimtab/net/graph/clip.hpp>
+#include <trimtab/quant/clip.hpp>
 #include <trimtab/quant/params.hpp>
 
 namespace trimtab::tflite {
