@@ -219,7 +219,7 @@ class OnnxLowering {
     if (const WeightedLayer* layer = node.op->weighted()) {
       if (layer->output_channels() != node.extent.back()) return;
       for (const double s : scale)
-        if (s == 0 || !std::isfinite(s)) return;
+        if (!(s > 0) || !std::isfinite(s)) return;
     } else {
       const bool linear = node.op.is<Mul>() || node.op.is<Div>() || node.op.is<MatMul>() || node.op.is<ReduceSum>() ||
                           node.op.is<ReduceMean>() || node.op.is<ReduceL2>() || node.op.is<GlobalAveragePool>();
