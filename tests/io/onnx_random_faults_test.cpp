@@ -139,3 +139,32 @@ TEST_CASE("read_onnx: a pool with a window of padding alone is refused with its 
   set(set(set(n, "kernel_shape", {2, 2}), "dilations", {2, 1}), "pads", {1, 1, 1, 1});
   CHECK_THROWS_WITH(b.read(), ContainsSubstring("y_node") && ContainsSubstring("padding as a whole"));
 }
+
+TEST_CASE("read_quantized_onnx: tables of channels that are not the node's last axis", "[io]") {
+  OnnxBuilder b(13, {0, 2, 3});
+  on_grid(b, "x", 1, 0, "a");
+  set(b.node("Transpose", {"a.codes"}, "t"), "perm", {0, 2, 1});
+  set(b.node("Cast", {"t"}, "i"), "to", onnx::TensorProto::INT32);
+  codes(b, "first", {2}, {0, 256}, onnx::TensorProto::INT32);
+  b.node("Add", {"i", "first"}, "place");
+  std::vector<int> table;  // x + 1 of channel 0, 2 x of channel 1
+  for (int c = 0; c < 2; ++c)
+    for (int i = 0; i < 256; ++i) table.push_back(std::min(255, c == 0 ? i + 1 : 2 * i));
+  codes(b, "table", {512}, table);
+  b.node("Gather", {"table", "place"}, "g");
+  b.node("DequantizeLinear", {"g", "a.scale", "a.zero"}, "y");
+  const QuantizedOnnxModel model = parse_quantized_onnx(b.bytes());
+  Int8Network::Workspace workspace;
+  const Array x = row({1, 2, 3, 4, 5, 6}, {1, 2, 3});
+  const Array y = Int8Network(model.network).run_outputs({from_file_layout(x, model.inputs[0].order)}, workspace)[0];
+  CHECK(numbers_of(to_file_layout(y, model.outputs[0].order)) == std::vector<float>{2, 8, 3, 10, 4, 12});
+}
+
+TEST_CASE("write_onnx: a Resize by a scale whose product depends on the precision is written by its sizes", "[io]") {
+  OnnxBuilder b(13, {0, 3, 9, 7});
+  b.node("Resize", {"x", "", "", b.integers("sizes", {1, 3, 11, 14})}, "y");  // 9 * float(11 / 9) is 11 in float, less in double
+  ::onnx::ModelProto written;
+  written.ParseFromString(serialize_onnx(b.read().network));
+  for (const auto& node : written.graph().node())
+    if (node.op_type() == "Resize") CHECK(node.input_size() == 4);
+}

@@ -118,11 +118,13 @@ class Runner {
         if (quantized.empty()) return;
         LoweredNetwork lowered = lower(quantized[0]);
         onnx::ModelProto file;
-        file.ParseFromString(serialize_onnx(lowered, form));
+        const std::string bytes = serialize_onnx(lowered, form);
+        file.ParseFromString(bytes);
         ports = ports_of(file, inputs);
         std::vector<NodeId> shown;
         values = watched_nodes(*file.mutable_graph(), lowered, shown);
         write(seed, end.c_str(), file.SerializeAsString());
+        own.fault = unlike_itself(lowered, bytes, inputs);
         // All codes, as bytes.
         lowered.outputs = shown;
         lowered.output_grids.assign(shown.size(), {1, 0, unsigned_codes()});
@@ -139,6 +141,25 @@ class Runner {
     std::vector<std::size_t> order;  // axis i of the file is axis order[i] of the node
     for (std::size_t i = 0; i < x.dimension(); ++i) order.push_back(detail::file_layout::node_axis(x.dimension(), i));
     return to_file_layout(x, order);
+  }
+  /// What a written network gives otherwise once it is read back; nothing where all is the same.
+  static std::string unlike_itself(const LoweredNetwork& lowered, const std::string& bytes, const std::vector<Array>& inputs) {
+    if (std::none_of(lowered.nodes.begin(), lowered.nodes.end(), [](const LoweredNode& n) { return n.holds_codes; })) return "";
+    const QuantizedOnnxModel back = parse_quantized_onnx(bytes);
+    std::vector<Array> fed_back;
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      fed_back.push_back(from_file_layout(channels_first(inputs[i]), back.inputs[i].order));
+    Int8Network::Workspace one, two;
+    const std::vector<Array> wanted = Int8Network(lowered).run_outputs(inputs, one),
+                             got = Int8Network(back.network).run_outputs(fed_back, two);
+    for (std::size_t o = 0; o < wanted.size(); ++o) {
+      const Array a = channels_first(wanted[o]), b = to_file_layout(got[o], back.outputs[o].order);
+      const float scale = lowered.nodes[lowered.outputs[o]].holds_codes ? lowered.output_grids[o].scale : 1e-3F;
+      for (std::size_t i = 0; i < a.size(); ++i)
+        if (a.size() != b.size() || std::abs(a.data()[i] - b.data()[i]) > scale / 2)
+          return "read back, output " + back.outputs[o].name + " is another one";
+    }
+    return "";
   }
   std::string ports_of(const ::onnx::ModelProto& file, const std::vector<Array>& inputs) {
     std::vector<std::string> all;

@@ -466,7 +466,7 @@ class RealDrawer : public MoveDrawer {
       case 2: {
         if (pixels < 4) return std::nullopt;
         auto& n = g.node("InstanceNormalization", {x->name, row(c, -1.5, 1.5), row(c, -1, 1)});
-        if (r.one_in(2)) Graph::set_real(n, "epsilon", 1e-3);
+        Graph::set_real(n, "epsilon", r.pick({1e-3, 1e-2}));  // of equal numbers less would show what rounding leaves of them
         return of_one(n, *x, 1, false);
       }
       case 3: {
@@ -497,6 +497,7 @@ class RealDrawer : public MoveDrawer {
         if (g.opset < 21 || std::ssize(x->dims) < 3 || c % 2 != 0 || c / 2 * pixels < 4) return std::nullopt;
         auto& n = g.node("GroupNormalization", {x->name, row(c, -1.5, 1.5), row(c, -1, 1)});
         Graph::set(n, "num_groups", std::int64_t{2});
+        Graph::set_real(n, "epsilon", 1e-3);
         return of_one(n, *x, 1, false);
       }
     }

@@ -12,7 +12,7 @@ namespace trimtab {
 /// clamp(round_half_even(bias / (scale_x * scale_w)), -(2^31 - 1), 2^31 - 1) (eq. 20, whose S are reciprocal scales), in double.
 /// Throws value_error unless the scales are positive and the bias is finite.
 inline std::int32_t quantize_bias(double bias, double scale_x, double scale_w) {
-  if (!(scale_x > 0) || !(std::abs(scale_w) > 0) || !std::isfinite(bias))
+  if (!(scale_x > 0) || !(scale_w > 0) || !std::isfinite(bias))
     throw value_error(detail::message("quantize_bias: bias ", bias, " on scales ", scale_x, " and ", scale_w));
   constexpr double limit = 2147483647.0;
   const double code = bias / (scale_x * scale_w);

@@ -249,6 +249,16 @@ inline OnnxActivation seen_as(OnnxImport& import, OnnxActivation x, const BatchD
   return x;
 }
 
+/// x as a node that has the file's axis `at` as its last one.
+inline OnnxActivation with_last_axis(OnnxImport& import, OnnxActivation x, std::size_t at) {
+  x = plain(import, std::move(x));
+  if (x.axes[at] == NodeAxes{import.extent(x).size()}) return x;
+  std::vector<std::size_t> wanted = node_order(x);
+  std::erase(wanted, at);
+  wanted.push_back(at);
+  return arranged(import, std::move(x), wanted);
+}
+
 /// x as a node of H W C, where the file has N C H W, or N C L, which is a picture of height 1; perhaps with padding that waits.
 inline OnnxActivation picture(OnnxImport& import, OnnxActivation x) {
   if (x.rank() != 4 && x.rank() != 3)

@@ -96,8 +96,15 @@ inline bool reads_integers(const OnnxNode& n) {
 }
 inline void add_integers(const OnnxNode& n) {
   const int variable = n.is_activation(0) ? 0 : 1;
-  const OnnxActivation x = n.activation(variable);
+  OnnxActivation x = n.activation(variable);
   if (!n.is_known(1 - variable)) throw unsupported_error("a sum of integers that are both computed");
+  if (sole_sums(n, variable) == nullptr) {
+    const Dims& dims = n.known(1 - variable).dims;
+    for (std::size_t k = 0; k < dims.size() && dims.size() <= x.rank(); ++k) {
+      const std::size_t axis = x.rank() - dims.size() + k;
+      if (dims[k] != 1 && batch_axis(x) != axis) x = with_last_axis(n.import, std::move(x), axis);
+    }
+  }
   std::vector<std::int32_t> row = channel_integers(n, 1 - variable, x);
   if (OnnxLayer* layer = sole_sums(n, variable)) {
     if (!layer->bias.empty() || layer->scale != std::vector<float>{1})

@@ -50,13 +50,8 @@ inline void read_linear(const OnnxNode& n, OnnxActivation x, const OnnxFloats& w
     for (std::size_t i = 0; i < columns; ++i)
       weight.data()[o * columns + i] = factor * w.values[o * stride_o + order[i] * stride_i];
   // The last axis has to be the node's last one too.
-  x = plain(n.import, std::move(x));
-  if (x.axes.back() != NodeAxes{n.import.extent(x).size()}) {
-    std::vector<std::size_t> wanted = node_order(x);
-    std::erase(wanted, x.rank() - 1);
-    wanted.push_back(x.rank() - 1);
-    x = arranged(n.import, std::move(x), wanted);
-  }
+  const std::size_t place = x.rank() - 1;
+  x = with_last_axis(n.import, std::move(x), place);
   n.apply(std::move(x), Linear{std::move(weight), std::move(bias)});
   record_layer(n, outputs_first ? 0 : 1);
 }

@@ -219,7 +219,7 @@ class OnnxLowering {
     if (const WeightedLayer* layer = node.op->weighted()) {
       if (layer->output_channels() != node.extent.back()) return;
       for (const double s : scale)
-        if (s == 0 || !std::isfinite(s)) return;
+        if (!(s > 0) || !std::isfinite(s)) return;
     } else {
       const bool linear = node.op.is<Mul>() || node.op.is<Div>() || node.op.is<MatMul>() || node.op.is<ReduceSum>() ||
                           node.op.is<ReduceMean>() || node.op.is<ReduceL2>() || node.op.is<GlobalAveragePool>();
@@ -278,17 +278,17 @@ class OnnxLowering {
     Affine<float> grid = x.grid();
     grid.codes = result_.nodes[x.node].grid.codes;
     if (node.op.is<Pad>()) grid.codes = {std::min(grid.codes.qmin, grid.zero_point), std::max(grid.codes.qmax, grid.zero_point)};
-    return append({node.name, node.op, std::nullopt, {}, {x}, node.extent, grid});
+    return append({node.name, node.op, std::nullopt, {x}, node.extent, grid});
   }
   NodeId clipped(NodeId id, NodeId from, const Affine<float>& grid, const CodeRange& bounds) {
     const CodeRange& have = result_.nodes[from].grid.codes;
     Affine<float> own = grid;
     own.codes = {std::clamp(have.qmin, bounds.qmin, bounds.qmax), std::clamp(have.qmax, bounds.qmin, bounds.qmax)};
-    return append({network_[id].name, Clip{}, std::nullopt, {}, {{from, grid.scale, grid.zero_point}}, network_[id].extent, own});
+    return append({network_[id].name, Clip{}, std::nullopt, {{from, grid.scale, grid.zero_point}}, network_[id].extent, own});
   }
   /// x on another grid: a Concat of one.
   NodeId requantized(NodeId id, const LoweredInput& x, const Affine<float>& grid) {
-    return append({network_[id].name, Concat{}, std::nullopt, {}, {x}, network_[id].extent, grid});
+    return append({network_[id].name, Concat{}, std::nullopt, {x}, network_[id].extent, grid});
   }
 
   /// Operators that pick, clamp or line up codes, whatever they stand for.
@@ -299,7 +299,7 @@ class OnnxLowering {
     const std::int32_t zero = shift(values_[id].is_signed);
     if (node.op.is<LookupTable>())
       return append(
-          {node.name, node.op, std::nullopt, {}, {{first, grid.scale, grid.zero_point}}, node.extent, {1, 0, unsigned_codes()}});
+          {node.name, node.op, std::nullopt, {{first, grid.scale, grid.zero_point}}, node.extent, {1, 0, unsigned_codes()}});
     if (const auto* clip = node.op.get_if<Clip>()) {
       const auto bound = [&](float code) {
         return static_cast<std::int32_t>(std::clamp(std::nearbyint(code) + static_cast<float>(zero), 0.0F, 255.0F));
@@ -355,12 +355,8 @@ class OnnxLowering {
   NodeId make_codes_of_input(const Plan& p, const Affine<float>& grid) {
     const NodeId input = lowered_[p.base];
     if (result_.nodes[input].holds_codes) return input;
-    LoweredNode lowered{network_[p.base].name + "/codes",
-                        Clip{},
-                        std::nullopt,
-                        {{input, 1, 0}},
-                        network_[p.base].extent,
-                        narrowed(grid, p.clip)};
+    LoweredNode lowered{
+        network_[p.base].name + "/codes", Clip{}, std::nullopt, {{input, 1, 0}}, network_[p.base].extent, narrowed(grid, p.clip)};
     lowered.in_float = true;
     return append(std::move(lowered));
   }

@@ -318,8 +318,14 @@ inline void subtract_integers(const OnnxNode& n) {
         if (v - static_cast<float>(z) != 1) return false;
     return true;
   };
+  // The same codes read alike, each with its axes brought into the layer's order.
   const auto same_reading = [&](NodeId p, NodeId q) {
     const auto& reads = n.import.quantization.dequantize;
+    const auto transpose = [&](NodeId id) { return n.import.network[id].op.get_if<Transpose>(); };
+    while (p != q && transpose(p) != nullptr && transpose(q) != nullptr && transpose(p)->order == transpose(q)->order) {
+      p = n.import.network[p].inputs[0];
+      q = n.import.network[q].inputs[0];
+    }
     const auto of_p = reads.find(p), of_q = reads.find(q);
     return p == q || (of_p != reads.end() && of_q != reads.end() && of_p->second == of_q->second &&
                       n.import.network[p].inputs == n.import.network[q].inputs);

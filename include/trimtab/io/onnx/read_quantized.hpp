@@ -46,7 +46,7 @@ inline QuantizedOnnxModel parse_quantized_onnx(std::string_view bytes, const std
 
 /// Reads a network that is quantized, wholly or in parts, in whichever form: float operators between DequantizeLinear and QuantizeLinear;
 /// QLinearConv, QLinearMatMul, and of the domain com.microsoft QLinearAdd, QLinearMul, QLinearConcat, QLinearAveragePool,
-/// QLinearGlobalAveragePool and QGemm; ConvInteger and MatMulInteger with the operators that make codes of their sums (Add, Sub, Cast, Mul,
+/// QLinearGlobalAveragePool, QLinearLeakyRelu, QLinearSigmoid and QGemm; ConvInteger and MatMulInteger with the operators that make codes of their sums (Add, Sub, Cast, Mul,
 /// QuantizeLinear); movements and tables of codes. Operators, layouts and exceptions are those of read_onnx; an input may be of codes, too,
 /// as reals of scale 1, and so may an output. Activations are uint8 or int8 with one scale; weights, of 4 or 8 bits, with one or one for each
 /// output channel, zero points too.

@@ -28,7 +28,7 @@ inline void expand_over_batch(const OnnxNode& n, BatchDims shape) {
   Dims dims(rank - c.dims.size(), 1);
   dims.insert(dims.end(), c.dims.begin(), c.dims.end());
   if (shape[0] != n.import.batch || dims[0] != 1)
-    throw unsupported_error(message("of a constant to extents ", shape, ", of which the first is not the batch"));
+    throw unsupported_error("of a constant to extents of which the first is not the batch");
   const Dims own = row_major(dims);
   Dims lengths, strides;
   std::vector<std::size_t> extents;

@@ -168,7 +168,10 @@ inline ::onnx::NodeProto& write_resize(OnnxWriter& w, const std::vector<ResizeAx
   const std::size_t rank = axes.size() + 1;
   bool by_scale = true, by_extent = true;
   for (const ResizeAxis& a : axes) {
-    by_scale = by_scale && (a.scale == 1 ? a.in == a.out : ResizeAxis::by_scale(a.in, a.scale).out == a.out);
+    // Readers multiply in float or in double.
+    by_scale = by_scale && (a.scale == 1 ? a.in == a.out
+                                         : ResizeAxis::by_scale(a.in, a.scale).out == a.out &&
+                                               static_cast<std::size_t>(double(a.in) * double(a.scale)) == a.out);
     by_extent = by_extent && ResizeAxis::to_extent(a.in, a.out).scale == a.scale;
   }
   std::vector<std::string> inputs{n.inputs[0], ""};

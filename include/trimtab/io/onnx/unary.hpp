@@ -51,13 +51,13 @@ inline float read_parameter(const OnnxNode& n, const char* attribute, float fall
   if (!std::isfinite(value)) throw parse_error(message(attribute, " is ", value));
   return value;
 }
-inline void read_leaky_relu(const OnnxNode& n) {
-  n.require({"alpha"});
-  n.apply(function_input(n), LeakyRelu{read_parameter(n, "alpha", 0.01F)});
-}
 inline OnnxActivation function_input(const OnnxNode& n) {
   n.require_inputs(1, 1);
   return n.real(0);
+}
+inline void read_leaky_relu(const OnnxNode& n) {
+  n.require({"alpha"});
+  n.apply(function_input(n), LeakyRelu{read_parameter(n, "alpha", 0.01F)});
 }
 
 /// Slopes along the node's last axis stay a PRelu; others are max(x, 0) + slope * min(x, 0).

@@ -29,7 +29,7 @@ class TfliteLowering {
   LoweredNode lowered(NodeId id) {
     const Node& node = network_[id];
     TfliteCodes& c = codes_[id];
-    LoweredNode made{node.name, node.op, std::nullopt,      {}, {}, node.extent, c.grid.value_or(Affine<float>{}),
+    LoweredNode made{node.name, node.op, std::nullopt,      {}, node.extent, c.grid.value_or(Affine<float>{}),
                      no_clip,   false,   c.grid.has_value()};
     bool on_codes = made.holds_codes;
     std::vector<Affine<float>> grids;
