@@ -17,7 +17,10 @@ while read -r program options; do
   if [ "$name" = tools/trimtab ]; then
     command=${options%% *}
     source=tools/trimtab/main.cpp
-    [ "${command#-}" != "$command" ] && command=
+    case $command in
+      [a-z]*) ;;
+      *) continue ;;  # another program is told where this one lies
+    esac
     grep -q "add_subcommand(\"$command" "$source" || { echo "trimtab: there is no command $command"; failed=1; }
   fi
   if [ ! -e "$source" ]; then

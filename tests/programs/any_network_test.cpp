@@ -199,6 +199,7 @@ TEST_CASE("trimtab show: nodes, work, grids, and why a node stays in float", "[p
   }
   CHECK(quantized_macs == macs);
   CHECK(grids > 5);
+  CHECK(quantized["nodes"].back()["grid"]["scale"] < 1);  // an output's, which is known
   REQUIRE(job.program("show " + job.path("int8.onnx")) == 0);
   CHECK_THAT(job.text("out"), ContainsSubstring("a quantized network"));
 }

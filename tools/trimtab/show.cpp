@@ -35,7 +35,7 @@ struct ShownNode {
   std::size_t weights = 0;            ///< numbers in weights and biases
   std::string why_float;              ///< empty: it runs in integers
   std::optional<Affine<float>> grid;  ///< of its codes, in a quantized network
-  std::size_t weight_scales = 0;      ///< of a quantized layer
+  bool scale_known = false;           ///< files may tell the ratios of inner scales alone, where they stand as 1
 };
 
 /// Why a node of a float network would stay in float; empty where it would not.
@@ -61,7 +61,8 @@ std::vector<ShownNode> shown_nodes(const Network& network, const ShowArguments& 
   for (NodeId id = 0; id < network.size(); ++id) {
     const Node& node = network[id];
     ShownNode shown{
-        node.name, operator_name(node.op), {}, node.extent, node.op->macs(network.input_extents(id), node.extent), 0, {}, {}, 0};
+        node.name, operator_name(node.op), {}, node.extent, node.op->macs(network.input_extents(id), node.extent), 0, {}, {},
+        false};
     for (const NodeId in : node.inputs) shown.inputs.push_back(network[in].name);
     detail::for_each_parameter(node.op, [&](std::string_view, const TensorView<const float>& values, ParameterKind kind) {
       if (kind != ParameterKind::statistic) shown.weights += values.size();
@@ -86,15 +87,19 @@ double macs_of(const LoweredNetwork& network, const LoweredNode& node) {
 std::vector<ShownNode> shown_nodes(const LoweredNetwork& network, const ShowArguments&) {
   std::vector<ShownNode> nodes;
   for (const LoweredNode& node : network.nodes) {
-    ShownNode shown{node.name, operator_name(node.op), {}, node.extent, macs_of(network, node), 0, {}, {}, 0};
+    ShownNode shown{node.name, operator_name(node.op), {}, node.extent, macs_of(network, node), 0, {}, {}, false};
     for (const LoweredInput& in : node.inputs) shown.inputs.push_back(network.nodes[in.node].name);
-    if (node.layer) {
-      shown.weights = element_count(node.layer->extent) + node.layer->bias.size();
-      shown.weight_scales = node.layer->multiplier.size();
-    }
+    if (node.layer) shown.weights = element_count(node.layer->extent) + node.layer->bias.size();
     if (node.in_float) shown.why_float = "the file has it in float";
     if (node.holds_codes) shown.grid = node.grid;
+    shown.scale_known = node.grid.scale != 1 || node.op->is_fed();
     nodes.push_back(std::move(shown));
+  }
+  for (std::size_t i = 0; i < network.outputs.size(); ++i) {
+    ShownNode& output = nodes[network.outputs[i]];
+    if (!output.grid) continue;
+    output.grid = network.output_grids[i];
+    output.scale_known = true;
   }
   return nodes;
 }
@@ -116,7 +121,7 @@ Json json_of(const Model& model, const std::vector<ShownNode>& nodes) {
              {"parameters", n.weights},
              {"float", n.why_float.empty() ? Json() : Json(n.why_float)}};
     if (model.is_quantized())
-      one["grid"] = n.grid ? Json{{"scale", n.grid->scale},
+      one["grid"] = n.grid ? Json{{"scale", n.scale_known ? Json(n.grid->scale) : Json()},
                                   {"zero_point", n.grid->zero_point},
                                   {"least_code", n.grid->codes.qmin},
                                   {"most_code", n.grid->codes.qmax}}
@@ -151,8 +156,9 @@ void print_table(const Model& model, const std::vector<ShownNode>& nodes) {
   for (const ShownNode& n : nodes) {
     std::string last = n.why_float.empty() ? "integers" : "float: " + n.why_float;
     if (n.grid)
-      last = detail::message(n.grid->scale, " * (code ", n.grid->zero_point > 0 ? "- " : "+ ", std::abs(n.grid->zero_point),
-                             "), ", n.grid->codes.qmin, " to ", n.grid->codes.qmax, n.why_float.empty() ? "" : "; " + last);
+      last = detail::message(n.scale_known ? detail::message(n.grid->scale) : std::string("s"), " * (code ",
+                             n.grid->zero_point > 0 ? "- " : "+ ", std::abs(n.grid->zero_point), "), ", n.grid->codes.qmin,
+                             " to ", n.grid->codes.qmax, n.why_float.empty() ? "" : "; " + last);
     std::printf("  %-*s %-18s %-16s %10.0f %12zu  %s\n", width, n.name.c_str(), n.op.c_str(), extents_text(n.extent).c_str(),
                 n.macs, n.weights, last.c_str());
     macs += n.macs;
@@ -161,7 +167,7 @@ void print_table(const Model& model, const std::vector<ShownNode>& nodes) {
     in_float += std::size_t{!n.why_float.empty()};
   }
   std::printf(
-      "\n  %zu nodes, %zu of them in float; %.2f million multiply-accumulates, %.1f %% of them in integers; %zu parameters\n",
+      "\n  %zu nodes, %zu of them in float; %.4g million multiply-accumulates, %.1f %% of them in integers; %zu parameters\n",
       nodes.size(), in_float, macs / 1e6, macs > 0 ? 100 * integer / macs : 100, parameters);
 }
 
@@ -183,7 +189,7 @@ void show(const ShowArguments& a) {
 
 Command show_command(CLI::App& app) {
   const auto a = std::make_shared<ShowArguments>();
-  app.add_option("model", a->model, "Network, float or quantized: .onnx")->required();
+  app.add_option("model", a->model, "Network, float or quantized: .onnx or .tflite")->required();
   describe(app, a->reading);
   app.add_option("--keep-float", a->keep_float, "Node or operator that is to stay in float; may be given several times")
       ->allow_extra_args(false);

@@ -229,7 +229,7 @@ inline NodeId worst_layer(const Network& network, const Analysis& analysis) {
     if (network[t.node].op->weighted()->is_depthwise()) return t.node;
     if (!worst) worst = t.node;
   }
-  return worst.value_or(network.output());
+  return worst ? *worst : network.outputs()[0];
 }
 
 /// The page. Figures are drawn by gnuplot; where it is not installed the page says so and has the tables.

@@ -224,7 +224,7 @@ void describe_quantization(CLI::App& app, QuantizeArguments& a) {
 }  // namespace
 
 void describe(CLI::App& app, QuantizeArguments& a) {
-  app.add_option("model", a.model, "Float network: .onnx")->required();
+  app.add_option("model", a.model, "Float network: .onnx or .tflite")->required();
   describe_data(app, a);
   describe_recipe(app, a);
   describe_training(app, a);
