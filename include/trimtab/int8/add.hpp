@@ -62,6 +62,7 @@ void add(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float
 /// The inputs' 20 more bits keep what a common scale would lose; both terms stay below 2^28.
 class FixedPointSum {
  public:
+  /// Takes the grids of the codes.
   FixedPointSum(const Affine<float>& grid_a, const Affine<float>& grid_b, const Affine<float>& grid_y, std::int32_t sign = 1)
       : y_(grid_y) {
     const double t = 2 * double(std::max(grid_a.scale, grid_b.scale));
