@@ -100,7 +100,8 @@ void broadcast_steps(const A& a, const Affine<float>& grid_a, const B& b, const 
 
 namespace detail {
 
-/// The product of two codes in integers, as TFLite's MUL: clamp(z_y + multiply_twice((a - z_a) * (b - z_b), s_a * s_b / s_y), lo, hi).
+/// The product of two codes in integers, as TFLite's MUL: clamp(z_y + multiply_twice((a - z_a) * (b - z_b), s_a * s_b / s_y), lo,
+/// hi).
 class FixedPointOfProduct {
  public:
   FixedPointOfProduct(const Affine<float>& grid_a, const Affine<float>& grid_b, const Affine<float>& grid_y)
@@ -138,8 +139,8 @@ inline constexpr bool has_fixed_point_of_two = requires(const Affine<float>& gri
   detail::fixed_point_of_two(F(), grid, grid, grid);
 };
 
-/// y = F of codes a and b that are broadcast as in broadcast_forward, as TFLite's ADD, SUB and MUL: FixedPointSum, FixedPointOfProduct. All of
-/// uint8. Throws as broadcast_steps does.
+/// y = F of codes a and b that are broadcast as in broadcast_forward, as TFLite's ADD, SUB and MUL: FixedPointSum,
+/// FixedPointOfProduct. All of uint8. Throws as broadcast_steps does.
 template <class F, Tensor A, Tensor B, Tensor Y>
 void broadcast_fixed_point(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float>& grid_b,
                            const Affine<float>& grid_y, Y&& y) {

@@ -83,12 +83,13 @@ void reduce_codes(const X& x, const AxisList& axes, Y&& y) {
   std::copy(best.begin(), best.end(), yv.data);
 }
 
-/// y = the mean of x along `axes` as TFLite's MEAN of codes q, which are bytes less `origin`: 128 of int8, 0 of uint8. With S the sum of n
-/// codes and f the rounding to the nearest, ties away from zero, in float32:
+/// y = the mean of x along `axes` as TFLite's MEAN of codes q, which are bytes less `origin`: 128 of int8, 0 of uint8. With S the
+/// sum of n codes and f the rounding to the nearest, ties away from zero, in float32:
 ///   over_picture            z_y - f(z_x s_x / s_y) + multiply_twice(S, s_x / (n s_y))     its kernel for axes 1 and 2 of four, kept
 ///   else, grids are equal   S / n, truncated
 ///   else                    z_y + f(S / n * (s_x / s_y) - z_x * (s_x / s_y))
-/// clamped to y's codes. Axes and extents as in reduce_forward. Throws as reduce_steps does, and value_error for sums beyond int32.
+/// clamped to y's codes. Axes and extents as in reduce_forward. Throws as reduce_steps does, and value_error for sums beyond
+/// int32.
 template <Tensor X, Tensor Y>
 void mean_fixed_point(const X& x, const Affine<float>& grid_x, const AxisList& axes, bool over_picture, std::int32_t origin,
                       const Affine<float>& grid_y, Y&& y) {

@@ -55,8 +55,8 @@ inline std::vector<Neighbours<float>> float_neighbours(const ResizeAxis& axis, c
   return all;
 }
 
-/// y[n, i, j, c] = value(four neighbours, distance in rows, distance in columns), the neighbours being lower lower, lower upper, upper lower,
-/// upper upper in rows and columns.
+/// y[n, i, j, c] = value(four neighbours, distance in rows, distance in columns), the neighbours being lower lower, lower upper,
+/// upper lower, upper upper in rows and columns.
 template <class Number, class Value>
 void resize_by(const TensorView<const std::uint8_t>& x, const std::vector<Neighbours<Number>>& rows,
                const std::vector<Neighbours<Number>>& columns, const TensorView<std::uint8_t>& y, const Value& value) {
@@ -77,10 +77,10 @@ void resize_by(const TensorView<const std::uint8_t>& x, const std::vector<Neighb
 
 }  // namespace detail
 
-/// TFLite's RESIZE_BILINEAR of N H W C, whose codes q are bytes less `origin`. Of int8, 128, in integers with distances of 10 bits: the sum of
-/// q (2^10 - dy) (2^10 - dx) and so on, divided by 2^20 to the nearest, ties away from zero. Of uint8, 0, in float32: the sum of
-/// q ((1 - dy) (1 - dx)) and so on in that order, plus 1/2, without its fraction. Throws value_error for another interpolation
-/// (is_tflite_bilinear), shape_error where extents do not fit.
+/// TFLite's RESIZE_BILINEAR of N H W C, whose codes q are bytes less `origin`. Of int8, 128, in integers with distances of 10
+/// bits: the sum of q (2^10 - dy) (2^10 - dx) and so on, divided by 2^20 to the nearest, ties away from zero. Of uint8, 0, in
+/// float32: the sum of q ((1 - dy) (1 - dx)) and so on in that order, plus 1/2, without its fraction. Throws value_error for
+/// another interpolation (is_tflite_bilinear), shape_error where extents do not fit.
 inline void resize_bilinear_fixed_point(const TensorView<const std::uint8_t>& x, std::span<const ResizeAxis> axes,
                                         const ResizeOptions& options, std::int32_t origin, const TensorView<std::uint8_t>& y) {
   if (!detail::is_tflite_bilinear(axes, options))

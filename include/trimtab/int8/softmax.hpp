@@ -53,8 +53,8 @@ void softmax_steps(const X& x, std::size_t axis, const SoftmaxTable& table, floa
   });
 }
 
-/// y[k] = z_y + round(table[q - x[k]] * (1 / (sum * s_y))), clamped to y's codes, ties away from zero: TFLite's SOFTMAX of codes, which is in
-/// float32. q and sum as in softmax_steps, and it throws as that does.
+/// y[k] = z_y + round(table[q - x[k]] * (1 / (sum * s_y))), clamped to y's codes, ties away from zero: TFLite's SOFTMAX of codes,
+/// which is in float32. q and sum as in softmax_steps, and it throws as that does.
 template <Tensor X, Tensor Y>
 void softmax_fixed_point(const X& x, std::size_t axis, const SoftmaxTable& table, const Affine<float>& grid_y, Y&& y) {
   static_assert(std::is_same_v<value_t<Y>, std::uint8_t>, "trimtab: codes are uint8");

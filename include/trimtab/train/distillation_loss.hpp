@@ -37,7 +37,7 @@ double soft_cross_entropy(const Real* teacher, const TensorView<const Real>& stu
   const std::size_t classes = student.extent[1];
   if (student.size() == 0) return 0;
   return weight * parallel_sum(student.extent[0], 1, 0.0, [&](std::size_t n, std::size_t) {
-           const Softmax<Real> wanted(teacher + n * classes, classes), is(student.data + n * classes, classes);
+           const RowSoftmax<Real> wanted(teacher + n * classes, classes), is(student.data + n * classes, classes);
            double row = 0;
            for (std::size_t c = 0; c < classes; ++c) {
              row += wanted(c) * is.minus_log(c);

@@ -41,9 +41,10 @@ double rmse_loss(const Real* teacher, const Real* student, std::size_t rows, std
 
 /// Softmax of one row, with the largest logit taken out of the exponentials.
 template <class Real>
-class Softmax {
+class RowSoftmax {
  public:
-  Softmax(const Real* logits, std::size_t classes) : logits_(logits), top_(double(*std::max_element(logits, logits + classes))) {
+  RowSoftmax(const Real* logits, std::size_t classes)
+      : logits_(logits), top_(double(*std::max_element(logits, logits + classes))) {
     for (std::size_t c = 0; c < classes; ++c) sum_ += std::exp(double(logits[c]) - top_);
   }
   double operator()(std::size_t c) const { return std::exp(double(logits_[c]) - top_) / sum_; }
@@ -58,7 +59,7 @@ class Softmax {
 /// Cross-entropy of one row, and weight * (softmax - one-hot) added to `grad` unless that is null.
 template <class Real>
 double cross_entropy_row(const Real* logits, std::size_t classes, std::size_t label, double weight, Real* grad) {
-  const Softmax<Real> p(logits, classes);
+  const RowSoftmax<Real> p(logits, classes);
   if (grad)
     for (std::size_t c = 0; c < classes; ++c) grad[c] += static_cast<Real>(weight * (p(c) - (c == label ? 1.0 : 0.0)));
   return p.minus_log(label);

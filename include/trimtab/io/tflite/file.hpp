@@ -127,13 +127,13 @@ class File {
     description = model.text(3);
     read_graph(model);
   }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
+  File(const File&) = delete;             ///< its parts refer to it
+  File& operator=(const File&) = delete;  ///< the same
 
-  std::string description;
-  std::vector<FileTensor> tensors;
-  std::vector<FileOperation> operations;  ///< in the order of execution
-  std::vector<std::int32_t> inputs, outputs;
+  std::string description;                    ///< the file's own
+  std::vector<FileTensor> tensors;            ///< by their numbers
+  std::vector<FileOperation> operations;      ///< in the order of execution
+  std::vector<std::int32_t> inputs, outputs;  ///< numbers of tensors
   std::size_t size() const { return size_; }  ///< in bytes
 
  private:

@@ -472,7 +472,7 @@ class TfliteExport {
 /// differ by one. Movements, REDUCE_MAX, REDUCE_MIN and tables of functions (CAST, ADD, GATHER) are equal in either case.
 ///
 /// Throws unsupported_error, naming the node, for what the format cannot say or says by another arithmetic: nodes in float, asymmetric weights
-/// of several scales, grouped convolutions, average pools with a grid of their own, odd paddings of pools, and operators without a form here.
+/// of several scales, groups of several channels, average pools with a grid of their own, odd paddings of pools, and operators without a form here.
 inline tflite::Model to_tflite(const LoweredNetwork& n, const TfliteOptions& options = {}) {
   return detail::TfliteExport(n, options).model();
 }

@@ -60,7 +60,8 @@ class OperatorInterface {
   virtual void steps(CodeInputs x, const Affine<float>& grid_y, const TensorView<float>& steps) const = 0;
   /// The output's bytes on grid_y, clamped to its codes. Equal to the rounded steps where there are any.
   virtual void codes(CodeInputs x, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y) const = 0;
-  /// The same by integers alone, as TFLite: where has_fixed_point(). code_origin: the byte that stands for TFLite's code 0.
+  /// The same in the arithmetic of TFLite's kernels, integers but where those are not: where has_fixed_point(). code_origin: the
+  /// byte that stands for TFLite's code 0.
   virtual void fixed_point_codes(CodeInputs x, const Affine<float>& grid_y, std::int32_t code_origin,
                                  const TensorView<std::uint8_t>& y) const = 0;
   /// Straight through: grad_y, dloss / doutput where neither clip nor grid cut, to the inputs.
