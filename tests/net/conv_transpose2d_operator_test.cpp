@@ -433,7 +433,7 @@ TEST_CASE("ConvTranspose2d: factors on channels move through it", "[conv_transpo
   const test::DrawnPictures pictures{&n};
   const Array x = pictures(detail::first_indices(3)), y = run(n, x);
   RescalePassOptions o;
-  o.conv_to_conv = true;
+  o.conv_to_depthwise = o.conv_to_conv = true;
   for (const bool paper : {false, true}) {
     CAPTURE(paper);
     Network changed = n;

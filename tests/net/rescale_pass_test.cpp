@@ -157,7 +157,12 @@ TEST_CASE("rescale_dws on a network: the reported thresholds and factors are the
         CHECK_THAT(double(new_bias(k)), WithinRel(double(old_bias(k)) * pair.rescaling.factors[k], 1e-6));
     }
   CHECK(seen);
-  CHECK((n[expand].op.get<Conv2d>().weight != before[expand].op.get<Conv2d>().weight));
+  const auto& expand_before = before[expand].op.get<Conv2d>().weight;
+  CHECK((n[expand].op.get<Conv2d>().weight == expand_before));  // not the paper's pair
+  RescalePassOptions all;
+  all.conv_to_depthwise = true;
+  rescale_dws(n, maxima, all);
+  CHECK((n[expand].op.get<Conv2d>().weight != expand_before));
 }
 
 TEST_CASE("rescale_dws on a network: kinds of pairs that are switched off stay", "[net]") {
