@@ -124,22 +124,24 @@ void global_average_pool(const X& x, const Affine<float>& grid_x, const Affine<f
 /// `origin` is the code that TFLite has as 0. n counts the pixels inside the picture; with count_include_pad those outside too, which hold
 /// zero_point. x is N H W C of uint8 or int8, y N OH OW C of the same type. Throws shape_error when extents do not fit.
 template <Tensor X, Tensor Y>
-void average_pool_fixed_point(const X& x, std::int32_t zero_point, std::int32_t origin, std::size_t kernel_h, std::size_t kernel_w,
-                              const WindowOptions& window, bool count_include_pad, const CodeRange& codes, Y&& y) {
+void average_pool_fixed_point(const X& x, std::int32_t zero_point, std::int32_t origin, std::size_t kernel_h,
+                              std::size_t kernel_w, const WindowOptions& window, bool count_include_pad, const CodeRange& codes,
+                              Y&& y) {
   using Code = value_t<Y>;
   static_assert(std::is_same_v<value_t<const X>, Code>, "trimtab: average_pool_fixed_point keeps the type of the codes");
   const auto views = detail::pool_views(x, kernel_h, kernel_w, window, y, "average_pool_fixed_point");
   const WindowGeometry& g = std::get<2>(views);
   Code* const to = std::get<1>(views).data;
   const auto all = static_cast<std::int32_t>(kernel_h * kernel_w);
-  detail::for_each_window_sum(std::get<0>(views), origin, g, [&](std::size_t pixel, const std::int32_t* sum, std::int32_t inside) {
-    const std::int32_t outside = count_include_pad || inside == 0 ? all - inside : 0, n = inside + outside;
-    for (std::size_t c = 0; c < g.c; ++c) {
-      const std::int32_t total = sum[c] + outside * (zero_point - origin);
-      const std::int32_t mean = (total > 0 ? total + n / 2 : total - n / 2) / n;
-      to[pixel * g.c + c] = static_cast<Code>(std::clamp(origin + mean, codes.qmin, codes.qmax));
-    }
-  });
+  detail::for_each_window_sum(
+      std::get<0>(views), origin, g, [&](std::size_t pixel, const std::int32_t* sum, std::int32_t inside) {
+        const std::int32_t outside = count_include_pad || inside == 0 ? all - inside : 0, n = inside + outside;
+        for (std::size_t c = 0; c < g.c; ++c) {
+          const std::int32_t total = sum[c] + outside * (zero_point - origin);
+          const std::int32_t mean = (total > 0 ? total + n / 2 : total - n / 2) / n;
+          to[pixel * g.c + c] = static_cast<Code>(std::clamp(origin + mean, codes.qmin, codes.qmax));
+        }
+      });
 }
 
 /// The largest code of each window's pixels inside the picture, on x's own grid; a window that lies in the padding altogether
