@@ -23,8 +23,9 @@ TEST_CASE("Network: weights may be changed in place, extents may not", "[net]") 
   n[first].op->weighted()->weight().data[0] = 2;
   CHECK(run(n, x)(0, 0) == 13);
   n[first].op = linear(5, 3);
-  CHECK_THROWS_WITH(run(n, x), "Network: node first was changed in place and gives extents [5], not [4] as when it was added; build the "
-                               "network anew");
+  CHECK_THROWS_WITH(run(n, x),
+                    "Network: node first was changed in place and gives extents [5], not [4] as when it was added; build the "
+                    "network anew");
 }
 
 TEST_CASE("Network: outputs are nodes that there are", "[net]") {

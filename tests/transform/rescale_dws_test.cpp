@@ -59,8 +59,10 @@ TEST_CASE("scale_channels: factors that are zero, negative, not finite or too la
 TEST_CASE("scale_channels: channel counts have to agree", "[transform]") {
   Pair p;
   CHECK_THROWS_AS(scale_channels(p.dw, p.bias, p.next, std::vector<double>{1, 1, 1}), shape_error);
-  CHECK_THROWS_AS(scale_channels(p.dw, ChannelAxis{2}, p.bias, p.next, ChannelAxis{0}, std::vector<double>{1, 1, 1, 1}), shape_error);
-  CHECK_THROWS_AS(scale_channels(p.dw, ChannelAxis{3}, p.bias, p.next, ChannelAxis{1}, std::vector<double>{1, 1, 1, 1}), shape_error);
+  CHECK_THROWS_AS(scale_channels(p.dw, ChannelAxis{2}, p.bias, p.next, ChannelAxis{0}, std::vector<double>{1, 1, 1, 1}),
+                  shape_error);
+  CHECK_THROWS_AS(scale_channels(p.dw, ChannelAxis{3}, p.bias, p.next, ChannelAxis{1}, std::vector<double>{1, 1, 1, 1}),
+                  shape_error);
   std::vector<double> short_bias{1};
   CHECK_THROWS_AS(scale_channels(p.dw, short_bias, p.next, std::vector<double>{1, 1, 1, 1}), shape_error);
   CHECK(p == Pair());

@@ -23,7 +23,8 @@ void requantize(const A& acc, const FixedPointRequantize& requantize, Y&& y) {
   detail::steps_to_code<Code>({1.0F, requantize.zero_point, {requantize.lo, requantize.hi}}, "requantize");  // checks the grid
   const std::size_t channels = av.extent.back();
   if (requantize.multiplier.size() != 1 && requantize.multiplier.size() != channels)
-    throw shape_error(::trimtab::detail::message("requantize: ", requantize.multiplier.size(), " multipliers for ", channels, " channels"));
+    throw shape_error(
+        ::trimtab::detail::message("requantize: ", requantize.multiplier.size(), " multipliers for ", channels, " channels"));
   if (av.size() == 0) return;
   parallel_ranges(av.size() / channels, detail::map_grain / channels + 1, [&](std::size_t begin, std::size_t end) {
     const FixedPointRequantize to_code = requantize;  // a copy of its own, which no store of a byte can change
