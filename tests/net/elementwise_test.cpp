@@ -362,8 +362,7 @@ TEST_CASE("Elementwise operators: the code of every byte is the rounded value of
             const std::vector<std::uint8_t> codes = codes_of_all_bytes(c.op, grid_x, grid_y, steps);
             std::size_t wrong = 0;
             for (std::size_t b = 0; b < 256; ++b) {
-              const double value = c.f(double(scale_x) * double(static_cast<std::int32_t>(b) - zero_x)),
-                           exact = value / double(scale_y);
+              const double value = c.f(double(grid_x.dequantize(static_cast<std::int32_t>(b)))), exact = value / double(scale_y);
               const double wanted = std::isnan(value) ? 0.0 : exact;
               const double held = std::clamp(wanted, double(grid_y.codes.qmin - grid_y.zero_point),
                                              double(grid_y.codes.qmax - grid_y.zero_point));
