@@ -71,7 +71,8 @@ void dump(const fs::path& folder, const QuantizedTfliteModel& model) {
   });
   std::string outputs;
   for (const NodeId id : n.outputs) outputs += (outputs.empty() ? "" : ", ") + std::to_string(id);
-  write_file_atomically(folder / "manifest.json", "{\"nodes\": [\n" + nodes.str() + "\n], \"outputs\": [" + outputs + "]}\n");
+  write_file_atomically(folder / "manifest.json",
+                        std::string("{\"nodes\": [\n") + nodes.str() + "\n], \"outputs\": [" + outputs + "]}\n");
 }
 
 /// All outputs for one drawn input.

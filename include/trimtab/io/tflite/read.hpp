@@ -76,7 +76,7 @@ inline std::string way_out(const TfliteNode& n) {
   std::string names;
   for (const std::int32_t t : n.operation.inputs)
     if (t != -1 && n.import.value[static_cast<std::size_t>(t)].node && !n.import.is_known(t))
-      names += (names.empty() ? "'" : ", '") + n.import.tensor(t).name.substr(0, 100) + "'";
+      names += message(names.empty() ? "'" : ", '", n.import.tensor(t).name.substr(0, 100), "'");
   return names.empty() ? names : message("; the network can be cut off before it, at ", names);
 }
 
@@ -87,11 +87,11 @@ inline void import_operation(TfliteImport& import, const tflite::FileOperation& 
       if (import.value[static_cast<std::size_t>(t)].node || import.is_known(t))
         throw parse_error(message("gives '", import.tensor(t).name, "', which is there already"));
     const TfliteReader reader = tflite_readers().find(operation).reader;
-    if (reader == nullptr) throw unsupported_error("this operator is not supported" + way_out(n));
+    if (reader == nullptr) throw unsupported_error(message("this operator is not supported", way_out(n)));
     try {
       reader(n);
     } catch (const unsupported_error& e) {
-      throw unsupported_error(e.what() + way_out(n));
+      throw unsupported_error(message(e.what(), way_out(n)));
     }
   });
 }
