@@ -184,20 +184,21 @@ TEST_CASE("read_quantized_onnx: QGemm with a scale for each output and biases, e
   if (!quantizes) model.b.node("QuantizeLinear", {"sums", "y_scale", "y_zero"}, "yq");
   model.finish();
   const int lo = model.lowest();
-  for (const std::vector<int>& x : {std::vector<int>{lo, lo + 255, lo + 1, lo + 100, lo + 37, lo + 200},
-                                    std::vector<int>(6, lo + 255), std::vector<int>(6, lo)}) {
+  const auto check = [&](double alpha, const std::vector<int>& x) {
     std::vector<int> expected;
     for (std::size_t o = 0; o < outputs; ++o) {
       int sum = bias[o];
       for (int c = 0; c < channels; ++c)
         for (int p = 0; p < pixels; ++p)
           sum += (x[static_cast<std::size_t>(p * channels + c)] - a.zero_point) * (w[o][c * pixels + p] - w_zero[o]);
-      expected.push_back(model.code(a.scale * w_scale[o] * sum / y.scale, y));
+      expected.push_back(model.code(alpha * a.scale * w_scale[o] * sum / y.scale, y));
     }
     CHECK(model.run(x, {pixels, 1, channels}) == expected);
-  }
-  set_float(*model.b.graph().mutable_node(at), "alpha", 2);
-  refused(model, "alpha 2");
+  };
+  const std::vector<int> several{lo, lo + 255, lo + 1, lo + 100, lo + 37, lo + 200};
+  for (const std::vector<int>& x : {several, std::vector<int>(6, lo + 255), std::vector<int>(6, lo)}) check(1, x);
+  set_float(*model.b.graph().mutable_node(at), "alpha", 2);  // biases are in steps of alpha * s_a * s_w
+  check(2, several);
 }
 
 TEST_CASE("read_quantized_onnx: a zero point that is left out is 0 of the codes' own type", "[io]") {
@@ -232,7 +233,7 @@ TEST_CASE("read_quantized_onnx: the operators of com.microsoft want its domain i
     refused(model, "has 6 inputs");
   }
   SECTION("another operator of the domain") {
-    add.set_op_type("QLinearSigmoid");
+    add.set_op_type("QLinearReduceMean");
     refused(model, "not supported");
   }
   SECTION("a constant operand") {
