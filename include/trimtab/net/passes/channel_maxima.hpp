@@ -6,6 +6,7 @@
 #include <span>
 #include <trimtab/core/progress.hpp>
 #include <trimtab/net/graph/network.hpp>
+#include <trimtab/net/operators/clip.hpp>
 #include <trimtab/net/passes/calibrate.hpp>
 #include <trimtab/quant/observer.hpp>
 #include <utility>
