@@ -8,6 +8,7 @@
 #include <span>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/net/execute/fake_quant_executor.hpp>
+#include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/train/distillation_loss.hpp>
 #include <trimtab/train/loss.hpp>
 #include <utility>
