@@ -1,17 +1,17 @@
-// What a loop on two threads takes, times one thread: ours and OpenMP's parallel region, on the machine as it is and beside one busy
+// What a loop takes on one thread and on two, by ours and by OpenMP's parallel region, on the machine as it is and beside one busy
 // process for each processor.
 //   parallel_bench [ROUNDS]
-// Each row runs in a process of its own, since threads of OpenMP that wait by spinning would disturb the others. Means, since the worst
-// loops are what users wait for.
+// Each figure comes from a process of its own, since threads of OpenMP that wait by spinning would disturb the others. Means, since
+// the worst loops are what users wait for.
 
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <thread>
 #include <trimtab/core/parallel.hpp>
 #include <vector>
@@ -52,7 +52,7 @@ void openmp(std::size_t, std::size_t steps) {
   for (std::size_t i = 0; i < pieces; ++i) work(steps / pieces);
 }
 
-/// Mean microseconds of a loop, measured in a child process.
+/// Mean microseconds of a loop, measured in a child process; -1 where that fails.
 double measure(void (*loop)(std::size_t, std::size_t), int on, std::size_t us, std::size_t steps, int rounds) {
   int ends[2];
   if (pipe(ends) != 0) return -1;
@@ -65,11 +65,11 @@ double measure(void (*loop)(std::size_t, std::size_t), int on, std::size_t us, s
     const double mean = since(start) / rounds;
     _exit(write(ends[1], &mean, sizeof mean) == static_cast<ssize_t>(sizeof mean) ? 0 : 1);
   }
+  close(ends[1]);  // so that read ends where the child does
   double mean = -1;
   if (read(ends[0], &mean, sizeof mean) != static_cast<ssize_t>(sizeof mean)) mean = -1;
-  waitpid(child, nullptr, 0);
+  if (child > 0) waitpid(child, nullptr, 0);
   close(ends[0]);
-  close(ends[1]);
   return mean;
 }
 }  // namespace
@@ -89,7 +89,7 @@ int main(int argc, char** argv) {
         const pid_t other = fork();
         if (other == 0)
           for (;;) work(1000000);
-        others.push_back(other);
+        if (other > 0) others.push_back(other);  // kill(-1) would end everything
       }
     for (const std::size_t us : {std::size_t{3}, std::size_t{10}, std::size_t{30}, std::size_t{100}, std::size_t{1000}}) {
       const auto steps = static_cast<std::size_t>(rate * static_cast<double>(us));

@@ -60,7 +60,7 @@ struct TrainedLayer {
     steps_to_codes(steps, grid(), y);
     return y;
   }
-  /// grad, of the real output, in place; gives that of the real input.
+  /// grad: of the real output. Gives that of the real input.
   Matrix backward(const Matrix& x, Matrix grad, FactorOptimizer<float>& optimizer) const {
     Matrix weight(layer.weight.rows(), layer.weight.cols()), grad_weight = Matrix::Zero(weight.rows(), weight.cols());
     dequantize(integers.weight(), of_weight, weight);

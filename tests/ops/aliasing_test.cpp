@@ -75,6 +75,7 @@ TEST_CASE("aliasing: layers and their gradients refuse an output that is an inpu
   CHECK_THROWS_AS(concat_forward(std::span<const TensorView<const float>>(parts), m.at(0, {2, 6})), value_error);
   CHECK_THROWS_AS(clip_backward(x, apart, 0, 6, x), value_error);
   CHECK_THROWS_AS(softmax_backward(x, apart, 1, x), value_error);
+  CHECK_THROWS_AS(batch_norm_forward(x, m.at(33, {3}), m.at(16, {3}), m.at(16, {3}), m.at(16, {3}), 0.0F, apart), value_error);
   CHECK(m.values == before);
 }
 

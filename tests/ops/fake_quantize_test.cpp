@@ -161,9 +161,9 @@ TEST_CASE("fake_quantize_backward: adds into both outputs", "[ops]") {
 }
 
 TEST_CASE("fake_quantize_backward: factors' gradients equal central differences of the declared surrogate", "[ops]") {
-  // The straight-through surrogate holds each element's rounding residue r = round(x / s) - x / s still:
-  // y = clip(x, left, right) + s * r with residues r that stay: of the element inside, of the zero point outside. Ends are those of the unrounded grid; elements near them
-  // are left out, since there the surrogate has its kink.
+  // The straight-through surrogate is y = clip(x, left, right) + s * r with rounding residues r that are held still: the
+  // element's round(x / s) - x / s inside, that of the grid's end outside. Ends are those of the unrounded grid; elements near
+  // them are left out, since there the surrogate has its kink.
   const std::size_t channels = 3, n = 400;
   const Extents extent{n, channels};
   std::vector<double> x = random_values<double>(n * channels, 11, 1), g = random_values<double>(n * channels, 12, 1);

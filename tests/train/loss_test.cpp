@@ -162,4 +162,5 @@ TEST_CASE("rmse_loss and its kin: any extents, the batch first, as if all other 
   CHECK_THROWS_AS(rmse_loss(in(teacher, image), in(student, row)), shape_error);
   CHECK_THROWS_AS(rmse_loss(in(teacher, {}), in(student, {})), shape_error);
   CHECK_THROWS_AS(rmse_loss(in(teacher, row), in(student, row), out(student, row)), value_error);
+  CHECK_THROWS_AS(cross_entropy(in(student, row), std::vector<int>{0, 1}, out(student, row)), value_error);
 }

@@ -30,7 +30,7 @@ inline int quota_of_folder(const std::string& folder) {
   return INT_MAX;
 }
 
-/// The least quota of the process's control group and those around it, in processors, 1 or more; INT_MAX without one. Read once.
+/// The least quota of the process's control group and those around it, in processors, 1 or more; INT_MAX without one.
 /// `groups` has the lines of /proc/self/cgroup, "0::/path" or "4:cpu,cpuacct:/path"; `root` is where they are mounted.
 inline int least_quota(std::istream& groups, const std::string& root) {
   int least = INT_MAX;
@@ -48,6 +48,7 @@ inline int least_quota(std::istream& groups, const std::string& root) {
   return std::max(1, least);
 }
 
+/// That of this process, read once.
 inline int cpu_quota() {
   static const int quota = [] {
     std::ifstream groups("/proc/self/cgroup");

@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// Threads, through OpenMP where the translation unit is built with it. No result depends on their number: work is cut
-/// into pieces whose size does not, and sums over pieces are taken in the order of the pieces.
+/// Loops on several threads, where the translation unit is built with OpenMP: it says how many, core/thread_pool.hpp runs them. No
+/// result depends on their number: work is cut into pieces whose size does not, and sums over pieces are taken in the order of the
+/// pieces.
 
 #include <algorithm>
 #include <array>
@@ -39,8 +40,8 @@ inline void respect_quota() {
 }  // namespace detail
 #endif
 
-/// The number of threads that the next parallel_for may use; 1 without OpenMP. At first OMP_NUM_THREADS, or else the number of processors
-/// that the process may use: its affinity and its cgroup's quota.
+/// The number of threads that the next parallel_for may use; 1 without OpenMP. At first OMP_NUM_THREADS, or else the number of
+/// processors that the process may use: its affinity and its cgroup's quota.
 inline int threads() {
 #ifdef _OPENMP
   detail::respect_quota();
@@ -71,8 +72,8 @@ class ScopedThreads {
   int before_;
 };
 
-/// What a whole loop takes on one thread, in nanoseconds, roughly: a factor of two is no harm. Below least_parallel a loop stays on one
-/// thread.
+/// What a whole loop takes on one thread, in nanoseconds, roughly: a factor of two is no harm. Below least_parallel a loop stays
+/// on one thread.
 struct LoopTime {
   std::size_t nanoseconds;
 };
@@ -142,7 +143,8 @@ void parallel_for_workers(std::size_t count, LoopTime time, const Body& body) {
       count, time, [](std::size_t) {}, body);
 }
 
-/// Into how many pieces of no more than `most` to cut [0, size): as many for each thread, unless size is less than that; 1 at least.
+/// Into how many pieces of no more than `most` to cut [0, size): as many for each thread, unless size is less than that; 1 at
+/// least.
 inline std::size_t even_pieces(std::size_t size, std::size_t most) {
   const auto workers = static_cast<std::size_t>(threads());
   const std::size_t rounds = (size + most * workers - 1) / (most * workers);
@@ -160,7 +162,8 @@ void parallel_for(std::size_t count, const Body& body) {
   parallel_for(count, long_loop, body);
 }
 
-/// Cuts [0, size) into pieces of `grain`, each the work of some microseconds, and calls body(begin, end) for each, on several threads.
+/// Cuts [0, size) into pieces of `grain`, each the work of some microseconds, and calls body(begin, end) for each, on several
+/// threads.
 template <class Body>
 void parallel_ranges(std::size_t size, std::size_t grain, const Body& body) {
   constexpr std::size_t piece_time = 4000;

@@ -1,21 +1,21 @@
 #pragma once
 /// \file
-/// The threads behind core/parallel.hpp. OpenMP says how many there are; they do not wait in its barrier. A region of OpenMP ends when
-/// all its threads have arrived, those too that another process keeps from running: beside one busy process a loop of 10 us then takes
-/// a time slice. Here a loop ends when its pieces are done, and a thread that never began is not waited for.
+/// The threads behind core/parallel.hpp. OpenMP says how many there are; they do not wait in its barrier. A region of OpenMP ends
+/// when all its threads have arrived, those too that another process keeps from running: beside busy processes a loop of some
+/// microseconds then takes a time slice (bench/parallel_bench.cpp). Here a loop ends when its pieces are done, and a thread that
+/// never began is not waited for.
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
-#include <utility>
 #include <vector>
 
-#if __has_include(<pthread.h>) && __has_include(<unistd.h>)
+#if __has_include(<pthread.h>) && !defined(_WIN32)
 #include <pthread.h>
 #define TRIMTAB_HAS_FORK 1  ///< processes fork
 #else
@@ -27,7 +27,7 @@ namespace trimtab::detail {
 /// True on the pool's threads, and on the thread whose loop they help with.
 inline constinit thread_local bool in_parallel_loop = false;
 
-/// For tests: loops of any length call all threads, and each of them begins before a piece is done.
+/// For tests: loops of any length call all threads, and their caller takes no piece before those have begun.
 inline std::atomic<bool> every_loop_parallel = false;
 
 /// Helpers of one loop at a time. What waits, spins for 100 us, long enough for the next layer of a network, and then sleeps.
@@ -54,10 +54,11 @@ class ThreadPool {
     return *fresh;
   }
 
-  /// Calls work(0) here and work(1) to work(helpers) on those helpers that come before work(0) has returned, and returns when all have.
-  /// `nanoseconds`: what the loop takes on one thread, roughly. Waking a thread that sleeps costs some 10 us and it begins 50 to 100 us later (two virtual cores), so that loops of less than wake_work
-  /// do it once in a while only; helpers that still spin come to any loop. False, with nothing called, if another thread's loop is
-  /// running. `work` must not throw.
+  /// Calls work(0) here and work(1) to work(helpers) on those helpers that come before work(0) has returned, and returns when all
+  /// have. A helper may come twice, so work returns at once where nothing is left to do. `nanoseconds`: what the loop takes on one
+  /// thread, roughly. Waking a thread that sleeps costs some 10 us and it begins 50 to 100 us later (two virtual cores), so that
+  /// loops of less than wake_work do it once in a while only; helpers that still spin come to any loop. False, with nothing called,
+  /// if another thread's loop is running or there are no helpers. `work` must not throw.
   template <class Work>
   bool run(std::size_t helpers, std::size_t nanoseconds, const Work& work) {
     if (busy_.test_and_set(std::memory_order_acquire)) return false;
@@ -127,12 +128,12 @@ class ThreadPool {
     return v;
   }
 
-  /// Makes them `count` or more; false if there is none, as at the program's end, or where the system gives no more.
+  /// Makes helpers until there are `count`, or as many as the system gives; false if there are none, or at the program's end.
   bool add_threads(std::size_t count) {
     try {
       while (!stopped_ && threads_.size() < count)
         threads_.emplace_back([this, id = threads_.size() + 1, seen = ticket_.load()] { help(id, seen); });
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {  // no thread, no memory: the loop goes on with those there are
     }
     return !stopped_ && !threads_.empty();
   }

@@ -129,6 +129,7 @@ void batch_norm_forward(const X& x, const P& gamma, const P& beta, const P& mean
   const Real* b = detail::vector_data(beta, channels, "batch_norm_forward: beta");
   const Real* m = detail::vector_data(mean, channels, "batch_norm_forward: mean");
   const Real* v = detail::vector_data(variance, channels, "batch_norm_forward: variance");
+  detail::require_apart("batch_norm_forward", yv, view(gamma), view(beta), view(mean), view(variance));
   for (std::size_t c = 0; c < channels; ++c)
     if (!(v[c] + epsilon > 0))
       throw value_error(detail::message("batch_norm_forward: channel ", c, ": variance + epsilon is ", v[c] + epsilon));
@@ -158,6 +159,7 @@ void batch_norm_train_forward(const X& x, const P& gamma, const P& beta, value_t
   const Real* b = detail::vector_data(beta, channels, "batch_norm_train_forward: beta");
   Real* m = detail::vector_data(running_mean, channels, "batch_norm_train_forward: running_mean");
   Real* v = detail::vector_data(running_variance, channels, "batch_norm_train_forward: running_variance");
+  detail::require_apart("batch_norm_train_forward", yv, view(gamma), view(beta), view(running_mean), view(running_variance));
   if (xv.size() == 0) return;
   detail::batch_norm_train_forward<Real>(xv.data, xv.size() / channels, channels, g, b, epsilon, momentum, m, v, yv.data, cache);
 }
@@ -183,7 +185,7 @@ void batch_norm_backward(const G& grad_y, const X& x, const P& gamma, const Batc
   if (cache.mean.size() != channels || cache.inv_std.size() != channels)
     throw shape_error(
         detail::message("batch_norm_backward: a cache of ", cache.mean.size(), " channels for extents ", xv.extent));
-  detail::require_apart("batch_norm_backward", gxv, gv, xv);
+  detail::require_apart("batch_norm_backward", gxv, gv, xv, view(gamma));
   detail::batch_norm_backward<Real>(gv.data, xv.data, xv.size() / channels, channels, g, cache, gxv.data, gg, gb);
 }
 

@@ -133,6 +133,7 @@ void norm_forward(const X& x, const NormShape& shape, const P& gamma, const P& b
   const Real* const g = detail::norm_parameter(gamma, shape, "norm_forward: gamma");
   const Real* const b = detail::norm_parameter(beta, shape, "norm_forward: beta");
   detail::require_apart_or_same("norm_forward", view(y), view(x));
+  detail::require_apart("norm_forward", view(y), view(gamma), view(beta));
   if (!(epsilon >= 0)) throw value_error(detail::message("norm_forward: expected epsilon >= 0, got ", epsilon));
   cache.mean.resize(shape.statistics());
   cache.inv_std.resize(shape.statistics());
@@ -167,7 +168,7 @@ void norm_backward(const G& grad_y, const X& x, const NormShape& shape, const P&
   Real* const to_beta = detail::norm_parameter(grad_beta, shape, "norm_backward: grad_beta");
   if (cache.mean.size() != shape.statistics() || cache.inv_std.size() != shape.statistics())
     throw shape_error(detail::message("norm_backward: a cache of ", cache.mean.size(), " statistics for ", shape.statistics()));
-  detail::require_apart("norm_backward", view(grad_x), view(grad_y), view(x));
+  detail::require_apart("norm_backward", view(grad_x), view(grad_y), view(x), view(gamma));
   if (shape.pictures == 0) return;
   const Real* const mean = cache.mean.data();
   const Real* const inv_std = cache.inv_std.data();

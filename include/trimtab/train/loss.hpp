@@ -129,6 +129,7 @@ double with_outputs(const T& teacher, const S& student, GS&& grad_student, const
   const auto gv = dense_view(grad_student, 2, (what + ": grad_student").c_str());
   require_extents(sv.extent, tv.extent, (what + ": student").c_str());
   require_extents(gv.extent, tv.extent, (what + ": grad_student").c_str());
+  require_apart(what.c_str(), gv, tv, sv);
   return f(tv, sv, gv);
 }
 
@@ -212,6 +213,7 @@ double cross_entropy(const L& logits, std::span<const int> labels, GL&& grad_log
   const auto lv = detail::dense_view(logits, 2, "cross_entropy: logits");
   const auto gv = detail::dense_view(grad_logits, 2, "cross_entropy: grad_logits");
   detail::require_extents(gv.extent, lv.extent, "cross_entropy: grad_logits");
+  detail::require_apart("cross_entropy", gv, lv);
   return detail::cross_entropy<Real>(lv, labels, detail::share_of_a_picture(lv.extent[0]), gv.data);
 }
 
