@@ -154,9 +154,9 @@ TEST_CASE("softmax_fixed_point: shares of the sum, ties away from zero", "[int8]
   const Affine<float> grid{1.0F / 256, 0, {0, 255}};
   const std::vector<std::uint8_t> x{7, 7, 3, 3};
   std::vector<std::uint8_t> y(4);
-  int8::SoftmaxTable table{};
+  int8::SoftmaxTable table;
+  table.fill(0.5F);
   table[0] = 1;
-  table[4] = 0.5F;
   int8::softmax_fixed_point(TensorView<const std::uint8_t>(x.data(), {1, 4}), 1, table, grid,
                             TensorView<std::uint8_t>(y.data(), {1, 4}));
   CHECK(y == std::vector<std::uint8_t>{85, 85, 43, 43});  // 256 / 3 and 128 / 3
@@ -182,4 +182,38 @@ TEST_CASE("resize_bilinear_fixed_point: integers of 10 bits for int8, float32 fo
   CHECK(resized(ResizeCoordinates::align_corners, 128) == std::vector<int>{0, 1, 2, 3});  // 341 / 1024 of 3
   CHECK(resized(ResizeCoordinates::half_pixel, 0) == std::vector<int>{0, 1, 2, 3});
   CHECK_THROWS_AS(resized(ResizeCoordinates::pytorch_half_pixel, 0), value_error);
+}
+
+TEST_CASE("Fixed point: outputs that share memory, grids that are none, sums beyond int32", "[int8]") {
+  std::vector<std::uint8_t> x{255, 255, 255, 255}, y(4);
+  const TensorView<const std::uint8_t> codes(x.data(), {1, 2, 2, 1});
+  const TensorView<std::uint8_t> own(x.data(), {1, 2, 2, 1}), other(y.data(), {1, 2, 2, 1}), one(y.data(), {1, 1, 1, 1});
+  const Affine<float> grid{0x1.fffffep-2F, 0, {0, 255}}, fine{0x1p-26F, 255, {0, 255}}, flat{0, 128, {0, 255}},
+      wide{0.5F, 128, {0, 256}};
+  const int8::SoftmaxTable table = int8::softmax_table(0.5F);
+  const auto add = [&](const Affine<float>& to, const TensorView<std::uint8_t>& at) {
+    int8::broadcast_fixed_point<binary::Add>(codes, grid, codes, grid, to, at);
+  };
+  const auto mean = [&](const Affine<float>& to, const TensorView<std::uint8_t>& at) {
+    int8::mean_fixed_point(codes, grid, AxisList{1, 2}, true, 128, to, at);
+  };
+  const auto softmax = [&](const Affine<float>& to, const TensorView<std::uint8_t>& at) {
+    int8::softmax_fixed_point(codes, 2, table, to, at);
+  };
+  CHECK_THROWS_WITH(add(grid, own), ContainsSubstring("shares memory"));
+  CHECK_THROWS_WITH(mean(grid, TensorView<std::uint8_t>(x.data(), {1, 1, 1, 1})), ContainsSubstring("shares memory"));
+  CHECK_THROWS_WITH(softmax(grid, own), ContainsSubstring("shares memory"));
+  for (const Affine<float>& to : {flat, wide}) {
+    CHECK_THROWS_AS(add(to, other), value_error);
+    CHECK_THROWS_AS(mean(to, one), value_error);
+    CHECK_THROWS_AS(softmax(to, other), value_error);
+  }
+  int8::SoftmaxTable rising = table;
+  rising[1] = 2;
+  CHECK_THROWS_AS(int8::softmax_fixed_point(codes, 2, rising, grid, other), value_error);
+  // 2^25 steps of the output for one of the input give the last code, and no overflow of int32.
+  add(fine, other);
+  CHECK(y == std::vector<std::uint8_t>(4, 255));
+  mean(fine, one);
+  CHECK(y[0] == 255);
 }

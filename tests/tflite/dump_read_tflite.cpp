@@ -84,8 +84,8 @@ std::vector<Array> outputs_of(const LoweredNetwork& n) {
   return Int8Network(n).run_outputs(x, workspace);
 }
 
-/// ONNX has no fixed point: its file is that of the same codes with float32 multipliers. A picture is there N C H W, and NHWC
-/// here.
+/// ONNX has no fixed point: its file is that of the same weights with float32 multipliers, and is compared with Int8Network in
+/// those. A picture is there N C H W, and N H W C here.
 void again(const fs::path& folder, LoweredNetwork n) {
   fs::create_directories(folder);
   write_tflite(folder / "again.tflite", n);

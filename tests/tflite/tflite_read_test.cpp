@@ -41,7 +41,7 @@ struct SmallFile {
   Index integers(std::string name, const std::vector<Index>& values) {
     return constant(std::move(name), {static_cast<Index>(values.size())}, TensorType::int32, values);
   }
-  /// An operator that gives reals of such extents, the file's only output for now.
+  /// An operator that gives reals of such extents, the file's only output until the next one is added.
   Index apply(Code code, std::vector<Index> inputs, std::string name, std::vector<Index> shape, Options options = {}) {
     const Index to = add(std::move(name), std::move(shape), TensorType::float32, {});
     m.operations.push_back({code, 1, std::move(inputs), {to}, std::move(options)});
@@ -185,6 +185,13 @@ TEST_CASE("read_tflite: what is not read is named, with a way out", "[tflite]") 
   const TfliteModel cut = parse_tflite(f.bytes(), "model", {{"before"}});
   CHECK(cut.outputs.at(0).name == "before");
   CHECK_THROWS_AS(parse_tflite(f.bytes(), "model", {{"nowhere"}}), value_error);
+
+  SmallFile swish;
+  swish.apply(Code::hard_swish, {0}, "y", {1, 4, 4, 2});
+  for (tflite::Tensor& t : swish.m.tensors) t.type = TensorType::int8, t.quantization = {{0.5F}, {0}};
+  CHECK(outcome(swish.bytes()) == Outcome::read);
+  swish.m.tensors[1].quantization.scale[0] = 0x1p-8F;  // 128 of them are x's
+  CHECK_THROWS_WITH(parse_quantized_tflite(swish.bytes()), ContainsSubstring("node 'y' (HARD_SWISH): a scale of 0.5 becomes"));
 
   SmallFile batch;
   const Index perm = batch.integers("perm", {1, 0, 2, 3});

@@ -76,7 +76,7 @@ class FixedPointSum {
   /// Of codes of either type.
   std::int32_t operator()(std::int32_t a, std::int32_t b) const {
     const std::int32_t sum = a_[static_cast<std::size_t>(a + 128)] + b_[static_cast<std::size_t>(b + 128)];
-    return std::clamp(y_.zero_point + multiply_twice(sum, m_), y_.codes.qmin, y_.codes.qmax);
+    return detail::code_twice(sum, m_, y_);
   }
 
  private:

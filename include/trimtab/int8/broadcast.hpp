@@ -109,9 +109,7 @@ class FixedPointOfProduct {
         b_(grid_b.zero_point),
         m_(fixed_point(double(grid_a.scale * grid_b.scale / grid_y.scale))),
         y_(grid_y) {}
-  std::int32_t operator()(std::int32_t a, std::int32_t b) const {
-    return std::clamp(y_.zero_point + multiply_twice((a - a_) * (b - b_), m_), y_.codes.qmin, y_.codes.qmax);
-  }
+  std::int32_t operator()(std::int32_t a, std::int32_t b) const { return code_twice((a - a_) * (b - b_), m_, y_); }
 
  private:
   std::int32_t a_, b_;
@@ -140,16 +138,17 @@ inline constexpr bool has_fixed_point_of_two = requires(const Affine<float>& gri
 };
 
 /// y = F of codes a and b that are broadcast as in broadcast_forward, as TFLite's ADD, SUB and MUL: FixedPointSum,
-/// FixedPointOfProduct. All of uint8. Throws as broadcast_steps does.
+/// FixedPointOfProduct. All of uint8. Throws as broadcast_steps does, and quantization_range_error where a quotient of scales
+/// leaves fixed point's range.
 template <class F, Tensor A, Tensor B, Tensor Y>
 void broadcast_fixed_point(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float>& grid_b,
                            const Affine<float>& grid_y, Y&& y) {
-  static_assert(std::is_same_v<value_t<Y>, std::uint8_t>, "trimtab: codes are uint8");
   const auto av = detail::steps_input(a, grid_a, "broadcast_fixed_point: a");
   const auto bv = detail::steps_input(b, grid_b, "broadcast_fixed_point: b");
-  const auto yv = ::trimtab::detail::any_dense_view(y, "broadcast_fixed_point: y");
+  const auto yv = detail::codes_output(y, grid_y, "broadcast_fixed_point: y");
   ::trimtab::detail::require_extents(yv.extent, broadcast_extents(av.extent, bv.extent, "broadcast_fixed_point"),
                                      "broadcast_fixed_point");
+  ::trimtab::detail::require_apart("broadcast_fixed_point", yv, av, bv);
   const auto of_two = detail::fixed_point_of_two(F(), grid_a, grid_b, grid_y);
   const auto axes = ::trimtab::detail::broadcast_axes(av.extent, bv.extent, yv.extent);
   const auto step = axes.inner_step();

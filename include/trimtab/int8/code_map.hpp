@@ -5,6 +5,7 @@
 #include <array>
 #include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/tensor_view.hpp>
+#include <trimtab/quant/fixed_point.hpp>
 #include <trimtab/quant/requantize.hpp>
 #include <tuple>
 
@@ -38,6 +39,12 @@ StepsToCode steps_to_code(const Affine<float>& grid, const char* what) {
   ::trimtab::detail::require_valid(Requantize{std::span(&one, 1), grid.zero_point, grid.codes.qmin, grid.codes.qmax}, 1,
                                    is_signed ? -128 : 0, is_signed ? 127 : 255, what);
   return {grid.zero_point, grid.codes.qmin, grid.codes.qmax};
+}
+
+/// clamp(z + multiply_twice(x, m), lo, hi): steps of a grid as its code.
+inline std::int32_t code_twice(std::int32_t x, const FixedPointMultiplier& m, const Affine<float>& grid) {
+  const CodeRange& codes = grid.codes;
+  return FixedPointRequantize{std::span(&m, 1), FixedPointRounding::twice, grid.zero_point, codes.qmin, codes.qmax}(x, 0);
 }
 
 /// Number of elements and the three pointers of dense tensors of the same extents; throws shape_error for others.

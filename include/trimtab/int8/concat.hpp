@@ -90,11 +90,8 @@ template <class T, Tensor Y>
 void concat_fixed_point(std::span<const ConcatInput<T>> inputs, const Affine<float>& grid_y, Y&& y) {
   detail::steps_to_code<value_t<Y>>(grid_y, "concat_fixed_point");  // checks the grid
   const auto code_of = [&](const Affine<float>& grid) {
-    return
-        [m = fixed_point(double(grid.scale) / double(grid_y.scale)), zero_point = grid.zero_point, to = grid_y](std::int32_t q) {
-          return FixedPointRequantize{std::span(&m, 1), FixedPointRounding::twice, to.zero_point, to.codes.qmin, to.codes.qmax}(
-              q - zero_point, 0);
-        };
+    return [m = fixed_point(double(grid.scale) / double(grid_y.scale)), zero_point = grid.zero_point,
+            to = grid_y](std::int32_t q) { return detail::code_twice(q - zero_point, m, to); };
   };
   detail::concat(inputs, y, code_of, "concat_fixed_point");
 }

@@ -88,15 +88,15 @@ void reduce_codes(const X& x, const AxisList& axes, Y&& y) {
 ///   over_picture            z_y - f(z_x s_x / s_y) + multiply_twice(S, s_x / (n s_y))     its kernel for axes 1 and 2 of four, kept
 ///   else, grids are equal   S / n, truncated
 ///   else                    z_y + f(S / n * (s_x / s_y) - z_x * (s_x / s_y))
-/// clamped to y's codes. Axes and extents as in reduce_forward. Throws as reduce_steps does, and value_error for sums beyond
-/// int32.
+/// clamped to y's codes. Axes and extents as in reduce_forward. Throws as reduce_steps does, value_error for sums beyond int32, and
+/// quantization_range_error where s_x / (n s_y) leaves fixed point's range.
 template <Tensor X, Tensor Y>
 void mean_fixed_point(const X& x, const Affine<float>& grid_x, const AxisList& axes, bool over_picture, std::int32_t origin,
                       const Affine<float>& grid_y, Y&& y) {
-  static_assert(std::is_same_v<value_t<Y>, std::uint8_t>, "trimtab: codes are uint8");
   const auto xv = detail::steps_input(x, grid_x, "mean_fixed_point");
-  const auto yv = ::trimtab::detail::any_dense_view(y, "mean_fixed_point: y");
+  const auto yv = detail::codes_output(y, grid_y, "mean_fixed_point: y");
   const ::trimtab::detail::Reduced r(xv.extent, axes, yv.extent, "mean_fixed_point");
+  ::trimtab::detail::require_apart("mean_fixed_point", yv, xv);
   if (xv.size() == 0) return;
   if (r.count > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max() / 255))
     throw value_error(::trimtab::detail::message("mean_fixed_point: the sum of ", r.count, " codes may leave int32"));
@@ -105,18 +105,18 @@ void mean_fixed_point(const X& x, const Affine<float>& grid_x, const AxisList& a
   const auto n = static_cast<float>(r.count);
   const float ratio = grid_x.scale / grid_y.scale;
   const auto rounded = [](float v) { return static_cast<std::int32_t>(std::round(std::clamp(v, -0x1p30F, 0x1p30F))); };
-  const auto code = [&](std::int32_t sum) {
-    if (over_picture) {
-      const FixedPointMultiplier m = fixed_point(double(grid_x.scale / (n * grid_y.scale)));
-      return z_y - rounded(static_cast<float>(z_x) * grid_x.scale / grid_y.scale) + multiply_twice(sum, m);
-    }
+  const FixedPointMultiplier m = over_picture ? fixed_point(double(grid_x.scale / (n * grid_y.scale))) : FixedPointMultiplier{};
+  const auto code = [&](std::int32_t sum) -> std::int64_t {
+    if (over_picture)
+      return std::int64_t{z_y} - rounded(static_cast<float>(z_x) * grid_x.scale / grid_y.scale) + multiply_twice(sum, m);
     if (grid_x.scale == grid_y.scale && z_x == z_y) return sum / static_cast<std::int32_t>(r.count);
     const float bias = static_cast<float>(-z_x) * ratio;
     // Through double, where the product is exact: no compiler makes one FMA of it and the sum.
     return z_y + rounded(static_cast<float>(double(static_cast<float>(sum) / n) * double(ratio)) + bias);
   };
   for (std::size_t i = 0; i < sums.size(); ++i)
-    yv.data[i] = static_cast<std::uint8_t>(std::clamp(code(sums[i]) + origin, grid_y.codes.qmin, grid_y.codes.qmax));
+    yv.data[i] =
+        static_cast<std::uint8_t>(std::clamp<std::int64_t>(code(sums[i]) + origin, grid_y.codes.qmin, grid_y.codes.qmax));
 }
 
 }  // namespace trimtab::int8

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/core/tensor_view.hpp>
 #include <trimtab/ops/resize_taps.hpp>
@@ -89,6 +90,7 @@ inline void resize_bilinear_fixed_point(const TensorView<const std::uint8_t>& x,
   ::trimtab::detail::require_extents(x.extent, Extents{n, axes[0].in, axes[1].in, axes[2].in}, "resize_bilinear_fixed_point: x");
   ::trimtab::detail::require_extents(y.extent, Extents{n, axes[0].out, axes[1].out, axes[2].out},
                                      "resize_bilinear_fixed_point: y");
+  ::trimtab::detail::require_apart("resize_bilinear_fixed_point", y, x);
   for (const ResizeAxis& axis : axes.first(2))
     if (std::max(axis.in, axis.out) >= (std::size_t{1} << 20))
       throw value_error(::trimtab::detail::message("resize_bilinear_fixed_point: an extent of ", std::max(axis.in, axis.out)));

@@ -25,6 +25,17 @@ inline SoftmaxTable softmax_table(float scale) {
   return table;
 }
 
+namespace detail {
+
+/// Throws value_error, naming `what`, unless table[0] is 1 and the table does not rise or leave [0, 1].
+inline void require_exponentials(const SoftmaxTable& table, const char* what) {
+  for (std::size_t d = 0; d < table.size(); ++d)
+    if (!(d == 0 ? table[d] == 1 : table[d] >= 0 && table[d] <= table[d - 1]))
+      throw value_error(::trimtab::detail::message(what, ": entry ", d, " of the table is ", table[d], ", no exponential"));
+}
+
+}  // namespace detail
+
 /// steps[k] = table[q - x[k]] / (sum * s_y), with q the largest code along `axis` and sum = table[q - x[0]] + table[q - x[1]] +
 /// .., in float32 in that order: softmax in steps of the output's grid, before clamp and rounding. x of uint8, steps of the same
 /// extents. Throws shape_error when extents do not fit, value_error unless s_y is positive, table[0] is 1 and the table does not
@@ -36,10 +47,7 @@ void softmax_steps(const X& x, std::size_t axis, const SoftmaxTable& table, floa
   ::trimtab::detail::require_extents(yv.extent, xv.extent, "softmax_steps");
   ::trimtab::detail::require_apart("softmax_steps", yv, xv);
   const ::trimtab::detail::AxisLines lines(xv.extent, axis, "softmax_steps");
-  for (std::size_t d = 0; d < table.size(); ++d)
-    if (!(d == 0 ? table[d] == 1 : table[d] >= 0 && table[d] <= table[d - 1]))
-      throw value_error(
-          ::trimtab::detail::message("softmax_steps: entry ", d, " of the table is ", table[d], ", no exponential"));
+  detail::require_exponentials(table, "softmax_steps");
   if (xv.size() == 0) return;
   lines.for_each([&](std::size_t first, std::size_t) {
     const std::uint8_t* const from = xv.data + first;
@@ -57,10 +65,11 @@ void softmax_steps(const X& x, std::size_t axis, const SoftmaxTable& table, floa
 /// which is in float32. q and sum as in softmax_steps, and it throws as that does.
 template <Tensor X, Tensor Y>
 void softmax_fixed_point(const X& x, std::size_t axis, const SoftmaxTable& table, const Affine<float>& grid_y, Y&& y) {
-  static_assert(std::is_same_v<value_t<Y>, std::uint8_t>, "trimtab: codes are uint8");
-  const auto xv = detail::steps_input(x, grid_y, "softmax_fixed_point");
-  const auto yv = ::trimtab::detail::any_dense_view(y, "softmax_fixed_point: y");
+  const auto xv = detail::steps_input(x, Affine<float>{}, "softmax_fixed_point");
+  const auto yv = detail::codes_output(y, grid_y, "softmax_fixed_point: y");
   ::trimtab::detail::require_extents(yv.extent, xv.extent, "softmax_fixed_point");
+  ::trimtab::detail::require_apart("softmax_fixed_point", yv, xv);
+  detail::require_exponentials(table, "softmax_fixed_point");
   const ::trimtab::detail::AxisLines lines(xv.extent, axis, "softmax_fixed_point");
   if (xv.size() == 0) return;
   lines.for_each([&](std::size_t first, std::size_t) {

@@ -6,7 +6,6 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +13,6 @@
 #include <trimtab/io/tflite/file.hpp>
 #include <trimtab/net/graph/network.hpp>
 #include <trimtab/net/quantize/lower_layer.hpp>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 

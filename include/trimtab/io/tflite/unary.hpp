@@ -2,7 +2,10 @@
 /// \file
 /// Functions of one number.
 
+#include <algorithm>
+#include <cmath>
 #include <span>
+#include <trimtab/int8/code_map.hpp>
 #include <trimtab/io/tflite/rules.hpp>
 #include <trimtab/net/operators/abs.hpp>
 #include <trimtab/net/operators/ceil.hpp>
@@ -46,7 +49,8 @@ LookupTable tflite_table(const Affine<float>& x, const Affine<float>& y, const F
 /// The table of TFLite's HARD_SWISH, whose kernel has 16-bit integers. With h = 2^7 (q - z_x):
 ///   r = h * 2^-7 s_x / (3 / 2^15), held within int16: x / 3, so that (r + 2^15) / 2^16 is x / 6 + 1/2 within 0 .. 1
 ///   code = z_y + h * (2^-7 s_x / s_y) * that
-/// where products keep their upper 16 bits: those by constants rounded, the last one not.
+/// where products keep their upper 16 bits: those by constants rounded, the last one not. Throws unsupported_error where
+/// 2^-7 s_x / s_y is 1 or more, for which that kernel is not defined.
 inline LookupTable hard_swish_table(const Affine<float>& x, const Affine<float>& y) {
   struct Multiplier {
     std::int32_t mantissa, exponent;
@@ -66,6 +70,7 @@ inline LookupTable hard_swish_table(const Affine<float>& x, const Affine<float>&
   };
   const float fine = (1.0F / 128.0F) * x.scale;
   const Multiplier to_y(fine / y.scale), to_thirds(fine / (3.0F / 32768.0F));
+  if (to_y.exponent > 0) throw unsupported_error(message("a scale of ", x.scale, " becomes one of ", y.scale));
   LookupTable table;
   for (std::int32_t q = 0; q < 256; ++q) {
     const std::int32_t h = held((q - x.zero_point) * 128), e = to_thirds.exponent;
@@ -87,8 +92,9 @@ inline LookupTable leaky_table(const Affine<float>& x, const Affine<float>& y, s
   LookupTable table;
   for (const std::int32_t s : slope)
     for (std::int32_t q = 0; q < 256; ++q) {
-      const std::int32_t d = q - x.zero_point, step = d >= 0 ? multiply_twice(d, above) : multiply_twice(d * s, below);
-      table.codes.push_back(static_cast<std::uint8_t>(std::clamp(y.zero_point + step, y.codes.qmin, y.codes.qmax)));
+      const std::int32_t d = q - x.zero_point;
+      const std::int32_t code = d >= 0 ? int8::detail::code_twice(d, above, y) : int8::detail::code_twice(d * s, below, y);
+      table.codes.push_back(static_cast<std::uint8_t>(code));
     }
   return table;
 }
