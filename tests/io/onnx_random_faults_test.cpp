@@ -3,6 +3,7 @@
 #include <string>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
+#include <trimtab/net/quantize/quantized_network.hpp>
 #include <vector>
 
 #include "onnx_builder.hpp"
@@ -125,6 +126,33 @@ TEST_CASE("read_onnx: a constant that is the same for every element of a batch o
     set(b.node("Concat", {"c", "x"}, "y"), "axis", 1);
     CHECK(numbers_of(run(b.read().network, row({1, 2, 3, 4}, {2, 2}))) == std::vector<float>{5, 6, 1, 2, 5, 6, 3, 4});
   }
+}
+
+TEST_CASE("read_onnx: a matrix product whose input has dropped a batch of 1", "[io]") {
+  OnnxBuilder b(13, {1, 2, 1, 3});
+  b.node("Squeeze", {"x", b.integers("batch", {0})}, "picture");
+  b.node("MatMul", {"picture", b.floats("w", {3, 2}, {1, 2, 3, 4, 5, 6})}, "product");
+  b.node("Unsqueeze", {"product", b.integers("front", {0})}, "y");
+  const OnnxModel model = b.read();
+  const Array x = row({1, 0, 0, 0, 1, 1}, {1, 2, 1, 3});
+  const Array y = to_file_layout(run(model.network, from_file_layout(x, model.inputs[0].order)), model.outputs[0].order);
+  CHECK(y.shape() == xt::xarray<float>::shape_type{1, 2, 1, 2});
+  CHECK(numbers_of(y) == std::vector<float>{1, 2, 8, 10});
+}
+
+TEST_CASE("write_onnx, read_quantized_onnx: filters with a zero point each behind a Reshape", "[io]") {
+  Network network;
+  const NodeId input = network.add(Input{{2, 6}}, {}), picture = network.add(Reshape{{2, 3, 2}}, {input});
+  auto weight = xt::xtensor<float, 4>::from_shape({2, 1, 1, 2});
+  std::copy_n(std::vector<float>{1, 0.5F, -1, 0.25F}.begin(), 4, weight.data());
+  network.add(Conv2d{weight, {}, {}}, {picture});
+  const QuantizedNetwork q = quantize(network, std::vector<Range<float>>(3, {-1.0F, 2.0F}),
+                                      {.weights = WeightMode::vector, .scheme = Scheme::asymmetric});
+  const LoweredNetwork lowered = lower(q), back = parse_quantized_onnx(serialize_onnx(lowered, OnnxForm::qoperator)).network;
+  REQUIRE(lowered.nodes.back().layer->zero_point.size() == 2);
+  const Array x = row({-1, -0.5F, 0, 0.25F, 0.5F, 1, 1.25F, 1.5F, 2, -0.75F, 0.75F, 0.125F}, {1, 2, 6});
+  Int8Network::Workspace one, two;
+  CHECK(Int8Network(back).run_outputs({x}, two) == Int8Network(lowered).run_outputs({x}, one));
 }
 
 TEST_CASE("read_onnx: LpNormalization by the sum of magnitudes, of zeros too", "[io]") {

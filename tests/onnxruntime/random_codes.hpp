@@ -241,12 +241,7 @@ class CodesDrawer : public MoveDrawer {
     if (x.dims.size() < 2) return std::nullopt;
     const std::int64_t axis = r.between(1, std::ssize(x.dims) - 1);
     const auto at = static_cast<std::size_t>(axis);
-    std::vector<Value> fits;
-    for (const Value& v : values_) {
-      bool same = v.dims.size() == x.dims.size();
-      for (std::size_t i = 0; i < x.dims.size() && same; ++i) same = i == at || v.dims[i] == x.dims[i];
-      if (same) fits.push_back(v);
-    }
+    const std::vector<Value> fits = joinable(x, at);
     const std::vector<Value> parts{x, r.pick(fits)};
     Dims y = x.dims;
     y[at] += parts[1].dims[at];

@@ -166,17 +166,22 @@ class MoveDrawer : public ValueDrawer {
     Graph::set(node, "axis", axis);
     return moved(node, y, x);
   }
+  /// The values that can be joined with x along an axis, x among them.
+  std::vector<Value> joinable(const Value& x, std::size_t axis) const {
+    std::vector<Value> fits;
+    for (const Value& v : values_) {
+      bool same = v.dims.size() == x.dims.size();
+      for (std::size_t i = 0; i < x.dims.size() && same; ++i) same = i == axis || v.dims[i] == x.dims[i];
+      if (same) fits.push_back(v);
+    }
+    return fits;
+  }
   std::optional<Value> concat() {
     const Value x = any();
     if (x.dims.size() < 2) return std::nullopt;
     const std::int64_t axis = r.between(1, std::ssize(x.dims) - 1);
     const auto at = static_cast<std::size_t>(axis);
-    std::vector<Value> fits;
-    for (const Value& v : values_) {
-      bool same = v.dims.size() == x.dims.size();
-      for (std::size_t i = 0; i < x.dims.size() && same; ++i) same = i == at || v.dims[i] == x.dims[i];
-      if (same) fits.push_back(v);
-    }
+    const std::vector<Value> fits = joinable(x, at);
     std::vector<Value> parts{x};
     for (std::int64_t k = r.between(1, 2); k > 0; --k) parts.push_back(r.pick(fits));
     if (std::all_of(parts.begin(), parts.end(), [&](const Value& v) { return v.name == x.name; }))

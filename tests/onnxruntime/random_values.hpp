@@ -98,6 +98,11 @@ class ValueDrawer {
   Value of_one(const onnx::NodeProto& n, const Value& x, double spread, bool positive) {
     return merged(n, x.dims, spread, positive, {&x});
   }
+  /// y, with the same bits in every runtime where x has.
+  static Value exact_of(Value y, const Value& x) {
+    y.exact = x.exact;
+    return y;
+  }
   Value node_of(const std::string& op, const Value& x, double spread, bool positive) {
     return of_one(g.node(op, {x.name}), x, spread, positive);
   }

@@ -1,7 +1,7 @@
 // What becomes of an ONNX file. Of a float one: does it open, what does ONNX Runtime say of its outputs, do the codes of training and deployment
 // agree, and how much of the signal is left. Of a quantized one: does it open, and how far are its outputs from ONNX Runtime's.
 //
-//   survey MODEL.onnx [--reference FOLDER] [--input-size NAME=1,3,320,320]... [--float]
+//   survey MODEL.onnx [--reference FOLDER] [--input-shape NAME=1,3,320,320]... [--float]
 //
 // FOLDER is what reference.cjs wrote. One line a thing, tab-separated: float, an output's name, the largest difference relative to the largest
 // reference value; then for each of the four modes equal or DIFFERS, and the SQNR of each output. Without a reference inputs are uniform in -1 .. 1.
@@ -155,7 +155,7 @@ int main(int argc, char** argv) {
       only_float = true;
     else if (arg == "--reference" && i + 1 < argc)
       reference = argv[++i];
-    else if (arg == "--input-size" && i + 1 < argc)
+    else if (arg == "--input-shape" && i + 1 < argc)
       options.input_sizes.insert(parse_input_size(argv[++i]));
     else
       return 2;

@@ -94,8 +94,8 @@ inline std::string fingerprint(const QuantizedNetwork& q) {
 /// network's outputs, in which the pictures show, too. Does not depend on the factors that training moves.
 inline RunDescription describe_run(const QuantizedNetwork& q, const Array& teacher, const FineTuneOptions& options) {
   // Taken apart by name, so that an option that is added to the struct cannot be left out here.
-  const auto& [epochs, batch, micro_batch, learning_rate, pointwise_rate, restarts, warmup, seed, trained, loss, weights_of_terms, labels, adam] =
-      options;
+  const auto& [epochs, batch, micro_batch, learning_rate, pointwise_rate, restarts, warmup, seed, trained, loss, weights_of_terms,
+               labels, adam] = options;
   const auto& [teacher_labels, of_labels, outputs, soft_targets] = weights_of_terms;
   const auto& [activations, weights, pointwise] = trained;
   const auto& [beta1, beta2, epsilon] = adam;
@@ -111,7 +111,9 @@ inline RunDescription describe_run(const QuantizedNetwork& q, const Array& teach
           {"trains activations", activations ? "yes" : "no"},
           {"trains weights", weights ? "yes" : "no"},
           {"trains pointwise", pointwise ? "yes" : "no"},
-          {"loss", loss == DistillationLoss::rmse ? "rmse" : loss == DistillationLoss::smooth_l1 ? "smooth_l1" : "charbonnier"},
+          {"loss", loss == DistillationLoss::rmse        ? "rmse"
+                   : loss == DistillationLoss::smooth_l1 ? "smooth_l1"
+                                                         : "charbonnier"},
           {"weight of the teacher's labels", digits(teacher_labels)},
           {"weight of labels", digits(of_labels)},
           {"weight of outputs", digits(outputs)},

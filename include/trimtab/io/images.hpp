@@ -211,9 +211,8 @@ class PictureFiles {
     std::vector<std::size_t> missing;
     for (const std::size_t i : indices)
       if (pictures_[i].size() == 0 && std::find(missing.begin(), missing.end(), i) == missing.end()) missing.push_back(i);
-    parallel_for(missing.size(), [&](std::size_t n) {
-      pictures_[missing[n]] = detail::load_fitted(files_[missing[n]], fit_, channels_);
-    });
+    parallel_for(missing.size(),
+                 [&](std::size_t n) { pictures_[missing[n]] = detail::load_fitted(files_[missing[n]], fit_, channels_); });
     return detail::to_floats(indices.size(), {fit_.h, fit_.w, channels_}, preprocess_, [&](std::size_t n) {
       const Picture& picture = pictures_[indices[n]];
       return std::span<const std::uint8_t>(picture.data(), picture.size());

@@ -253,10 +253,14 @@ inline OnnxActivation seen_as(OnnxImport& import, OnnxActivation x, const BatchD
 inline OnnxActivation with_last_axis(OnnxImport& import, OnnxActivation x, std::size_t at) {
   x = plain(import, std::move(x));
   if (x.axes[at] == NodeAxes{import.extent(x).size()}) return x;
+  const bool added = batch_axis(x) == x.rank();  // the file has dropped the batch
+  if (added) x.axes.insert(x.axes.begin(), NodeAxes{0}), ++at;
   std::vector<std::size_t> wanted = node_order(x);
   std::erase(wanted, at);
   wanted.push_back(at);
-  return arranged(import, std::move(x), wanted);
+  x = arranged(import, std::move(x), wanted);
+  if (added) x.axes.erase(x.axes.begin());
+  return x;
 }
 
 /// x as a node of H W C, where the file has N C H W, or N C L, which is a picture of height 1; perhaps with padding that waits.

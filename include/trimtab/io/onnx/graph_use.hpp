@@ -24,8 +24,8 @@ inline bool hands_on(const std::string& op) {
 /// Names are views into the graph: a long one that is handed on many times is there once.
 struct OnnxGraphUse {
   std::vector<bool> needed;  ///< by node: the output depends on it
-  std::unordered_map<std::string_view, std::string_view>
-      origin;                                                 ///< by value: the value whose elements it hands on, where another
+  /// By value: the value whose elements it hands on, where another.
+  std::unordered_map<std::string_view, std::string_view> origin;
   std::unordered_map<std::string_view, std::size_t> readers;  ///< by origin: needed nodes and outputs that compute with it
   std::vector<std::string_view> outputs;                      ///< of the network
 

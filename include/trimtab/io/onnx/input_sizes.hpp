@@ -56,7 +56,7 @@ inline std::string declared_text(const ::onnx::TensorShapeProto& shape) {
 
 /// The extents of one graph input. The first axis is the batch: where the file leaves it open (a name, 0, -1 or nothing) it is
 /// the number of pictures, N. Every other axis needs a number, from the file or from `sizes`: no guess is sensible, since the
-/// network's results depend on it. `option` is what a message tells the user to write, such as "--input-size".
+/// network's results depend on it. `option` is what a message tells the user to write, such as "--input-shape".
 ///
 /// Notes say which axes were set. Throws unsupported_error for an axis that stays open, for more than 8 axes and extents beyond
 /// 2^24; shape_error where the sizes given contradict the file; parse_error for an input without a shape when no size is given

@@ -321,8 +321,12 @@ inline void subtract_integers(const OnnxNode& n) {
   // The same codes read alike, each with its axes brought into the layer's order.
   const auto same_reading = [&](NodeId p, NodeId q) {
     const auto& reads = n.import.quantization.dequantize;
-    const auto transpose = [&](NodeId id) { return n.import.network[id].op.get_if<Transpose>(); };
-    while (p != q && transpose(p) != nullptr && transpose(q) != nullptr && transpose(p)->order == transpose(q)->order) {
+    const auto arranged_alike = [](const Node& one, const Node& other) {
+      const auto *s = one.op.get_if<Transpose>(), *t = other.op.get_if<Transpose>();
+      if (s != nullptr && t != nullptr) return s->order == t->order;
+      return one.op.is<Reshape>() && other.op.is<Reshape>() && one.extent == other.extent;
+    };
+    while (p != q && arranged_alike(n.import.network[p], n.import.network[q])) {
       p = n.import.network[p].inputs[0];
       q = n.import.network[q].inputs[0];
     }

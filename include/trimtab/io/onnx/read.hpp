@@ -22,8 +22,8 @@ namespace trimtab {
 /// What the file leaves open, and where the network ends.
 struct OnnxReadOptions {
   OnnxInputSizes input_sizes = {};  ///< extents of inputs by name; see parse_input_size
-  std::vector<std::string> cut =
-      {};  ///< values, or nodes for their first output, that the network gives in place of the file's outputs
+  /// Values, or nodes for their first output, that the network gives in place of the file's outputs.
+  std::vector<std::string> cut = {};
 };
 
 /// An input or an output of the file.

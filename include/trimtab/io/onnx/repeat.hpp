@@ -21,31 +21,24 @@ inline std::size_t repeated_extent(std::int64_t extent) {
 }
 
 /// A constant for every element of the batch: a node that gives it.
-inline void expand_over_batch(const OnnxNode& n, BatchDims shape) {
+inline void expand_over_batch(const OnnxNode& n, const BatchDims& shape) {
   const OnnxFloats c = n.floats(0);
-  const std::size_t rank = std::max(shape.size(), c.dims.size());
-  shape.insert(shape.begin(), rank - shape.size(), BatchInteger{1, 0});
-  Dims dims(rank - c.dims.size(), 1);
-  dims.insert(dims.end(), c.dims.begin(), c.dims.end());
-  if (shape[0] != n.import.batch || dims[0] != 1)
+  Dims wanted;  // without the batch
+  for (std::size_t i = 1; i < shape.size(); ++i) wanted.push_back(known_as<std::int64_t>(shape[i]));
+  Dims dims = c.dims;
+  if (dims.size() == shape.size() && dims[0] == 1) dims.erase(dims.begin());
+  if (shape.empty() || shape[0] != n.import.batch || dims.size() > wanted.size())
     throw unsupported_error("of a constant to extents of which the first is not the batch");
-  const Dims own = row_major(dims);
-  Dims lengths, strides;
+  const Dims lengths = broadcast(dims, wanted);
   std::vector<std::size_t> extents;
-  for (std::size_t i = 1; i < rank; ++i) {
-    const auto wanted = known_as<std::int64_t>(shape[i]);
-    if (wanted != 1 && dims[i] != 1 && wanted != dims[i])
-      throw shape_error(message("extents ", dims[i], " and ", wanted, " do not broadcast"));
-    lengths.push_back(std::max(wanted, dims[i]));
-    strides.push_back(dims[i] == 1 ? 0 : own[i]);
-    extents.push_back(repeated_extent(lengths.back()));
-  }
+  for (const std::int64_t length : lengths) extents.push_back(repeated_extent(length));
   n.import.charge_extents(extents);
   std::vector<float> values;
-  walk<1>(lengths, {strides}, {0}, [&](const auto& at) { values.push_back(c.values[static_cast<std::size_t>(at[0])]); });
+  walk<1>(lengths, {broadcast_strides(dims, lengths)}, {0},
+          [&](const auto& at) { values.push_back(c.values[static_cast<std::size_t>(at[0])]); });
   OnnxActivation y;
   y.node = constant_node(n.import, n.name(), lengths, values);
-  for (std::size_t i = 0; i < rank; ++i) y.axes.push_back({i});
+  for (std::size_t i = 0; i < shape.size(); ++i) y.axes.push_back({i});
   n.define(std::move(y));
 }
 
@@ -54,7 +47,7 @@ inline void read_expand(const OnnxNode& n) {
   n.require({});
   n.require_inputs(2, 2);
   BatchDims shape = known_integers<BatchInteger>(n.known(1));
-  if (n.is_known(0)) return expand_over_batch(n, std::move(shape));
+  if (n.is_known(0)) return expand_over_batch(n, shape);
   OnnxActivation x = n.activation(0);
   const std::size_t rank = std::max(shape.size(), x.rank());
   shape.insert(shape.begin(), rank - shape.size(), BatchInteger{1, 0});

@@ -131,6 +131,10 @@ class OnnxQuantizedExport : public OnnxCodesWriter {
 /// The bytes of the file that write_onnx writes.
 inline std::string serialize_onnx(const LoweredNetwork& network, OnnxForm form,
                                   const std::map<std::string, std::string>& metadata = {}) {
+  if (network.requantizer != Requantizer::float32)
+    throw unsupported_error(
+        "write_onnx: ONNX requantizes in float32, this network in fixed point, so single codes of the file may differ by a step; "
+        "to have that file, set the network's `requantizer` to Requantizer::float32");
   return detail::OnnxQuantizedExport(network, form).serialize(metadata);
 }
 
@@ -146,8 +150,11 @@ inline std::string serialize_onnx(const LoweredNetwork& network, OnnxForm form,
 /// Of AveragePool, Softmax, ResizeLinear, InstanceNorm, GroupNorm, LayerNorm, L2Norm and nodes in float, which are float operators
 /// between DequantizeLinear and QuantizeLinear in either form, single codes may differ by one step.
 ///
-/// The file is there whole or not at all. Throws io_error when it cannot be written; unsupported_error for an operator without a form,
-/// named with its node, and for more than 2 GiB.
+/// A network of Requantizer::fixed_point, as read_quantized_tflite gives it, is refused: ONNX has no such rounding. With its `requantizer` set
+/// to float32 it is written, and the file's codes are those of Int8Network of that network.
+///
+/// The file is there whole or not at all. Throws io_error when it cannot be written; unsupported_error for Requantizer::fixed_point, for an
+/// operator without a form, named with its node, and for more than 2 GiB.
 inline void write_onnx(const LoweredNetwork& network, OnnxForm form, const std::filesystem::path& path,
                        const std::map<std::string, std::string>& metadata = {}) {
   write_file_atomically(path, serialize_onnx(network, form, metadata));
