@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <trimtab/core/error.hpp>
 
@@ -30,6 +31,9 @@ std::vector<std::string> read_classes(const std::string& file, std::size_t count
     ++found;
   }
   if (found == 0) throw parse_error(file + ": no line begins with the number of a class");
+  if (found < count)
+    std::fprintf(stderr, "note: %s names %zu of the network's %zu classes; are its numbers this network's?\n", file.c_str(),
+                 found, count);
   return names;
 }
 

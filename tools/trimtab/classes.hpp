@@ -9,7 +9,8 @@
 namespace program {
 
 /// The names in lines `number,name` or `number,synset,name`; `class N` for those that the file leaves out, or without a file.
-/// Throws io_error and parse_error.
+/// A note on standard error tells of the former: networks that count a background have numbers one higher than others. Throws
+/// io_error and parse_error.
 std::vector<std::string> read_classes(const std::string& file, std::size_t count);
 
 struct RankedClass {

@@ -38,16 +38,27 @@ const Port& partner(const Port& port, const std::vector<Port>& first, const std:
 
 std::size_t number_of(const Port& port, const std::vector<Port>& ports) { return static_cast<std::size_t>(&port - ports.data()); }
 
-/// Throws where files disagree on an input's or output's extents.
+bool same_in_files(const Port& a, const Port& b) { return extents_in_file(a) == extents_in_file(b); }
+
+/// Throws where an input's or output's extents differ both in the files, and in the networks, where channels are last: an ONNX file
+/// may have N,C,H,W and a TFLite file N,H,W,C of the same.
 void require_same(const Port& a, const Port& b, const char* kind) {
-  if (extents_in_file(a) != extents_in_file(b))
+  if (!same_in_files(a, b) && a.extent != b.extent)
     throw shape_error(detail::message(kind, " '", a.name, "' is ", extents_in_file(a), " in the first network and ",
                                       extents_in_file(b), " in the second"));
 }
 
+/// An array of the order of axes that one network has, in the other's.
+Array in_order_of(const Port& to, const Array& x, const Port& from) {
+  return same_in_files(from, to) ? from_file(to_file(x, from), to) : x;
+}
+
 void compare(const CompareArguments& a) {
   require_file("--json", a.json);
-  const Model first = read_model(a.a, a.reading), second = read_model(a.b, a.reading);
+  Model first = read_model(a.a, a.reading);
+  const Model second = read_model(a.b, a.reading);
+  // Preprocessing is the first network's, or the second's where only that one tells it.
+  first.metadata.insert(second.metadata.begin(), second.metadata.end());
   print_notes(first);
   print_notes(second);
   std::vector<std::size_t> input_of(second.inputs.size()), output_of;  // numbers in the other network
@@ -73,12 +84,11 @@ void compare(const CompareArguments& a) {
     const std::vector<Array> x = samples(std::span<const std::size_t>(&n, 1));
     std::vector<Array> other_x;
     for (std::size_t i = 0; i < input_of.size(); ++i)
-      other_x.push_back(from_file(to_file(x[input_of[i]], first.inputs[input_of[i]]), second.inputs[i]));
+      other_x.push_back(in_order_of(second.inputs[i], x[input_of[i]], first.inputs[input_of[i]]));
     const std::vector<Array> y = run_first(x), other_y = run_second(other_x);
     for (std::size_t i = 0; i < gauges.size(); ++i) {
-      const Array reference = to_file(y[i], first.outputs[i]);
-      const Array other = to_file(other_y[output_of[i]], second.outputs[output_of[i]]);
-      gauges[i].add(reference.data(), other.data(), 1, reference.size());
+      const Array other = in_order_of(first.outputs[i], other_y[output_of[i]], second.outputs[output_of[i]]);
+      gauges[i].add(y[i].data(), other.data(), other.size());
     }
   }
   std::printf("%zu samples; differences of %s from %s\n", samples.size(), a.b.c_str(), a.a.c_str());

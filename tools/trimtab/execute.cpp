@@ -22,7 +22,6 @@ Runner::Runner(const Model& model) : state_(std::make_unique<State>()) {
     state_->in_float.emplace(simplify(std::get<Network>(model.network)));
 }
 Runner::~Runner() = default;
-Runner::Runner(Runner&&) noexcept = default;
 
 std::vector<Array> Runner::operator()(const std::vector<Array>& inputs) {
   return state_->in_float ? run_outputs(*state_->in_float, inputs) : state_->in_integers->run_outputs(inputs, state_->workspace);

@@ -12,7 +12,6 @@ class Runner {
  public:
   explicit Runner(const Model& model);
   ~Runner();
-  Runner(Runner&&) noexcept;
   /// Every output, in the network's order of axes.
   std::vector<trimtab::Array> operator()(const std::vector<trimtab::Array>& inputs);
 

@@ -9,18 +9,16 @@ namespace program {
 
 using namespace trimtab;
 
-void FidelityGauge::add(const float* reference, const float* other, std::size_t count, std::size_t per_sample) {
-  for (std::size_t n = 0; n < count; ++n, reference += per_sample, other += per_sample) {
-    for (std::size_t i = 0; i < per_sample; ++i) {
-      const double d = double(other[i]) - double(reference[i]);
-      signal_ += double(reference[i]) * double(reference[i]);
-      noise_ += d * d;
-      largest_ = std::abs(d) <= largest_ ? largest_ : std::abs(d);  // NaN stays
-    }
-    if (classes_) same_ += std::size_t{arg_max(reference, per_sample) == arg_max(other, per_sample)};
+void FidelityGauge::add(const float* reference, const float* other, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i) {
+    const double d = double(other[i]) - double(reference[i]);
+    signal_ += double(reference[i]) * double(reference[i]);
+    noise_ += d * d;
+    largest_ = std::abs(d) <= largest_ ? largest_ : std::abs(d);  // NaN stays
   }
-  samples_ += count;
-  numbers_ += count * per_sample;
+  if (classes_) same_ += std::size_t{arg_max(reference, size) == arg_max(other, size)};
+  ++samples_;
+  numbers_ += size;
 }
 
 OutputFidelity FidelityGauge::result() const {
@@ -38,7 +36,7 @@ std::vector<OutputFidelity> compare_rows(const std::vector<Port>& outputs, const
     const std::size_t own = element_count(port.extent);
     FidelityGauge gauge(port.name, is_classes(port));
     for (std::size_t n = 0; n < reference.shape(0); ++n)
-      gauge.add(reference.data() + n * columns + first, other.data() + n * columns + first, 1, own);
+      gauge.add(reference.data() + n * columns + first, other.data() + n * columns + first, own);
     result.push_back(gauge.result());
     first += own;
   }

@@ -17,13 +17,13 @@ struct OutputFidelity {
   std::optional<double> agreement;            ///< percent of samples with the same class, where there are classes
 };
 
-/// Gathers it batch by batch. Outputs of one order of axes.
+/// Gathers it sample by sample. Outputs of one order of axes.
 class FidelityGauge {
  public:
   /// `classes`: the output has one number a class.
   FidelityGauge(std::string name, bool classes) : name_(std::move(name)), classes_(classes) {}
-  /// Values of `count` samples, one after the other.
-  void add(const float* reference, const float* other, std::size_t count, std::size_t per_sample);
+  /// The `size` values of one sample.
+  void add(const float* reference, const float* other, std::size_t size);
   OutputFidelity result() const;
 
  private:

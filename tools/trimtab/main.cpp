@@ -11,7 +11,10 @@
 int main(int argc, char** argv) {
   const program::World world{};
   CLI::App app{"Quantizes neural networks to int8; shows, runs and compares networks."};
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
+  app.callback([&] {  // after what is misspelt has been named
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
+  });
   std::map<std::string, program::Command> commands;
   const auto add = [&](CLI::App* command, program::Command (*describe)(CLI::App&)) {
     commands[command->get_name()] = describe(*command);

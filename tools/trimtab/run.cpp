@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -116,7 +117,9 @@ Command run_command(CLI::App& app) {
   describe(app, a->reading);
   describe(app, a->pictures);
   app.add_option("--output", a->output, "Write every output to this folder, NAME.npy, in the file's order of axes");
-  app.add_option("--top", a->top, "How many classes to print")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--top", a->top, "How many classes to print")
+      ->capture_default_str()
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1000000}));
   app.add_option("--classes", a->classes, "CSV `class_index,name` or `class_index,synset,name`");
   app.add_option("--json", a->json, "Write the classes to this file");
   app.callback([&app, a] {

@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <numeric>
 #include <optional>
 #include <random>
@@ -156,10 +155,10 @@ void describe(CLI::App& app, PictureArguments& a) {
       "--preprocess", a.preprocess,
       "What a picture's bytes become: tf, imagenet, byte, or MEAN,SCALE: (byte - MEAN) / SCALE, in units of bytes, for all "
       "channels or a mean for each and then a scale for each; BGR, in front: blue first; default: the model's metadata");
-  app.add_option(
-         "--resize", a.resize,
-         "crop: the short side becomes 256/224 of the input's, the middle is cut out; stretch: both sides become the input's; "
-         "or the short side's pixels before the cut")
+  app.add_option("--resize", a.resize,
+                 "crop: the short side becomes 256/224 of the input's longer side, the middle is cut out; stretch: both sides "
+                 "become the input's; "
+                 "or the short side's pixels before the cut")
       ->capture_default_str()
       ->check([](const std::string& text) {
         const bool number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos && text.size() < 7;

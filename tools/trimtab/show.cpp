@@ -1,8 +1,8 @@
 // `trimtab show`: a network's nodes, what they cost, and what would stay in float.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
-#include <iomanip>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -156,9 +156,8 @@ void print_table(const Model& model, const std::vector<ShownNode>& nodes) {
   for (const ShownNode& n : nodes) {
     std::string last = n.why_float.empty() ? "integers" : "float: " + n.why_float;
     if (n.grid)
-      last = detail::message(n.scale_known ? detail::message(n.grid->scale) : std::string("s"), " * (code ",
-                             n.grid->zero_point > 0 ? "- " : "+ ", std::abs(n.grid->zero_point), "), ", n.grid->codes.qmin,
-                             " to ", n.grid->codes.qmax, n.why_float.empty() ? "" : "; " + last);
+      last = detail::message(n.scale_known ? detail::message(n.grid->scale) : std::string("s"), " * (code - ", n.grid->zero_point,
+                             "), ", n.grid->codes.qmin, " to ", n.grid->codes.qmax, n.why_float.empty() ? "" : "; " + last);
     std::printf("  %-*s %-18s %-16s %10.0f %12zu  %s\n", width, n.name.c_str(), n.op.c_str(), extents_text(n.extent).c_str(),
                 n.macs, n.weights, last.c_str());
     macs += n.macs;

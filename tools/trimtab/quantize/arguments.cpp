@@ -1,6 +1,7 @@
 #include "arguments.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <functional>
 #include <map>
 
@@ -21,6 +22,21 @@ std::function<std::string(const std::string&)> at_least(std::size_t least) {
 
 Recipe recipe_named(const std::string& name, WeightMode weights) {
   return name == "paper" ? paper_recipe(weights) : (name == "fast" ? fast_recipe(weights) : best_recipe(weights));
+}
+
+std::string positive(const std::string& text) {
+  double number = 0;
+  return CLI::detail::lexical_cast(text, number) && number > 0 && std::isfinite(number) ? std::string()
+                                                                                        : text + " is no number above 0";
+}
+
+/// A flag that takes one of some words, each of which stands for a value.
+template <class T>
+CLI::Option* describe_choice(CLI::App& app, const char* flag, T& value, const std::map<std::string, T>& words, const char* text) {
+  return app
+      .add_option_function<std::string>(
+          flag, [&value, words](const std::string& word) { value = words.at(word); }, text)
+      ->check(CLI::IsMember(words));
 }
 
 /// A flag that takes the two ends of an interval.
@@ -46,11 +62,10 @@ LayerWeights layer_weights(const std::string& text) {
 /// the order in which they stand here, whatever their order on the command line: a recipe follows the granularity of weights, and
 /// what follows it replaces its choices.
 void describe_recipe(CLI::App& app, QuantizeArguments& a) {
-  app.add_option("--weights", a.quantization.weights,
-                 "scalar: one threshold a tensor; vector: one a filter; depthwise: one a filter in depthwise layers alone")
-      ->required()
-      ->transform(CLI::CheckedTransformer(std::map<std::string, WeightMode>{
-          {"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}, {"depthwise", WeightMode::depthwise}}));
+  describe_choice(app, "--weights", a.quantization.weights,
+                  {{"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}, {"depthwise", WeightMode::depthwise}},
+                  "scalar: one threshold a tensor; vector: one a filter; depthwise: one a filter in depthwise layers alone")
+      ->required();
   app.add_option_function<std::vector<std::string>>(
          "--weights-of",
          [&a](const std::vector<std::string>& layers) {
@@ -163,12 +178,13 @@ void describe_training(CLI::App& app, QuantizeArguments& a) {
   app.add_option("--learning-rate", a.learning_rate,
                  detail::message("Peak of the cosine schedule; default ", a.fine_tune.learning_rate,
                                  ", and where that raises the loss, ten times as much"))
-      ->check(CLI::PositiveNumber)
+      ->check(positive)
       ->needs(train);
-  app.add_option("--loss", a.fine_tune.loss, "Distance of outputs: rmse (paper), charbonnier (the authors' program) or smooth-l1")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, DistillationLoss>{{"rmse", DistillationLoss::rmse},
-                                                                                  {"charbonnier", DistillationLoss::charbonnier},
-                                                                                  {"smooth-l1", DistillationLoss::smooth_l1}}))
+  describe_choice(app, "--loss", a.fine_tune.loss,
+                  {{"rmse", DistillationLoss::rmse},
+                   {"charbonnier", DistillationLoss::charbonnier},
+                   {"smooth-l1", DistillationLoss::smooth_l1}},
+                  "Distance of outputs: rmse (paper), charbonnier (the authors' program) or smooth-l1")
       ->default_str("rmse")
       ->needs(train);
   CLI::Option* labels =
@@ -188,7 +204,7 @@ void describe_training(CLI::App& app, QuantizeArguments& a) {
       ->needs(train);
   app.add_option("--pointwise-rate", a.fine_tune.pointwise_rate, "Peak of the schedule for point-wise factors")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(positive)
       ->needs(train);
   app.add_option("--seed", a.fine_tune.seed, "Of the choice and order of pictures")->capture_default_str();
   app.add_option("--state", a.state, "Save the training run in this file, and continue from it when it is there")->needs(train);
@@ -199,23 +215,22 @@ void describe_training(CLI::App& app, QuantizeArguments& a) {
 }
 
 void describe_quantization(CLI::App& app, QuantizeArguments& a) {
-  app.add_option("--scheme", a.quantization.scheme,
-                 "symmetric or asymmetric thresholds, power-of-two, or learned scales and zero points")
-      ->required()
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Scheme>{{"symmetric", Scheme::symmetric},
-                                                                        {"asymmetric", Scheme::asymmetric},
-                                                                        {"power-of-two", Scheme::power_of_two},
-                                                                        {"learned", Scheme::learned}}));
+  describe_choice(app, "--scheme", a.quantization.scheme,
+                  {{"symmetric", Scheme::symmetric},
+                   {"asymmetric", Scheme::asymmetric},
+                   {"power-of-two", Scheme::power_of_two},
+                   {"learned", Scheme::learned}},
+                  "symmetric or asymmetric thresholds, power-of-two, or learned scales and zero points")
+      ->required();
   app.add_option("--bits", a.quantization.activation_bits, "Bits of weights and activations, 2 to 8")
       ->capture_default_str()
       ->check(CLI::Range(2, 8));
   app.add_option("--weight-bits", a.quantization.weight_bits,
                  "Bits of weights, where they are to be others than those of activations")
       ->check(CLI::Range(2, 8));
-  app.add_option("--requantize", a.quantization.requantizer,
-                 "Accumulators to codes: float multiplies float32 numbers, fixed-point is TFLite's integers")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Requantizer>{{"float", Requantizer::float32}, {"fixed-point", Requantizer::fixed_point}}))
+  describe_choice(app, "--requantize", a.quantization.requantizer,
+                  {{"float", Requantizer::float32}, {"fixed-point", Requantizer::fixed_point}},
+                  "Accumulators to codes: float multiplies float32 numbers, fixed-point is TFLite's integers")
       ->default_str("float");
   app.add_option("--keep-float", a.quantization.keep_float, "Node or operator that stays in float; may be given several times")
       ->allow_extra_args(false);
@@ -229,19 +244,15 @@ void describe(CLI::App& app, QuantizeArguments& a) {
   describe_recipe(app, a);
   describe_training(app, a);
   describe_quantization(app, a);
-  app.add_option("--execute", a.execute,
-                 "What evaluates the quantized network: the training executor, the deployed one, or both, compared")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Execute>{{"fake", Execute::fake}, {"int8", Execute::int8}, {"both", Execute::both}}))
+  describe_choice(app, "--execute", a.execute, {{"fake", Execute::fake}, {"int8", Execute::int8}, {"both", Execute::both}},
+                  "What evaluates the quantized network: the training executor, the deployed one, or both, compared")
       ->default_str("both");
   app.add_option("--threads", a.threads, "Threads; 0 takes what OpenMP offers")->capture_default_str()->check(at_least(0));
   app.add_option("--json", a.json, "Write the results to this file");
   describe_report(app, a.report);
   app.add_option("--out", a.out, "Write the quantized network to this file: .onnx or .tflite");
-  app.add_option("--format", a.format,
-                 "Form of an ONNX file: float operators between quantizers, or integer operators, whose codes are equal")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, OnnxForm>{{"qdq", OnnxForm::qdq}, {"qoperator", OnnxForm::qoperator}}))
+  describe_choice(app, "--format", a.format, {{"qdq", OnnxForm::qdq}, {"qoperator", OnnxForm::qoperator}},
+                  "Form of an ONNX file: float operators between quantizers, or integer operators, whose codes are equal")
       ->default_str("qoperator");
   app.add_flag("--quiet", a.quiet, "No progress bars and no table");
   app.callback([&app, &a] {

@@ -151,8 +151,11 @@ void require_format(const std::string& file, Requantizer requantizer) {
     throw unsupported_error("--out: ONNX requantizes in float; --requantize fixed-point goes into .tflite files");
 #ifdef TRIMTAB_WITH_TFLITE
   if (ending == ".tflite") return;
+  throw unsupported_error(detail::message("--out ", file, ": a model's name ends in .onnx or .tflite"));
+#else
+  throw unsupported_error(
+      detail::message("--out ", file, ": a model's name ends in .onnx; this program was built without TFLite's writer"));
 #endif
-  throw unsupported_error(detail::message("--out ", file, ": not a file that this program was built to write"));
 }
 
 }  // namespace

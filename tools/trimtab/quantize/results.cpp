@@ -184,7 +184,7 @@ void write_json(const QuantizeArguments& a, const Results& r) {
   out["training_kept"] = trained ? Json(t.kept) : Json();
   out["loss_before"] = trained ? Json(t.loss_before) : Json();
   out["loss_after"] = trained ? Json(t.loss_after) : Json();
-  write_file_atomically(a.json, out.dump(2) + "\n");
+  write_file_atomically(a.json, out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace program
