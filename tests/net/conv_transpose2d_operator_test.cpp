@@ -9,7 +9,10 @@
 #include <trimtab/net/passes/rescale.hpp>
 #include <trimtab/transform/quantize_bias.hpp>
 
+#include "one_gradient.hpp"
+
 using namespace trimtab;
+using test::OneGradient;
 using test::random_tensor;
 
 namespace {
@@ -83,14 +86,6 @@ void check_near(std::span<const float> got, std::span<const double> expected) {
   for (const double v : expected) largest = std::max(largest, std::abs(v));
   for (std::size_t i = 0; i < got.size(); ++i) CHECK(double(got[i]) == Approx(expected[i]).margin(1e-5 * largest));
 }
-
-struct OneGradient final : InputGradients {
-  std::vector<float> grad;
-  Extents extent;
-  explicit OneGradient(const Extents& e) : grad(element_count(e), 7.0F), extent(e) {}
-  bool wanted(std::size_t) const override { return true; }
-  Claim claim(std::size_t) override { return {TensorView<float>(grad.data(), extent), GradientMode::assign}; }
-};
 
 Network network_of(const Shape& s, Clip clip = no_clip) {
   Network n;

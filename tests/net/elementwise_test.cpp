@@ -12,6 +12,7 @@
 #include <trimtab/net/operators.hpp>
 #include <vector>
 
+#include "one_gradient.hpp"
 #include "small_network.hpp"
 
 namespace {
@@ -31,6 +32,7 @@ struct trimtab::OperatorRules<Logit> : Elementwise<Logit> {
 };
 
 using namespace trimtab;
+using test::OneGradient;
 
 namespace {
 
@@ -103,16 +105,6 @@ std::vector<float> forward(const Operator& op, const std::vector<float>& x) {
   op->forward(FloatInputs(&in, 1), TensorView<float>(y.data(), in.extent));
   return y;
 }
-
-/// One gradient, in memory of its own.
-struct OneGradient final : InputGradients {
-  std::vector<float> grad;
-  Extents extent;
-  GradientMode mode = GradientMode::assign;
-  explicit OneGradient(const Extents& e) : grad(element_count(e), 7.0F), extent(e) {}
-  bool wanted(std::size_t) const override { return true; }
-  Claim claim(std::size_t) override { return {TensorView<float>(grad.data(), extent), mode}; }
-};
 
 /// dloss / dx in float, for dloss / dy of 1.
 std::vector<float> slopes(const Operator& op, const std::vector<float>& x) {
@@ -418,36 +410,6 @@ TEST_CASE("Elementwise operators: gradients are added where something is there a
   const CodeInput codes{TensorView<const std::uint8_t>(bytes.data(), extent), {0.5F, 128, unsigned_codes()}};
   op->codes_backward(CodeInputs(&codes, 1), {1.0F, 0, unsigned_codes()}, g, grad_x);
   CHECK(grad_x.grad == std::vector<float>{9, 15});
-}
-
-TEST_CASE("PRelu and ChannelAffine: parameters of each channel, and their gradients", "[elementwise]") {
-  const std::vector<float> x{-1, -2, 3, 1, -4, -5};  // two places of three channels
-  const std::vector<float> grad_y{1, 10, 100, 2, 20, 200};
-  const Extents extent{2, 3};
-  const TensorView<const float> in(x.data(), extent), g(grad_y.data(), extent);
-  std::vector<float> y(6), first(3, 1.0F), second(3, 1.0F);
-  OneGradient grad_x(extent);
-
-  const Operator prelu = PRelu{{0.5F, 0.25F, 2.0F}};
-  prelu->forward(FloatInputs(&in, 1), TensorView<float>(y.data(), extent));
-  CHECK(y == std::vector<float>{-0.5F, -0.5F, 3, 1, -1, -10});
-  std::array<TensorView<float>, 2> to{TensorView<float>(first.data(), {3}), TensorView<float>(second.data(), {3})};
-  prelu->backward({FloatInputs(&in, 1), in, g, {}, grad_x, std::span<const TensorView<float>>(to.data(), 1)});
-  CHECK(grad_x.grad == std::vector<float>{0.5F, 2.5F, 100, 2, 5, 400});
-  CHECK(first == std::vector<float>{0, 1 - 20 - 80, 1 - 1000});  // added to the 1 that was there
-
-  first.assign(3, 0.0F), second.assign(3, 0.0F);
-  const Operator affine = ChannelAffine{{2, 3, 4}, {1, 1, 1}};
-  affine->backward({FloatInputs(&in, 1), in, g, {}, grad_x, to});
-  CHECK(grad_x.grad == std::vector<float>{2, 30, 400, 4, 60, 800});
-  CHECK(first == std::vector<float>{-1 + 2, -20 - 80, 300 - 1000});
-  CHECK(second == std::vector<float>{3, 30, 300});
-
-  Network n;
-  const NodeId input = n.add(Input{{4, 4, 3}}, {});
-  CHECK_THROWS_AS(n.add(PRelu{{0.5F, 0.5F}}, {input}), shape_error);
-  CHECK_THROWS_AS(n.add(Celu{0.0F}, {input}), value_error);
-  CHECK_NOTHROW(n.add(PRelu{{0.5F}}, {input}));
 }
 
 TEST_CASE("Sigmoid and Tanh: grids of their own in float, TFLite's in fixed point", "[elementwise]") {

@@ -236,11 +236,10 @@ TEST_CASE("rescale_dws: the paper's pairs alone, or expand -> depthwise, too, by
   CHECK(depthwise_weights(paper) == std::vector<float>{2, 2});
   CHECK(paper[find(paper, "project")].op.get<Conv2d>().weight(0, 0, 0, 1) == 0.25F);
   CHECK((paper[find(paper, "expand")].op.get<Conv2d>().weight == two_channels()[find(paper, "expand")].op.get<Conv2d>().weight));
-  // Step 6 with a margin: outputs stay below 0.9 of 6 ... 1.0 * 4 = 4 is below; below 0.5 of 6, 3 is the factor.
+  // Step 6 with a margin: the second filter puts out up to 1, so below 0.5 of 6 its factor is 3.
   r.rescaling.reach = 0.5;
   CHECK(depthwise_weights(prepare(r, two_channels(), pictures, 4, {}).reference) == std::vector<float>{2, 1.5F});
   r.rescaling.reach = 1;
-  // Nothing is locked when that begins at 6.
   // All pairs: the filters of expand have a largest weight of 1 already, so their factors are 1 and dw comes out the same.
   r.rescaling.conv_to_depthwise = true;
   CHECK(depthwise_weights(prepare(r, two_channels(), pictures, 4, {}).reference) == std::vector<float>{2, 2});
@@ -392,6 +391,10 @@ TEST_CASE("DistillationStep: eq. (24), cross-entropy of labels, of the teacher, 
           Approx(of_student).epsilon(1e-5));
   }
   CHECK_THROWS_AS(DistillationStep(q, 2, DistillationLoss::rmse, {}, {.teacher_labels = 1, .outputs = 0}), value_error);
+  CHECK_THROWS_AS(DistillationStep(q, 2, DistillationLoss::rmse, std::vector<float>(5, 2), {.labels = 1}), value_error);
+  CHECK_THROWS_AS(distillation_loss(executor, r.teacher, r.source(), SingleProcess{}, {.outputs = -1}), value_error);
+  std::vector<float> short_row(factor_count(q) - 1);
+  CHECK_THROWS_AS(DistillationStep(q, 2)(x, target, short_row), shape_error);
   DistillationStep with_labels(q, 2, DistillationLoss::rmse, {}, {.labels = 1});
   CHECK_THROWS_AS(with_labels.rows(x, target), shape_error);
 }

@@ -63,8 +63,8 @@ class Network {
   void require_extents() const {
     for (NodeId id = 0; id < nodes_.size(); ++id)
       if (const Extents now = nodes_[id].op->extent(input_extents(id), nodes_[id].name); now != nodes_[id].extent)
-        throw shape_error(detail::message("Network: node ", nodes_[id].name, " was changed in place and gives extents ", now, ", not ",
-                                          nodes_[id].extent, " as when it was added; build the network anew"));
+        throw shape_error(detail::message("Network: node ", nodes_[id].name, " was changed in place and gives extents ", now,
+                                          ", not ", nodes_[id].extent, " as when it was added; build the network anew"));
   }
   std::size_t size() const { return nodes_.size(); }  ///< number of nodes
 

@@ -108,7 +108,8 @@ constexpr void require_rules() {
     static_assert(
         requires(const L& l, std::span<const Extents> in) { bool(R::has_fixed_point(l, in)); } ||
             requires { bool(R::has_fixed_point); },
-        "trimtab: OperatorRules<L> needs `static constexpr bool has_fixed_point`, whether it is defined in integers alone, or a "
+        "trimtab: OperatorRules<L> needs `static constexpr bool has_fixed_point`, whether Requantizer::fixed_point is defined, "
+        "or a "
         "function of (const L&, std::span<const Extents> in) where the inputs decide");
   }
   if constexpr (may_be<L>(IntegerRule::sums))

@@ -183,8 +183,8 @@ inline AnyQuantizer activation_quantizer(const Range<float>& range, bool non_neg
   return threshold_quantizer(non_negative ? codes : of_signed, {range.threshold()}, per_tensor, o);
 }
 
-/// By how much least_weight_threshold has to grow so that bias codes stay below 2^30 whatever factors training finds: they are at most 2^28
-/// at first, and rise as both scales fall, and with a point-wise factor. 1 for the paper's bounds.
+/// By how much least_weight_threshold has to grow so that bias codes stay within 5 * 2^28 whatever factors training finds: they are at most
+/// 2^28 at first, and rise as both scales fall, and with a point-wise factor. 1 for the paper's bounds: 2^28 / (0.5 * 0.5) * 1.25.
 inline double bias_headroom(const QuantizationOptions& o) {
   const double least = o.scheme == Scheme::power_of_two ? std::exp2(double(o.log_threshold.lo))
                                                         : double(o.scheme == Scheme::learned ? o.learned_scale.lo : o.alpha.lo);

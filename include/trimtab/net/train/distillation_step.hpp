@@ -44,6 +44,13 @@ inline void weigh_columns(std::span<const float> weights, Array& rows) {
     for (std::size_t i = 0; i < rows.size(); ++i) rows.data()[i] *= weights[i % weights.size()];
 }
 
+/// Throws value_error for weights that cannot be, or that ask for cross-entropies of a network of several outputs.
+inline void require_weights(const DistillationWeights& weights, const Network& network, const char* what) {
+  require_weights(weights, what);
+  if (has_cross_entropies(weights) && network.outputs().size() > 1)
+    throw value_error(message(what, ": cross-entropies of a network of ", network.outputs().size(), " outputs"));
+}
+
 }  // namespace detail
 
 /// The distance of outputs, H(z_T, z_A) in eq. (24).
@@ -67,16 +74,15 @@ class DistillationStep {
   /// `q` must outlive this object, and may change its factors between calls of executor().refresh(). A piece has `piece` pictures, 1 or
   /// more: few, so that their activations stay in the cache.
   /// columns: what each is multiplied by (output_weights), or none. Throws value_error for weights that leave nothing to train, or that ask
-  /// for cross-entropies of a network of several outputs.
+  /// for cross-entropies of a network of several outputs or of columns that are multiplied.
   explicit DistillationStep(const QuantizedNetwork& q, std::size_t piece = 2, DistillationLoss loss = DistillationLoss::rmse,
                             std::vector<float> columns = {}, const DistillationWeights& weights = {})
       : piece_(piece), factors_(factor_count(q)), loss_(loss), columns_(std::move(columns)), weights_(weights) {
-    detail::require_weights(weights, "DistillationStep");
+    detail::require_weights(weights, q.network, "DistillationStep");
     if (!(weights.outputs > 0 || weights.labels > 0 || weights.soft_targets > 0))
       throw value_error("DistillationStep: no weight but that of the teacher's labels, which has no gradient");
-    if (has_cross_entropies(weights) && q.network.outputs().size() > 1)
-      throw value_error(
-          detail::message("DistillationStep: cross-entropies of a network of ", q.network.outputs().size(), " outputs"));
+    if (has_cross_entropies(weights) && !columns_.empty())
+      throw value_error("DistillationStep: cross-entropies of outputs that are multiplied column by column");
     workers_.push_back(std::make_unique<FakeQuantExecutor>(q));
   }
 
@@ -124,7 +130,10 @@ class DistillationStep {
   }
 
   /// The loss and, into `grad_factors`, its gradient (that of H is 0 where H is) from the rows of all pieces of a batch of `pictures`.
+  /// Throws shape_error when there is not one gradient for each factor.
   double combine(std::span<const float> rows, std::size_t pictures, std::span<float> grad_factors) const {
+    if (grad_factors.size() != factors_)
+      throw shape_error(detail::message("DistillationStep: ", grad_factors.size(), " gradients for ", factors_, " factors"));
     std::vector<double> sum(row_length());
     for (std::size_t i = 0; i < rows.size(); ++i) sum[i % sum.size()] += double(rows[i]);
     const double n = static_cast<double>(pictures);

@@ -25,8 +25,8 @@ namespace trimtab {
 /// How fine_tune trains.
 struct FineTuneOptions {
   std::size_t epochs = 6, batch = 16;  ///< passes over the pictures, pictures in a step
-  std::size_t micro_batch =
-      2;  ///< pictures run at once: the pieces that a batch is cut into and dealt out in; fixes the order of sums
+  /// Pictures run at once: the pieces that a batch is cut into and dealt out in; fixes the order of sums.
+  std::size_t micro_batch = 2;
   double learning_rate = 1e-3;   ///< peak of the schedule, in units of the threshold factors
   double pointwise_rate = 1e-3;  ///< the same for point-wise factors
   std::size_t restarts = 1;      ///< periods of the schedule over the whole run; the optimizer forgets its state between them
@@ -97,15 +97,18 @@ Array teacher_outputs(const Network& teacher, const Pictures& pictures, std::siz
 
 /// L of eq. (24), with `weights` as they are the RMSE of eq. (25), between `teacher` (count x columns of all outputs) and the quantized network
 /// over its first `count` pictures, outputs weighed as output_weights says. labels: of these pictures where `weights` ask for them, or none.
-/// Each process runs a share and all return the same bits. Throws value_error for another number of labels, or one out of range.
+/// Each process runs a share and all return the same bits. Throws value_error for another number of labels, or one out of range, and for
+/// weights that cannot be, or that ask for cross-entropies of a network of several outputs.
 template <PictureSource Pictures, Communicator C = SingleProcess>
 double distillation_loss(FakeQuantExecutor& student, const Array& teacher, const Pictures& pictures, const C& world = {},
                          const DistillationWeights& weights = {}, std::span<const int> labels = {}) {
+  const Network& network = student.weights()->network().network;
+  detail::require_weights(weights, network, "distillation_loss");
   if (wants_labels(weights) ? labels.size() != teacher.shape(0) : !labels.empty())
     throw value_error(detail::message("distillation_loss: ", labels.size(), " labels for ", teacher.shape(0),
                                       " pictures and weights that ask for ", wants_labels(weights) ? "one each" : "none"));
   std::vector<double> squares, entropies;  // one sum a picture
-  const std::vector<float> columns = output_weights(student.weights()->network().network, teacher);
+  const std::vector<float> columns = output_weights(network, teacher);
   const std::size_t classes = teacher.shape(1);
   detail::for_each_shared_batch(teacher.shape(0), 16, {}, world, [&](std::span<const std::size_t> some) {
     student.forward(detail::batch_of(pictures, some));
