@@ -15,3 +15,13 @@ if [ -n "$found" ]; then
   exit 1
 fi
 echo "no header names an operator outside the folders of operators"
+
+# Without its line an operator is compiled in every file of a program that uses it.
+missing=$(for name in $(grep -oE '^  DO\([A-Za-z0-9]+' net/operators.hpp | sed 's/.*(//'); do
+  grep -qE "^TRIMTAB_(WEIGHTED_)?OPERATOR_MODEL\($name\)$" net/operators/*.hpp || echo "$name"
+done)
+if [ -n "$missing" ]; then
+  echo "Without TRIMTAB_OPERATOR_MODEL at the end of their headers:"
+  echo "$missing"
+  exit 1
+fi

@@ -2,10 +2,12 @@
 /// \file
 /// Everything trimtab throws. A message names the function, the tensor, node or file, and the numbers.
 
+#include <initializer_list>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <trimtab/core/config.hpp>
+#include <type_traits>
 
 namespace trimtab {
 
@@ -45,12 +47,41 @@ struct peer_error : error {
 
 namespace detail {
 
-/// Joins its arguments as a stream prints them: the text of an exception.
+/// A part of a message: its text, as a stream prints it. Hundreds of calls with parts of their own types would otherwise be hundreds of
+/// functions to compile.
+class MessagePart {
+ public:
+  MessagePart(const char* text) : text_(text) {}
+  MessagePart(const std::string& text) : text_(text) {}
+  template <class T>
+  MessagePart(const T& value) {
+    if constexpr (std::is_integral_v<T> && sizeof(T) > 1) {
+      text_ = std::to_string(value);
+    } else if constexpr (std::is_same_v<T, float>) {
+      text_ = MessagePart(double(value)).text_;
+    } else {
+      std::ostringstream out;
+      out << value;
+      text_ = out.str();
+    }
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// Their texts in one.
+inline std::string join(std::initializer_list<MessagePart> parts) {
+  std::string joined;
+  for (const MessagePart& part : parts) joined += part.text();
+  return joined;
+}
+
+/// Joins its arguments: the text of an exception.
 template <class... Parts>
-std::string message(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
+std::string message(Parts... parts) {
+  return join({MessagePart(parts)...});
 }
 
 }  // namespace detail

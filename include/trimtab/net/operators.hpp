@@ -174,11 +174,4 @@ std::tuple<L...> behind_head(std::tuple<Head, L...>);
 using Operators = decltype(detail::behind_head(std::declval<std::tuple<void * TRIMTAB_OPERATORS(TRIMTAB_ONE_MORE)>>()));
 #undef TRIMTAB_ONE_MORE
 
-// A program of many files compiles them once, with the kernels; see core/config.hpp.
-#ifdef TRIMTAB_KERNELS_TEMPLATE
-#define TRIMTAB_ONE_MODEL(L) TRIMTAB_KERNELS_TEMPLATE class detail::OperatorModel<L>;
-TRIMTAB_OPERATORS(TRIMTAB_ONE_MODEL)
-#undef TRIMTAB_ONE_MODEL
-#endif
-
 }  // namespace trimtab

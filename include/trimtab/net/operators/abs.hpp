@@ -23,4 +23,6 @@ struct OperatorRules<Abs> : Elementwise<Abs> {
   static double derivative(const Abs&, double x) { return x >= 0 ? 1.0 : -1.0; }
 };
 
+TRIMTAB_OPERATOR_MODEL(Abs)
+
 }  // namespace trimtab

@@ -64,4 +64,6 @@ struct OperatorRules<Add> : Broadcast<Add, binary::Add> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(Add)
+
 }  // namespace trimtab

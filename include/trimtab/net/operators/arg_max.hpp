@@ -51,4 +51,6 @@ struct OperatorRules<ArgMax> : SimpleRules<ArgMax> {
   static void backward(const ArgMax&, const FloatBackward&) {}
 };
 
+TRIMTAB_OPERATOR_MODEL(ArgMax)
+
 }  // namespace trimtab

@@ -60,4 +60,6 @@ struct OperatorRules<AveragePool> : SimpleRules<AveragePool> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(AveragePool)
+
 }  // namespace trimtab

@@ -81,4 +81,6 @@ struct OperatorRules<BatchNorm> : SimpleRules<BatchNorm> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(BatchNorm)
+
 }  // namespace trimtab

@@ -22,4 +22,6 @@ struct OperatorRules<Ceil> : Elementwise<Ceil> {
   static double derivative(const Ceil&, double) { return 0; }
 };
 
+TRIMTAB_OPERATOR_MODEL(Ceil)
+
 }  // namespace trimtab

@@ -29,4 +29,6 @@ struct OperatorRules<Celu> : Elementwise<Celu> {
   static double derivative(const Celu& l, double x) { return x >= 0 ? 1.0 : std::exp(x / double(l.alpha)); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Celu)
+
 }  // namespace trimtab

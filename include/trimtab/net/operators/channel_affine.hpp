@@ -53,4 +53,6 @@ struct OperatorRules<ChannelAffine> : Tabulated<ChannelAffine> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(ChannelAffine)
+
 }  // namespace trimtab

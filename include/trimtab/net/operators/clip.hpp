@@ -40,4 +40,6 @@ struct OperatorRules<Clip> : SimpleRules<Clip> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(Clip)
+
 }  // namespace trimtab

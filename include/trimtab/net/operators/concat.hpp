@@ -86,4 +86,6 @@ struct OperatorRules<Concat> : SimpleRules<Concat> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(Concat)
+
 }  // namespace trimtab

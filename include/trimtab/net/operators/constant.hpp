@@ -35,4 +35,6 @@ struct OperatorRules<Constant> : SimpleRules<Constant> {
   static void backward(const Constant&, const FloatBackward&) {}
 };
 
+TRIMTAB_OPERATOR_MODEL(Constant)
+
 }  // namespace trimtab

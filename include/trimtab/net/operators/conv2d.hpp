@@ -102,4 +102,6 @@ struct OperatorRules<Conv2d> : LayerRules<Conv2d> {
   }
 };
 
+TRIMTAB_WEIGHTED_OPERATOR_MODEL(Conv2d)
+
 }  // namespace trimtab

@@ -110,4 +110,6 @@ struct OperatorRules<ConvTranspose2d> : LayerRules<ConvTranspose2d> {
   }
 };
 
+TRIMTAB_WEIGHTED_OPERATOR_MODEL(ConvTranspose2d)
+
 }  // namespace trimtab

@@ -22,4 +22,6 @@ struct OperatorRules<Cos> : Elementwise<Cos> {
   static double derivative(const Cos&, double x) { return -std::sin(x); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Cos)
+
 }  // namespace trimtab

@@ -24,4 +24,6 @@ struct OperatorRules<DepthToSpace> : MovesElements<DepthToSpace> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(DepthToSpace)
+
 }  // namespace trimtab

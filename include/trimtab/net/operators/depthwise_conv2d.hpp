@@ -98,4 +98,6 @@ struct OperatorRules<DepthwiseConv2d> : LayerRules<DepthwiseConv2d> {
   }
 };
 
+TRIMTAB_WEIGHTED_OPERATOR_MODEL(DepthwiseConv2d)
+
 }  // namespace trimtab

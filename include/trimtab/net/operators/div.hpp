@@ -17,4 +17,6 @@ struct OperatorRules<Div> : Broadcast<Div, binary::Div> {
   static SignRule sign(const Div&) { return SignRule::of_inputs; }
 };
 
+TRIMTAB_OPERATOR_MODEL(Div)
+
 }  // namespace trimtab

@@ -25,4 +25,6 @@ struct OperatorRules<Elu> : Elementwise<Elu> {
   static double derivative(const Elu& l, double x) { return x >= 0 ? 1.0 : double(l.alpha) * std::exp(x); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Elu)
+
 }  // namespace trimtab

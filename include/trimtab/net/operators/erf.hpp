@@ -22,4 +22,6 @@ struct OperatorRules<Erf> : Elementwise<Erf> {
   static double derivative(const Erf&, double x) { return 1.12837916709551257390 * std::exp(-x * x); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Erf)
+
 }  // namespace trimtab

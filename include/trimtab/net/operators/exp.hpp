@@ -22,4 +22,6 @@ struct OperatorRules<Exp> : Elementwise<Exp> {
   static double derivative(const Exp&, double x) { return std::exp(x); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Exp)
+
 }  // namespace trimtab

@@ -23,4 +23,6 @@ struct OperatorRules<Expand> : MovesElements<Expand> {
   static void visit(Expand& l, OperatorVisitor& v) { v.numbers("extent", l.extent); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Expand)
+
 }  // namespace trimtab

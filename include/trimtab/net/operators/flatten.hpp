@@ -18,4 +18,6 @@ struct OperatorRules<Flatten> : KeepsElements<Flatten> {
   static void visit(Flatten&, OperatorVisitor&) {}
 };
 
+TRIMTAB_OPERATOR_MODEL(Flatten)
+
 }  // namespace trimtab

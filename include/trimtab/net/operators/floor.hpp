@@ -22,4 +22,6 @@ struct OperatorRules<Floor> : Elementwise<Floor> {
   static double derivative(const Floor&, double) { return 0; }
 };
 
+TRIMTAB_OPERATOR_MODEL(Floor)
+
 }  // namespace trimtab

@@ -32,4 +32,6 @@ struct OperatorRules<Gather> : MovesElements<Gather> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(Gather)
+
 }  // namespace trimtab

@@ -48,4 +48,6 @@ struct OperatorRules<Gelu> : Elementwise<Gelu> {
   };
 };
 
+TRIMTAB_OPERATOR_MODEL(Gelu)
+
 }  // namespace trimtab

@@ -51,4 +51,6 @@ struct OperatorRules<GlobalAveragePool> : SimpleRules<GlobalAveragePool> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(GlobalAveragePool)
+
 }  // namespace trimtab

@@ -25,4 +25,6 @@ struct OperatorRules<GroupNorm> : Norm<GroupNorm> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(GroupNorm)
+
 }  // namespace trimtab

@@ -31,4 +31,6 @@ struct OperatorRules<HardSigmoid> : Elementwise<HardSigmoid> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(HardSigmoid)
+
 }  // namespace trimtab

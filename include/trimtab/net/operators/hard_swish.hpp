@@ -22,4 +22,6 @@ struct OperatorRules<HardSwish> : Elementwise<HardSwish> {
   static double derivative(const HardSwish&, double x) { return x < -3 ? 0.0 : x > 3 ? 1.0 : x / 3 + 0.5; }
 };
 
+TRIMTAB_OPERATOR_MODEL(HardSwish)
+
 }  // namespace trimtab

@@ -30,4 +30,6 @@ struct OperatorRules<Input> : SimpleRules<Input> {
   static void backward(const Input&, const FloatBackward&) {}
 };
 
+TRIMTAB_OPERATOR_MODEL(Input)
+
 }  // namespace trimtab

@@ -19,4 +19,6 @@ struct OperatorRules<InstanceNorm> : Norm<InstanceNorm> {
   static NormShape shape(const InstanceNorm&, const Extents& x) { return NormShape::of_channels(x); }
 };
 
+TRIMTAB_OPERATOR_MODEL(InstanceNorm)
+
 }  // namespace trimtab

@@ -46,4 +46,6 @@ struct OperatorRules<L2Norm> : SimpleRules<L2Norm>, RoundsSteps<L2Norm>, Backwar
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(L2Norm)
+
 }  // namespace trimtab

@@ -27,4 +27,6 @@ struct OperatorRules<LayerNorm> : Norm<LayerNorm> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(LayerNorm)
+
 }  // namespace trimtab

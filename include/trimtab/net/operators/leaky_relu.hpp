@@ -26,4 +26,6 @@ struct OperatorRules<LeakyRelu> : Elementwise<LeakyRelu> {
   static double derivative(const LeakyRelu& l, double x) { return x >= 0 ? 1.0 : double(l.slope); }
 };
 
+TRIMTAB_OPERATOR_MODEL(LeakyRelu)
+
 }  // namespace trimtab

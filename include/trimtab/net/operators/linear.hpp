@@ -103,4 +103,6 @@ struct OperatorRules<Linear> : LayerRules<Linear> {
   }
 };
 
+TRIMTAB_WEIGHTED_OPERATOR_MODEL(Linear)
+
 }  // namespace trimtab

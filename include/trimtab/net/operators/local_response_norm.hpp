@@ -45,4 +45,6 @@ struct OperatorRules<LocalResponseNorm> : SimpleRules<LocalResponseNorm> {
   static LocalResponse<float> of(const LocalResponseNorm& l) { return {l.size, l.alpha, l.beta, l.bias}; }
 };
 
+TRIMTAB_OPERATOR_MODEL(LocalResponseNorm)
+
 }  // namespace trimtab

@@ -22,4 +22,6 @@ struct OperatorRules<Log> : Elementwise<Log> {
   static double derivative(const Log&, double x) { return 1 / x; }
 };
 
+TRIMTAB_OPERATOR_MODEL(Log)
+
 }  // namespace trimtab

@@ -33,4 +33,6 @@ struct OperatorRules<LogSoftmax> : SimpleRules<LogSoftmax> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(LogSoftmax)
+
 }  // namespace trimtab

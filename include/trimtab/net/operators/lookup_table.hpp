@@ -75,4 +75,6 @@ struct OperatorRules<LookupTable> : SimpleRules<LookupTable> {
   [[noreturn]] static void refuse() { throw value_error("LookupTable: a table of codes has no float counterpart"); }
 };
 
+TRIMTAB_OPERATOR_MODEL(LookupTable)
+
 }  // namespace trimtab

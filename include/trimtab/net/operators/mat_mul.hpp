@@ -53,4 +53,6 @@ struct OperatorRules<MatMul> : SimpleRules<MatMul>, RoundsSteps<MatMul>, Backwar
   static MatmulTransposes of(const MatMul& l) { return {l.transpose_a, l.transpose_b}; }
 };
 
+TRIMTAB_OPERATOR_MODEL(MatMul)
+
 }  // namespace trimtab

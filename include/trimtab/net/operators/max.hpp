@@ -17,4 +17,6 @@ struct OperatorRules<Max> : Broadcast<Max, binary::Max> {
   static SignRule sign(const Max&) { return SignRule::of_inputs; }
 };
 
+TRIMTAB_OPERATOR_MODEL(Max)
+
 }  // namespace trimtab

@@ -57,4 +57,6 @@ struct OperatorRules<MaxPool> : SimpleRules<MaxPool> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(MaxPool)
+
 }  // namespace trimtab

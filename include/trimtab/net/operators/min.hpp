@@ -16,4 +16,6 @@ struct OperatorRules<Min> : Broadcast<Min, binary::Min> {
   static SignRule sign(const Min&) { return SignRule::of_inputs; }
 };
 
+TRIMTAB_OPERATOR_MODEL(Min)
+
 }  // namespace trimtab

@@ -32,4 +32,6 @@ struct OperatorRules<Mish> : Elementwise<Mish> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(Mish)
+
 }  // namespace trimtab

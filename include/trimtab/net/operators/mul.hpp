@@ -16,4 +16,6 @@ struct OperatorRules<Mul> : Broadcast<Mul, binary::Mul> {
   static SignRule sign(const Mul&) { return SignRule::of_inputs; }
 };
 
+TRIMTAB_OPERATOR_MODEL(Mul)
+
 }  // namespace trimtab

@@ -23,4 +23,6 @@ struct OperatorRules<Neg> : Elementwise<Neg> {
   static double derivative(const Neg&, double) { return -1; }
 };
 
+TRIMTAB_OPERATOR_MODEL(Neg)
+
 }  // namespace trimtab

@@ -32,4 +32,6 @@ struct OperatorRules<PRelu> : Tabulated<PRelu> {
   static std::array<double, 1> parameter_derivatives(const PRelu&, std::size_t, double x) { return {x >= 0 ? 0.0 : x}; }
 };
 
+TRIMTAB_OPERATOR_MODEL(PRelu)
+
 }  // namespace trimtab

@@ -76,4 +76,6 @@ struct OperatorRules<Pad> : MovesElements<Pad> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(Pad)
+
 }  // namespace trimtab

@@ -33,4 +33,6 @@ struct OperatorRules<Pow> : Elementwise<Pow> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(Pow)
+
 }  // namespace trimtab

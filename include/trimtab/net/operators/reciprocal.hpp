@@ -22,4 +22,6 @@ struct OperatorRules<Reciprocal> : Elementwise<Reciprocal> {
   static double derivative(const Reciprocal&, double x) { return -1 / (x * x); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Reciprocal)
+
 }  // namespace trimtab

@@ -19,4 +19,6 @@ struct OperatorRules<ReduceL2> : ReductionBySums<ReduceL2, reduction::L2> {
   static SignRule sign(const ReduceL2&) { return SignRule::never_negative; }
 };
 
+TRIMTAB_OPERATOR_MODEL(ReduceL2)
+
 }  // namespace trimtab

@@ -18,4 +18,6 @@ struct OperatorRules<ReduceMax> : ReductionByOrder<ReduceMax, reduction::Max> {
   static constexpr const char* name = "ReduceMax";
 };
 
+TRIMTAB_OPERATOR_MODEL(ReduceMax)
+
 }  // namespace trimtab

@@ -25,4 +25,6 @@ struct OperatorRules<ReduceMean> : ReductionBySums<ReduceMean, reduction::Mean> 
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(ReduceMean)
+
 }  // namespace trimtab

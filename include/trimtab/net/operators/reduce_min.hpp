@@ -18,4 +18,6 @@ struct OperatorRules<ReduceMin> : ReductionByOrder<ReduceMin, reduction::Min> {
   static constexpr const char* name = "ReduceMin";
 };
 
+TRIMTAB_OPERATOR_MODEL(ReduceMin)
+
 }  // namespace trimtab

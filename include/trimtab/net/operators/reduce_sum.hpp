@@ -19,4 +19,6 @@ struct OperatorRules<ReduceSum> : ReductionBySums<ReduceSum, reduction::Sum> {
   static SignRule sign(const ReduceSum&) { return SignRule::of_inputs; }
 };
 
+TRIMTAB_OPERATOR_MODEL(ReduceSum)
+
 }  // namespace trimtab

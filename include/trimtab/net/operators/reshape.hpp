@@ -24,4 +24,6 @@ struct OperatorRules<Reshape> : KeepsElements<Reshape> {
   static void visit(Reshape& l, OperatorVisitor& v) { v.numbers("extent", l.extent); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Reshape)
+
 }  // namespace trimtab

@@ -72,4 +72,6 @@ struct OperatorRules<ResizeLinear> : SimpleRules<ResizeLinear>, RoundsSteps<Resi
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(ResizeLinear)
+
 }  // namespace trimtab

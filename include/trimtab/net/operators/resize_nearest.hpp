@@ -28,4 +28,6 @@ struct OperatorRules<ResizeNearest> : MovesElements<ResizeNearest> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(ResizeNearest)
+
 }  // namespace trimtab

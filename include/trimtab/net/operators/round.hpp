@@ -22,4 +22,6 @@ struct OperatorRules<Round> : Elementwise<Round> {
   static double derivative(const Round&, double) { return 0; }
 };
 
+TRIMTAB_OPERATOR_MODEL(Round)
+
 }  // namespace trimtab

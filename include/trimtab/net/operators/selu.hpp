@@ -28,4 +28,6 @@ struct OperatorRules<Selu> : Elementwise<Selu> {
   static double derivative(const Selu& l, double x) { return double(l.gamma) * (x >= 0 ? 1.0 : double(l.alpha) * std::exp(x)); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Selu)
+
 }  // namespace trimtab

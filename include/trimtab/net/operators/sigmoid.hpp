@@ -28,4 +28,6 @@ struct OperatorRules<Sigmoid> : Elementwise<Sigmoid> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(Sigmoid)
+
 }  // namespace trimtab

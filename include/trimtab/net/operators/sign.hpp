@@ -22,4 +22,6 @@ struct OperatorRules<Sign> : Elementwise<Sign> {
   static double derivative(const Sign&, double) { return 0; }
 };
 
+TRIMTAB_OPERATOR_MODEL(Sign)
+
 }  // namespace trimtab

@@ -25,4 +25,6 @@ struct OperatorRules<Silu> : Elementwise<Silu> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(Silu)
+
 }  // namespace trimtab

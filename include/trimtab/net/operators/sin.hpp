@@ -22,4 +22,6 @@ struct OperatorRules<Sin> : Elementwise<Sin> {
   static double derivative(const Sin&, double x) { return std::cos(x); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Sin)
+
 }  // namespace trimtab

@@ -29,4 +29,6 @@ struct OperatorRules<Slice> : MovesElements<Slice> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(Slice)
+
 }  // namespace trimtab

@@ -98,4 +98,7 @@ struct OperatorRules<SoftmaxTable> : detail::SoftmaxRules<SoftmaxTable> {
   [[noreturn]] static void refuse() { throw value_error("SoftmaxTable: a table for codes has no float counterpart"); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Softmax)
+TRIMTAB_OPERATOR_MODEL(SoftmaxTable)
+
 }  // namespace trimtab

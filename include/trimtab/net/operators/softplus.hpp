@@ -22,4 +22,6 @@ struct OperatorRules<Softplus> : Elementwise<Softplus> {
   static double derivative(const Softplus&, double x) { return Functions::sigmoid(x); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Softplus)
+
 }  // namespace trimtab

@@ -25,4 +25,6 @@ struct OperatorRules<Softsign> : Elementwise<Softsign> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(Softsign)
+
 }  // namespace trimtab

@@ -24,4 +24,6 @@ struct OperatorRules<SpaceToDepth> : MovesElements<SpaceToDepth> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(SpaceToDepth)
+
 }  // namespace trimtab

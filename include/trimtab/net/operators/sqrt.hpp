@@ -22,4 +22,6 @@ struct OperatorRules<Sqrt> : Elementwise<Sqrt> {
   static double derivative(const Sqrt&, double x) { return 0.5 / std::sqrt(x); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Sqrt)
+
 }  // namespace trimtab

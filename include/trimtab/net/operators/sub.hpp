@@ -16,4 +16,6 @@ struct OperatorRules<Sub> : Broadcast<Sub, binary::Sub> {
   static SignRule sign(const Sub&) { return SignRule::any; }
 };
 
+TRIMTAB_OPERATOR_MODEL(Sub)
+
 }  // namespace trimtab

@@ -28,4 +28,6 @@ struct OperatorRules<Tanh> : Elementwise<Tanh> {
   }
 };
 
+TRIMTAB_OPERATOR_MODEL(Tanh)
+
 }  // namespace trimtab

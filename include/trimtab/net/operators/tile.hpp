@@ -22,4 +22,6 @@ struct OperatorRules<Tile> : MovesElements<Tile> {
   static void visit(Tile& l, OperatorVisitor& v) { v.numbers("repeats", l.repeats); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Tile)
+
 }  // namespace trimtab

@@ -22,4 +22,6 @@ struct OperatorRules<Transpose> : MovesElements<Transpose> {
   static void visit(Transpose& l, OperatorVisitor& v) { v.numbers("order", l.order); }
 };
 
+TRIMTAB_OPERATOR_MODEL(Transpose)
+
 }  // namespace trimtab
