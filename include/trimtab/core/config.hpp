@@ -58,3 +58,16 @@
 #define TRIMTAB_KERNELS_HERE 1
 #define TRIMTAB_KERNELS_INLINE inline
 #endif
+
+// Likewise the readers and writers of files: with -DTRIMTAB_EXTERN_FILES they are declared only, and one file of the program defines
+// TRIMTAB_DEFINE_FILES before it includes their headers.
+#if defined(TRIMTAB_DEFINE_FILES)
+#define TRIMTAB_FILES_HERE 1
+#define TRIMTAB_FILES_INLINE
+#elif defined(TRIMTAB_EXTERN_FILES)
+#define TRIMTAB_FILES_HERE 0
+#define TRIMTAB_FILES_INLINE
+#else
+#define TRIMTAB_FILES_HERE 1
+#define TRIMTAB_FILES_INLINE inline
+#endif

@@ -7,21 +7,13 @@
 #include <map>
 #include <string>
 #include <trimtab/core/error.hpp>
+#include <trimtab/io/onnx/form.hpp>
 #include <trimtab/io/onnx/writer.hpp>
 #include <trimtab/net/quantize/lowered_network.hpp>
 #include <utility>
 #include <vector>
 
 namespace trimtab {
-
-/// How a file says that a network is quantized.
-enum class OnnxForm {
-  /// Float operators between DequantizeLinear and QuantizeLinear, which compilers replace by integer ones of their own. What is not
-  /// replaced computes in float, so that single codes may differ by one step.
-  qdq,
-  /// Integer operators, and float ones where their rounding is this library's. See write_onnx for those whose codes are equal.
-  qoperator
-};
 
 namespace detail {
 

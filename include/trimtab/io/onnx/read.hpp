@@ -10,12 +10,16 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <trimtab/io/onnx/inputs.hpp>
-#include <trimtab/io/onnx/operators.hpp>
-#include <trimtab/io/onnx/schema.hpp>
+#include <trimtab/io/onnx/input_sizes.hpp>
+#include <trimtab/io/onnx/layout.hpp>
 #include <trimtab/net/graph/network.hpp>
 #include <utility>
 #include <vector>
+#if TRIMTAB_FILES_HERE
+#include <trimtab/io/onnx/inputs.hpp>
+#include <trimtab/io/onnx/operators.hpp>
+#include <trimtab/io/onnx/schema.hpp>
+#endif
 
 namespace trimtab {
 
@@ -79,6 +83,7 @@ inline Array from_file_layout(const Array& x, const std::vector<std::size_t>& or
   return detail::transposed(x, inverse, "from_file_layout");
 }
 
+#if TRIMTAB_FILES_HERE
 namespace detail {
 
 /// A way out for what is not read: the network may end with what goes into the node.
@@ -290,11 +295,11 @@ inline OnnxModel parse_float_model(std::string_view bytes, const std::string& na
 }
 
 }  // namespace detail
+#endif
 
 /// The network in the bytes of an ONNX file; `name` is what messages call it. See read_onnx.
-inline OnnxModel parse_onnx(std::string_view bytes, const std::string& name = "model", const OnnxReadOptions& options = {}) {
-  return detail::parse_float_model(bytes, name, options, {});
-}
+TRIMTAB_FILES_INLINE OnnxModel parse_onnx(std::string_view bytes, const std::string& name = "model",
+                                          const OnnxReadOptions& options = {});
 
 /// Reads a float network, opset 7 to 23 and any IR version, with any number of inputs and outputs. The first axis of every input is
 /// the batch: whatever number the file sets there, the network takes any. Pictures N C H W are held as N H W C, and N C L as N L C:
@@ -309,8 +314,15 @@ inline OnnxModel parse_onnx(std::string_view bytes, const std::string& name = "m
 /// that is not read, naming node and operator, and for an axis that is left open; shape_error when extents do not fit; value_error
 /// for a cut at what is not there. Memory stays within a small multiple of the file's size and 256 MiB: protobuf holds it once, up
 /// to 100 bytes for each empty message in a hostile file.
-inline OnnxModel read_onnx(const std::filesystem::path& path, const OnnxReadOptions& options = {}) {
+TRIMTAB_FILES_INLINE OnnxModel read_onnx(const std::filesystem::path& path, const OnnxReadOptions& options = {});
+
+#if TRIMTAB_FILES_HERE
+TRIMTAB_FILES_INLINE OnnxModel parse_onnx(std::string_view bytes, const std::string& name, const OnnxReadOptions& options) {
+  return detail::parse_float_model(bytes, name, options, {});
+}
+TRIMTAB_FILES_INLINE OnnxModel read_onnx(const std::filesystem::path& path, const OnnxReadOptions& options) {
   return detail::parse_float_model(detail::read_model_bytes(path), path.string(), options, detail::beside(path));
 }
+#endif
 
 }  // namespace trimtab

@@ -6,11 +6,14 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <trimtab/io/onnx/lower.hpp>
 #include <trimtab/io/onnx/read.hpp>
-#include <trimtab/io/onnx/self_check.hpp>
+#include <trimtab/net/quantize/lowered_network.hpp>
 #include <utility>
 #include <vector>
+#if TRIMTAB_FILES_HERE
+#include <trimtab/io/onnx/lower.hpp>
+#include <trimtab/io/onnx/self_check.hpp>
+#endif
 
 namespace trimtab {
 
@@ -22,6 +25,7 @@ struct QuantizedOnnxModel {
   std::vector<std::string> notes;  ///< what was left out, a sentence each
 };
 
+#if TRIMTAB_FILES_HERE
 namespace detail {
 
 inline QuantizedOnnxModel parse_quantized_model(std::string_view bytes, const std::string& name, const OnnxReadOptions& options,
@@ -37,12 +41,11 @@ inline QuantizedOnnxModel parse_quantized_model(std::string_view bytes, const st
 }
 
 }  // namespace detail
+#endif
 
 /// The network in the bytes of an ONNX file; `name` is what messages call it. See read_quantized_onnx.
-inline QuantizedOnnxModel parse_quantized_onnx(std::string_view bytes, const std::string& name = "model",
-                                               const OnnxReadOptions& options = {}) {
-  return detail::parse_quantized_model(bytes, name, options, {});
-}
+TRIMTAB_FILES_INLINE QuantizedOnnxModel parse_quantized_onnx(std::string_view bytes, const std::string& name = "model",
+                                                             const OnnxReadOptions& options = {});
 
 /// Reads a network that is quantized, wholly or in parts, in whichever form: float operators between DequantizeLinear and QuantizeLinear;
 /// QLinearConv, QLinearMatMul, and of the domain com.microsoft QLinearAdd, QLinearMul, QLinearConcat, QLinearAveragePool,
@@ -54,8 +57,17 @@ inline QuantizedOnnxModel parse_quantized_onnx(std::string_view bytes, const std
 /// What reads codes and is quantized is computed as this library does, in integers with one rounding a layer: what the file means up to ties,
 /// and exactly what write_onnx wrote. Clips right behind it narrow its codes, constant factors and terms right behind a layer become its
 /// scales and biases. Everything else is computed in float (LoweredNode::in_float). A file that carries a test is run on it (self_check).
-inline QuantizedOnnxModel read_quantized_onnx(const std::filesystem::path& path, const OnnxReadOptions& options = {}) {
+TRIMTAB_FILES_INLINE QuantizedOnnxModel read_quantized_onnx(const std::filesystem::path& path,
+                                                            const OnnxReadOptions& options = {});
+
+#if TRIMTAB_FILES_HERE
+TRIMTAB_FILES_INLINE QuantizedOnnxModel parse_quantized_onnx(std::string_view bytes, const std::string& name,
+                                                             const OnnxReadOptions& options) {
+  return detail::parse_quantized_model(bytes, name, options, {});
+}
+TRIMTAB_FILES_INLINE QuantizedOnnxModel read_quantized_onnx(const std::filesystem::path& path, const OnnxReadOptions& options) {
   return detail::parse_quantized_model(detail::read_model_bytes(path), path.string(), options, detail::beside(path));
 }
+#endif
 
 }  // namespace trimtab

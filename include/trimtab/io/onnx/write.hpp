@@ -7,13 +7,17 @@
 #include <string>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/atomic_file.hpp>
-#include <trimtab/io/onnx/operators.hpp>
 #include <trimtab/net/graph/network.hpp>
-#include <trimtab/net/operators/constant.hpp>
 #include <utility>
 #include <vector>
+#if TRIMTAB_FILES_HERE
+#include <trimtab/io/onnx/operators.hpp>
+#include <trimtab/net/operators/constant.hpp>
+#endif
 
 namespace trimtab {
+
+#if TRIMTAB_FILES_HERE
 namespace detail {
 
 /// Turns float nodes into a graph.
@@ -74,11 +78,15 @@ class OnnxExport : public OnnxWriter {
 };
 
 }  // namespace detail
+#endif
 
 /// The bytes of write_onnx's file.
-inline std::string serialize_onnx(const Network& network, const std::map<std::string, std::string>& metadata = {}) {
+TRIMTAB_FILES_INLINE std::string serialize_onnx(const Network& network, const std::map<std::string, std::string>& metadata = {});
+#if TRIMTAB_FILES_HERE
+TRIMTAB_FILES_INLINE std::string serialize_onnx(const Network& network, const std::map<std::string, std::string>& metadata) {
   return detail::OnnxExport(network).serialize(metadata);
 }
+#endif
 
 /// Writes the network as float32 ONNX, opset 13 (14 with HardSwish, 17 with LayerNorm): input `input`, output `logits`, or where there
 /// are several all under their nodes' names; pictures N C H W, everything else with the batch in front of the node's axes. Nodes keep

@@ -8,12 +8,18 @@
 #include <string>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/atomic_file.hpp>
-#include <trimtab/io/onnx/operators.hpp>
-#include <trimtab/net/operators/constant.hpp>
+#include <trimtab/io/onnx/form.hpp>
+#include <trimtab/net/quantize/lowered_network.hpp>
 #include <utility>
 #include <vector>
+#if TRIMTAB_FILES_HERE
+#include <trimtab/io/onnx/operators.hpp>
+#include <trimtab/net/operators/constant.hpp>
+#endif
 
 namespace trimtab {
+
+#if TRIMTAB_FILES_HERE
 namespace detail {
 
 /// Turns lowered nodes into a graph.
@@ -127,16 +133,21 @@ class OnnxQuantizedExport : public OnnxCodesWriter {
 };
 
 }  // namespace detail
+#endif
 
 /// The bytes of the file that write_onnx writes.
-inline std::string serialize_onnx(const LoweredNetwork& network, OnnxForm form,
-                                  const std::map<std::string, std::string>& metadata = {}) {
+TRIMTAB_FILES_INLINE std::string serialize_onnx(const LoweredNetwork& network, OnnxForm form,
+                                                const std::map<std::string, std::string>& metadata = {});
+#if TRIMTAB_FILES_HERE
+TRIMTAB_FILES_INLINE std::string serialize_onnx(const LoweredNetwork& network, OnnxForm form,
+                                                const std::map<std::string, std::string>& metadata) {
   if (network.requantizer != Requantizer::float32)
     throw unsupported_error(
         "write_onnx: ONNX requantizes in float32, this network in fixed point, so single codes of the file may differ by a step; "
         "to have that file, set the network's `requantizer` to Requantizer::float32");
   return detail::OnnxQuantizedExport(network, form).serialize(metadata);
 }
+#endif
 
 /// Writes a quantized network as ONNX: float inputs and outputs as write_onnx of a float network has them, in between the bytes of
 /// Int8Network as uint8. Weights are uint8 too, their codes and zero points 128 higher: with int8 ones ONNX Runtime may saturate on CPUs

@@ -7,10 +7,13 @@
 #include <string>
 #include <string_view>
 #include <trimtab/io/file_bytes.hpp>
-#include <trimtab/io/tflite/operators.hpp>
-#include <trimtab/net/operators/input.hpp>
+#include <trimtab/net/graph/network.hpp>
 #include <utility>
 #include <vector>
+#if TRIMTAB_FILES_HERE
+#include <trimtab/io/tflite/operators.hpp>
+#include <trimtab/net/operators/input.hpp>
+#endif
 
 namespace trimtab {
 
@@ -32,6 +35,7 @@ struct TfliteModel {
   std::vector<std::string> notes;           ///< what was left out or assumed, a sentence each
 };
 
+#if TRIMTAB_FILES_HERE
 namespace detail {
 
 /// How messages call an operator.
@@ -172,6 +176,11 @@ auto parse_tflite_file(std::string_view bytes, const std::string& name, const Bo
   }
 }
 
+}  // namespace detail
+#endif
+
+namespace detail {
+
 /// The bytes of a file of up to 2 GiB.
 inline std::string read_tflite_bytes(const std::filesystem::path& path) {
   const std::vector<unsigned char> bytes = read_bytes(path, std::uintmax_t{1} << 31, "read_tflite");
@@ -181,8 +190,10 @@ inline std::string read_tflite_bytes(const std::filesystem::path& path) {
 }  // namespace detail
 
 /// The network in the bytes of a TFLite file; `name` is what messages call it. See read_tflite.
-inline TfliteModel parse_tflite(std::string_view bytes, const std::string& name = "model",
-                                const TfliteReadOptions& options = {}) {
+TRIMTAB_FILES_INLINE TfliteModel parse_tflite(std::string_view bytes, const std::string& name = "model",
+                                              const TfliteReadOptions& options = {});
+#if TRIMTAB_FILES_HERE
+TRIMTAB_FILES_INLINE TfliteModel parse_tflite(std::string_view bytes, const std::string& name, const TfliteReadOptions& options) {
   return detail::parse_tflite_file(bytes, name, [&](const tflite::File& file) {
     detail::TfliteImport import(file);
     TfliteModel model = detail::import_graph(import, options);
@@ -191,6 +202,7 @@ inline TfliteModel parse_tflite(std::string_view bytes, const std::string& name 
     return model;
   });
 }
+#endif
 
 /// Reads a float network of one graph, with any number of inputs and outputs. The first axis of every tensor is the batch:
 /// whatever number the file sets there, the network takes any. Axes lie as in the file. Weights may be float32, float16, or

@@ -5,10 +5,13 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <trimtab/io/tflite/lower.hpp>
 #include <trimtab/io/tflite/read.hpp>
+#include <trimtab/net/quantize/lowered_network.hpp>
 #include <utility>
 #include <vector>
+#if TRIMTAB_FILES_HERE
+#include <trimtab/io/tflite/lower.hpp>
+#endif
 
 namespace trimtab {
 
@@ -21,8 +24,11 @@ struct QuantizedTfliteModel {
 };
 
 /// The network in the bytes of a TFLite file; `name` is what messages call it. See read_quantized_tflite.
-inline QuantizedTfliteModel parse_quantized_tflite(std::string_view bytes, const std::string& name = "model",
-                                                   const TfliteReadOptions& options = {}) {
+TRIMTAB_FILES_INLINE QuantizedTfliteModel parse_quantized_tflite(std::string_view bytes, const std::string& name = "model",
+                                                                 const TfliteReadOptions& options = {});
+#if TRIMTAB_FILES_HERE
+TRIMTAB_FILES_INLINE QuantizedTfliteModel parse_quantized_tflite(std::string_view bytes, const std::string& name,
+                                                                 const TfliteReadOptions& options) {
   return detail::parse_tflite_file(bytes, name, [&](const tflite::File& file) {
     detail::TfliteImport import(file);
     TfliteModel read = detail::import_graph(import, options);
@@ -30,6 +36,7 @@ inline QuantizedTfliteModel parse_quantized_tflite(std::string_view bytes, const
                                 std::move(read.outputs), std::move(read.description), std::move(read.notes)};
   });
 }
+#endif
 
 /// Reads a network that is quantized, wholly or in parts: int8 or uint8 activations of one scale, weights with one or, of int8,
 /// one for each output channel. A byte of the network is the file's uint8 code, or its int8 code plus 128. Nodes between codes

@@ -7,11 +7,14 @@
 #include <filesystem>
 #include <string>
 #include <trimtab/io/atomic_file.hpp>
-#include <trimtab/io/tflite/writer.hpp>
-#include <trimtab/net/operators.hpp>
+#include <trimtab/io/tflite/schema.hpp>
 #include <trimtab/net/quantize/lowered_network.hpp>
 #include <utility>
 #include <vector>
+#if TRIMTAB_FILES_HERE
+#include <trimtab/io/tflite/writer.hpp>
+#include <trimtab/net/operators.hpp>
+#endif
 
 namespace trimtab {
 
@@ -20,6 +23,7 @@ struct TfliteOptions {
   bool every_node = false;
 };
 
+#if TRIMTAB_FILES_HERE
 namespace detail {
 
 /// Turns each node into TFLite's operators.
@@ -369,6 +373,7 @@ class TfliteExport : public TfliteWriter {
 };
 
 }  // namespace detail
+#endif
 
 /// The network as a TFLite model of batch 1: int8 codes, Int8Network's bytes less 128, with symmetric weights; or uint8 codes with asymmetric
 /// ones of one scale for all filters. Every input is read on the grid that it was written on, as `lower` makes them.
@@ -378,9 +383,12 @@ class TfliteExport : public TfliteWriter {
 ///
 /// Throws unsupported_error, naming the node, for what the format cannot say or says by another arithmetic: nodes in float, asymmetric weights
 /// of several scales, groups of several channels, average pools with a grid of their own, odd paddings of pools, and operators without a form here.
-inline tflite::Model to_tflite(const LoweredNetwork& n, const TfliteOptions& options = {}) {
+TRIMTAB_FILES_INLINE tflite::Model to_tflite(const LoweredNetwork& n, const TfliteOptions& options = {});
+#if TRIMTAB_FILES_HERE
+TRIMTAB_FILES_INLINE tflite::Model to_tflite(const LoweredNetwork& n, const TfliteOptions& options) {
   return detail::TfliteExport(n, options).model();
 }
+#endif
 /// The same of what `lower` makes of q; a clip that an activation stands for is written as that one.
 inline tflite::Model to_tflite(const QuantizedNetwork& q, const TfliteOptions& options = {}) {
   LoweredNetwork n = lower(q);
