@@ -55,9 +55,6 @@ case "${1:-}" in
   "")
     install_packages
     build build quickstart_programs
-    # The network's layers take microseconds each. A thread that waits for another one there costs more than it saves as soon as
-    # the machine has other work: 1250 steps took 4.6 s on one thread and 24 s on two. The results have the same bits.
-    export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
     build/examples/quickstart_data build/quickstart
     build/examples/quickstart build/quickstart
     ;;
