@@ -94,8 +94,8 @@ class OneDnnPool {
     const auto d = [](std::size_t n) { return static_cast<memory::dim>(n); };
     const memory::desc from({1, d(channels), d(size), d(size)}, memory::data_type::u8, memory::format_tag::nhwc);
     const memory::desc to({1, d(channels), 1, 1}, memory::data_type::u8, memory::format_tag::nhwc);
-    const dnnl::pooling_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::pooling_avg_exclude_padding, from, to,
-                                           {1, 1}, {d(size), d(size)}, {0, 0}, {0, 0});
+    const dnnl::pooling_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::pooling_avg_exclude_padding, from,
+                                           to, {1, 1}, {d(size), d(size)}, {0, 0}, {0, 0});
     pool_ = dnnl::pooling_forward(dnnl::pooling_forward::primitive_desc(desc, engine_));
     args_ = {{DNNL_ARG_SRC, memory(from, engine_, const_cast<std::uint8_t*>(x))}, {DNNL_ARG_DST, memory(to, engine_, y)}};
   }
@@ -149,8 +149,7 @@ class Xnnpack {
                                           weight.data(), l.bias.data(), -128, 1.0F, -128, 127,
                                           depthwise ? XNN_FLAG_DEPTHWISE_CONVOLUTION : 0, &op_) != xnn_status_success ||
         xnn_setup_convolution2d_nhwc_qc8(op_, g.n, g.h, g.w, reinterpret_cast<const std::int8_t*>(x),
-                                         reinterpret_cast<std::int8_t*>(y), pool_) !=
-            xnn_status_success)
+                                         reinterpret_cast<std::int8_t*>(y), pool_) != xnn_status_success)
       throw trimtab::unsupported_error("XNNPACK refuses this layer");
   }
   ~Xnnpack() { xnn_delete_operator(op_); }
@@ -166,17 +165,21 @@ class Xnnpack {
 /// The elementwise operators of MobileNet-v2, s8.
 class XnnpackOperator {
  public:
-  static XnnpackOperator add(std::size_t count, const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* y, pthreadpool_t pool) {
+  static XnnpackOperator add(std::size_t count, const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* y,
+                             pthreadpool_t pool) {
     XnnpackOperator op(pool);
     op.require(xnn_create_add_nd_qs8(-128, 1.0F, -128, 1.0F, -128, 2.0F, -128, 127, 0, &op.op_));
-    op.require(xnn_setup_add_nd_qs8(op.op_, 1, &count, 1, &count, signed_codes(a), signed_codes(b), reinterpret_cast<std::int8_t*>(y), pool));
+    op.require(xnn_setup_add_nd_qs8(op.op_, 1, &count, 1, &count, signed_codes(a), signed_codes(b),
+                                    reinterpret_cast<std::int8_t*>(y), pool));
     return op;
   }
   static XnnpackOperator global_average_pool(std::size_t pixels, std::size_t channels, const std::uint8_t* x, std::uint8_t* y,
                                              pthreadpool_t pool) {
     XnnpackOperator op(pool);
-    op.require(xnn_create_global_average_pooling_nwc_qs8(channels, channels, channels, -128, 1.0F, -128, 1.0F, -128, 127, 0, &op.op_));
-    op.require(xnn_setup_global_average_pooling_nwc_qs8(op.op_, 1, pixels, signed_codes(x), reinterpret_cast<std::int8_t*>(y), pool));
+    op.require(
+        xnn_create_global_average_pooling_nwc_qs8(channels, channels, channels, -128, 1.0F, -128, 1.0F, -128, 127, 0, &op.op_));
+    op.require(
+        xnn_setup_global_average_pooling_nwc_qs8(op.op_, 1, pixels, signed_codes(x), reinterpret_cast<std::int8_t*>(y), pool));
     return op;
   }
   void run() const { xnn_run_operator(op_, pool_); }

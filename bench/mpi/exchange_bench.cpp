@@ -10,8 +10,10 @@
 int main() {
   const trimtab::mpi::World world;
   constexpr std::size_t repetitions = 200;
-  if (world.rank() == 0) std::printf("%zu processes\n%14s %14s %12s %12s\n", world.size(), "bytes given", "bytes got", "fastest ms", "median ms");
-  for (const std::size_t numbers : {std::size_t{0}, std::size_t{1} << 10, std::size_t{18122}, std::size_t{4} * 18122, std::size_t{1} << 20}) {
+  if (world.rank() == 0)
+    std::printf("%zu processes\n%14s %14s %12s %12s\n", world.size(), "bytes given", "bytes got", "fastest ms", "median ms");
+  for (const std::size_t numbers :
+       {std::size_t{0}, std::size_t{1} << 10, std::size_t{18122}, std::size_t{4} * 18122, std::size_t{1} << 20}) {
     const std::vector<float> mine(numbers);
     std::vector<double> ms;
     for (std::size_t i = 0; i < repetitions; ++i) {

@@ -28,7 +28,8 @@ void append_bytes(T value, std::vector<std::uint8_t>& codes) {
 void grids(Random& random, std::vector<std::uint8_t>& codes) {
   std::vector<Range<float>> ranges;
   std::vector<float> thresholds;
-  for (int c = 0; c < 1000; ++c) ranges.push_back({draw(random) - 0.5F, draw(random) + 0.5F}), thresholds.push_back(draw(random) + 0.6F);
+  for (int c = 0; c < 1000; ++c)
+    ranges.push_back({draw(random) - 0.5F, draw(random) + 0.5F}), thresholds.push_back(draw(random) + 0.6F);
   AdjustableRange<float> range(unsigned_codes(8), ranges, per_channel(0));
   AdjustableThreshold<float> threshold(signed_codes(8), thresholds, per_channel(0));
   // Exact products, since this file's own sums may be fused as well.

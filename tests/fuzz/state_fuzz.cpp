@@ -1,8 +1,8 @@
 // parse_fine_tune_state, and a run that is to go on from what came out. The input is sealed first: with the seal at risk nothing else would
 // ever be read.
 
-#include "typed_errors.hpp"
 #include "fuzzed_run.hpp"
+#include "typed_errors.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const FuzzedRun run;

@@ -1,7 +1,8 @@
 // Labels, preprocessing in words and in numbers.
 
-#include "typed_errors.hpp"
 #include <trimtab/io/images.hpp>
+
+#include "typed_errors.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = text_of(data, size);

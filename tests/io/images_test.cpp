@@ -34,7 +34,9 @@ TEST_CASE("list_images: sorted by name, other files and folders left out", "[io]
 
 TEST_CASE("read_labels: file names to classes, malformed lines refused by number", "[io]") {
   const ScratchFolder folder;
-  folder.write("labels.csv", "\xEF\xBB\xBF" "file,class_index\r\na.png,3\r\nb, with comma.png,12\n\nc.png,0");
+  folder.write("labels.csv",
+               "\xEF\xBB\xBF"
+               "file,class_index\r\na.png,3\r\nb, with comma.png,12\n\nc.png,0");
   const auto labels = read_labels(folder / "labels.csv");
   CHECK(labels.size() == 3);
   CHECK(labels.at("a.png") == 3);
@@ -69,8 +71,7 @@ TEST_CASE("PictureSet: a batch is (byte - mean) / scale, channels kept apart", "
 
 TEST_CASE("PictureSet: a folder is loaded in order, on any number of threads", "[io]") {
   const ScratchFolder folder;
-  for (int i = 0; i < 70; ++i)
-    folder.write_png(std::to_string(100 + i) + ".png", plain(std::uint8_t(i), std::uint8_t(2 * i), 7));
+  for (int i = 0; i < 70; ++i) folder.write_png(std::to_string(100 + i) + ".png", plain(std::uint8_t(i), std::uint8_t(2 * i), 7));
   const std::vector<std::filesystem::path> files = list_images(folder.path());
   for (const int threads : {1, 3}) {
     const ScopedThreads scope(threads);

@@ -44,13 +44,15 @@ TEST_CASE("parse_mean_scale: a mean and a scale, some for each channel, or a nam
   CHECK(parse_mean_scale("BGR,104,117,123,1,1,1") == Preprocess{{104, 117, 123}, {1, 1, 1}, true});
   CHECK(parse_mean_scale("1, 2, 3, 4, 5, 6") == Preprocess{{1, 2, 3}, {4, 5, 6}});
   CHECK(parse_mean_scale("1,2,3,4,5,6,7,8") == Preprocess{{1, 2, 3, 4}, {5, 6, 7, 8}});
-  for (const char* bad : {"", "1", "1,0", "1,2,3", "1,2,", "1,2,3,4,5,6,7", "1,2,3,4", "imagenets", "GRB,1,1", "1;2", "1,inf", "nan,1"}) {
+  for (const char* bad :
+       {"", "1", "1,0", "1,2,3", "1,2,", "1,2,3,4,5,6,7", "1,2,3,4", "imagenets", "GRB,1,1", "1;2", "1,inf", "nan,1"}) {
     CAPTURE(bad);
     CHECK_THROWS_AS(parse_mean_scale(bad), parse_error);
   }
 }
 
 TEST_CASE("preprocessing_text: parse_preprocessing reads it as it was", "[io]") {
-  for (const Preprocess& p : {Preprocess{}, Preprocess{{123.675, 116.28, 103.53}, {58.395, 57.12, 57.375}}, Preprocess{{0, -1.0 / 3, 7}, {0.1, 1, 255}, true}, Preprocess{{1, 2, 3, 4}, {5, 6, 7, 8}}})
+  for (const Preprocess& p : {Preprocess{}, Preprocess{{123.675, 116.28, 103.53}, {58.395, 57.12, 57.375}},
+                              Preprocess{{0, -1.0 / 3, 7}, {0.1, 1, 255}, true}, Preprocess{{1, 2, 3, 4}, {5, 6, 7, 8}}})
     CHECK(parse_preprocessing(preprocessing_text(p)) == p);
 }

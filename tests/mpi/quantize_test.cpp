@@ -20,7 +20,8 @@ std::string training(const Job& job, int epochs) {
 
 }  // namespace
 
-TEST_CASE("mpirun trimtab quantize: 1 to 4 and 14 processes give the same state and the same numbers; one of them prints", "[mpi]") {
+TEST_CASE("mpirun trimtab quantize: 1 to 4 and 14 processes give the same state and the same numbers; one of them prints",
+          "[mpi]") {
   const Job job;
   REQUIRE(job.run(training(job, 2) + " --state " + job.path("alone") + " --json " + job.path("alone.json")) == 0);
   const std::string table = job.text("out");
@@ -28,10 +29,12 @@ TEST_CASE("mpirun trimtab quantize: 1 to 4 and 14 processes give the same state 
   for (const int processes : {1, 2, 3, 4, 14}) {  // 12 pictures; batches of 2 micro-batches
     CAPTURE(processes);
     const std::string name = "state" + std::to_string(processes);
-    REQUIRE(job.run(training(job, 2) + " --state " + job.path(name) + " --json " + job.path(name + ".json"), mpirun(processes)) == 0);
+    REQUIRE(job.run(training(job, 2) + " --state " + job.path(name) + " --json " + job.path(name + ".json"), mpirun(processes)) ==
+            0);
     CHECK(job.text(name) == job.text("alone"));
     const auto json = nlohmann::json::parse(job.text(name + ".json"));
-    for (const char* key : {"float_top1", "quantized_top1", "agreement", "logit_rmse", "int8_equals_fake_quant", "loss_before", "loss_after"})
+    for (const char* key :
+         {"float_top1", "quantized_top1", "agreement", "logit_rmse", "int8_equals_fake_quant", "loss_before", "loss_after"})
       CHECK(json[key] == alone[key]);
     const std::string out = job.text("out");
     const int line_of_the_exchange = processes > 1 ? 1 : 0;
@@ -40,7 +43,8 @@ TEST_CASE("mpirun trimtab quantize: 1 to 4 and 14 processes give the same state 
   }
 }
 
-TEST_CASE("mpirun trimtab quantize: a broken picture in any share, or no model, is one message and a code that is not 0", "[mpi]") {
+TEST_CASE("mpirun trimtab quantize: a broken picture in any share, or no model, is one message and a code that is not 0",
+          "[mpi]") {
   const Job job;
   const auto messages = [&](const std::string& start) {
     std::istringstream said(job.text("err"));
@@ -49,7 +53,8 @@ TEST_CASE("mpirun trimtab quantize: a broken picture in any share, or no model, 
       if (line.starts_with(start)) found.push_back(line);
     return found;
   };
-  CHECK(job.run(" " + job.path("missing.onnx") + " --images x --calibrate x --weights vector --scheme symmetric", mpirun(3)) != 0);
+  CHECK(job.run(" " + job.path("missing.onnx") + " --images x --calibrate x --weights vector --scheme symmetric", mpirun(3)) !=
+        0);
   CHECK(messages("trimtab quantize: ").size() == 1);
   CHECK(job.run(" --no-such-option", mpirun(3)) != 0);
   CHECK(messages("Run with --help").size() == 1);
@@ -64,7 +69,8 @@ TEST_CASE("mpirun trimtab quantize: a broken picture in any share, or no model, 
   }
 }
 
-TEST_CASE("mpirun trimtab quantize: after a process is killed in mid-epoch, the run continues on another number to the same bits", "[mpi]") {
+TEST_CASE("mpirun trimtab quantize: after a process is killed in mid-epoch, the run continues on another number to the same bits",
+          "[mpi]") {
   const Job job;
   const std::string arguments = training(job, 100);
   REQUIRE(job.run(arguments + " --state " + job.path("whole")) == 0);

@@ -57,10 +57,11 @@ TEST_CASE("mpi::World: a failure anywhere ends the job everywhere with its messa
     });
   };
   const std::size_t last = world().size() - 1;
-  const std::string who = world().size() == 1 ? "" : "process " + std::to_string(last) + " of " + std::to_string(world().size()) + ": ";
+  const std::string who =
+      world().size() == 1 ? "" : "process " + std::to_string(last) + " of " + std::to_string(world().size()) + ": ";
   CHECK(fails_on(last) == who + "picture broken");
   CHECK_THAT(fails_on(std::size_t{0}, last), ContainsSubstring("picture broken"));  // both at once
-  CHECK(fails_on() == "");  // and the world is still good
+  CHECK(fails_on() == "");                                                          // and the world is still good
 }
 
 TEST_CASE("mpi: training and the passes before it give the bits of one process", "[mpi]") {

@@ -100,7 +100,8 @@ TEST_CASE("calibrate, channel_maxima, teacher_outputs, distillation_loss: any nu
   const SmallRun::Measured alone = r.measure(SingleProcess());
   for (const std::size_t processes : {2U, 3U, 25U}) {  // more processes than pictures
     CAPTURE(processes);
-    for (const SmallRun::Measured& all : on_processes(processes, [&](const ThreadWorld& world) { return r.measure(world); })) CHECK(all == alone);
+    for (const SmallRun::Measured& all : on_processes(processes, [&](const ThreadWorld& world) { return r.measure(world); }))
+      CHECK(all == alone);
   }
 }
 
@@ -108,7 +109,9 @@ TEST_CASE("calibrate: the progress of several processes counts the pictures of a
   const SmallRun r;
   const auto progress = on_processes(3, [&](const ThreadWorld& world) {
     std::vector<std::size_t> seen;
-    calibrate(r.network, r.source(), r.count, MinMaxObserver<float>(), [&](std::size_t done, std::size_t) { seen.push_back(done); }, world);
+    calibrate(
+        r.network, r.source(), r.count, MinMaxObserver<float>(), [&](std::size_t done, std::size_t) { seen.push_back(done); },
+        world);
     return seen;
   });
   CHECK(progress == std::vector(3, std::vector<std::size_t>{r.count}));  // shares of 7, 7 and 8: one batch
@@ -127,5 +130,6 @@ TEST_CASE("DistillationStep: smooth_l1 of small differences is half the mean squ
   const double rmse = DistillationStep(q, 3)(x, target, square);
   const double loss = DistillationStep(q, 3, DistillationLoss::smooth_l1)(x, target, smooth);
   CHECK(loss == Approx(rmse * rmse / 2));
-  for (std::size_t i = 0; i < square.size(); ++i) CHECK(double(smooth[i]) == Approx(double(square[i]) * rmse).epsilon(1e-5).margin(1e-7));
+  for (std::size_t i = 0; i < square.size(); ++i)
+    CHECK(double(smooth[i]) == Approx(double(square[i]) * rmse).epsilon(1e-5).margin(1e-7));
 }

@@ -15,8 +15,7 @@ void randomize(Container& values, RandomSource& random, float deviation, float m
 }
 
 template <class Layer>
-Layer convolution(RandomSource& random, std::initializer_list<std::size_t> extent, std::size_t bias,
-                  WindowOptions window) {
+Layer convolution(RandomSource& random, std::initializer_list<std::size_t> extent, std::size_t bias, WindowOptions window) {
   Layer layer;
   layer.weight = decltype(layer.weight)::from_shape(extent);
   randomize(layer.weight, random, 0.5F);

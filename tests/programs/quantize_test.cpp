@@ -197,9 +197,8 @@ TEST_CASE("trimtab quantize --out, trimtab run: the file that one writes the oth
   for (std::size_t i = 0; i < 64; ++i) bytes[bytes.size() / 2 + i] = static_cast<char>(bytes[bytes.size() / 2 + i] ^ 0x40);
   std::ofstream(job.path("changed.onnx"), std::ios::binary) << bytes;
   const std::string bad[] = {job.path("changed.onnx") + pictures,
-                             
-                             job.path("missing.onnx") + pictures,
-                             job.path("int8.onnx") + ' ' + job.path("labels.csv"),
+
+                             job.path("missing.onnx") + pictures, job.path("int8.onnx") + ' ' + job.path("labels.csv"),
                              job.path("int8.onnx") + pictures + " --classes " + job.path("net.onnx"),
                              job.path("int8.onnx") + pictures + " --preprocess 1"};
   for (const std::string& arguments : bad) {

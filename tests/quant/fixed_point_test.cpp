@@ -40,7 +40,7 @@ TEST_CASE("fixed_point: mantissa and exponent, worked by hand", "[quant]") {
   CHECK(fixed_point(1.0) == FixedPointMultiplier{1 << 30, 1});
   CHECK(fixed_point(0.5) == FixedPointMultiplier{1 << 30, 0});
   CHECK(fixed_point(0.75) == FixedPointMultiplier{3 << 29, 0});
-  CHECK(fixed_point(0.001) == FixedPointMultiplier{1099511628, -9});   // 0.001 * 2^40 = 1099511627.776
+  CHECK(fixed_point(0.001) == FixedPointMultiplier{1099511628, -9});    // 0.001 * 2^40 = 1099511627.776
   CHECK(fixed_point(1 - 0x1p-53) == FixedPointMultiplier{1 << 30, 1});  // the mantissa rounds to 2^31
   CHECK(fixed_point(0x1p30 - 1) == FixedPointMultiplier{int32_max - 1, 30});
   CHECK(fixed_point(0.0) == FixedPointMultiplier{});
@@ -50,20 +50,21 @@ TEST_CASE("fixed_point: mantissa and exponent, worked by hand", "[quant]") {
 }
 
 TEST_CASE("multiply: ties and double rounding, worked by hand", "[quant]") {
-  const FixedPointMultiplier half = fixed_point(0.5), quarter = fixed_point(0.25), one = fixed_point(1.0), three = fixed_point(3.0);
+  const FixedPointMultiplier half = fixed_point(0.5), quarter = fixed_point(0.25), one = fixed_point(1.0),
+                             three = fixed_point(3.0);
   // x / 2: 1.5, 2.5, -1.5, -2.5. Twice rounds in its first step already, since the exponent is 0: ties up there, too.
   for (const auto& [x, once] : std::vector<std::pair<std::int32_t, std::int32_t>>{{3, 2}, {5, 3}, {-3, -1}, {-5, -2}, {4, 2}}) {
     CHECK(multiply_once(x, half) == once);
     CHECK(multiply_twice(x, half) == once);
   }
   // x / 4: the first step gives x / 2 with its tie up, the second rounds away from zero.
-  CHECK(multiply_once(2, quarter) == 1);    // 0.5
+  CHECK(multiply_once(2, quarter) == 1);  // 0.5
   CHECK(multiply_twice(2, quarter) == 1);
-  CHECK(multiply_once(-2, quarter) == 0);   // -0.5 up
-  CHECK(multiply_twice(-2, quarter) == -1); // -0.5 away from zero
-  CHECK(multiply_once(1, quarter) == 0);    // 0.25
-  CHECK(multiply_twice(1, quarter) == 1);   // 0.5 becomes 1, then 1 / 2 becomes 1: what one rounding would not do
-  CHECK(multiply_twice(-1, quarter) == 0);  // -0.5 becomes 0
+  CHECK(multiply_once(-2, quarter) == 0);    // -0.5 up
+  CHECK(multiply_twice(-2, quarter) == -1);  // -0.5 away from zero
+  CHECK(multiply_once(1, quarter) == 0);     // 0.25
+  CHECK(multiply_twice(1, quarter) == 1);    // 0.5 becomes 1, then 1 / 2 becomes 1: what one rounding would not do
+  CHECK(multiply_twice(-1, quarter) == 0);   // -0.5 becomes 0
   for (const std::int32_t x : {0, 1, -1, 77, int32_max / 2, int32_min / 2}) CHECK(multiply_once(x, one) == x);
   for (const std::int32_t x : {0, 1, -1, 77, int32_max / 2, int32_min / 2}) CHECK(multiply_twice(x, one) == x);
   CHECK(multiply_once(7, three) == 21);
@@ -80,7 +81,8 @@ TEST_CASE("multiply equals 128-bit arithmetic, at the ends of int32, at ties and
   for (int i = 0; i < 500; ++i) xs.push_back(static_cast<std::int32_t>(random() >> 32) >> (random() % 31));
   std::vector<FixedPointMultiplier> ms;
   for (int exponent = -31; exponent <= 30; ++exponent)
-    for (const std::int32_t mantissa : {1 << 30, int32_max, (1 << 30) + 1, 3 << 29, static_cast<std::int32_t>((1U << 30) + random() % (1U << 30))})
+    for (const std::int32_t mantissa :
+         {1 << 30, int32_max, (1 << 30) + 1, 3 << 29, static_cast<std::int32_t>((1U << 30) + random() % (1U << 30))})
       ms.push_back({mantissa, exponent});
   ms.push_back({});
   std::size_t wrong = 0, differ = 0, ties = 0;
@@ -89,7 +91,8 @@ TEST_CASE("multiply equals 128-bit arithmetic, at the ends of int32, at ties and
       wrong += multiply_once(x, m) != exact_once(x, m);
       wrong += multiply_twice(x, m) != exact_twice(x, m);
       differ += multiply_once(x, m) != multiply_twice(x, m);
-      ties += m.exponent <= 0 && m.mantissa == 1 << 30 && x % (std::int64_t{2} << -m.exponent) == (std::int64_t{1} << -m.exponent);
+      ties +=
+          m.exponent <= 0 && m.mantissa == 1 << 30 && x % (std::int64_t{2} << -m.exponent) == (std::int64_t{1} << -m.exponent);
     }
   CHECK(wrong == 0);
   CHECK(differ > 0);

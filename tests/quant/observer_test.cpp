@@ -303,9 +303,11 @@ TEST_CASE("observers: what one has seen goes to another as a list of numbers", "
 
 TEST_CASE("Histogram: a list of numbers that is no summary is refused", "[quant]") {
   Histogram h;
-  const auto refused = [&](std::vector<double> numbers) { CHECK_THROWS_AS(h.merge(std::span<const double>(numbers)), value_error); };
-  refused({1, 0});                                      // ends the wrong way round
-  refused({0, 1, -1, 5});                               // bins and counts that there are not
+  const auto refused = [&](std::vector<double> numbers) {
+    CHECK_THROWS_AS(h.merge(std::span<const double>(numbers)), value_error);
+  };
+  refused({1, 0});         // ends the wrong way round
+  refused({0, 1, -1, 5});  // bins and counts that there are not
   refused({0, 1, double(Histogram::bins), 5});
   refused({0, 1, 3, -1});
   refused({0, 1, 3, std::numeric_limits<double>::quiet_NaN()});

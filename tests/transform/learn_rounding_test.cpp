@@ -22,7 +22,8 @@ struct Layer {
   std::size_t examples, groups, inputs, outputs;
   Doubles x, y, weight, bias;
 
-  Layer(std::size_t n, std::size_t g, std::size_t k, std::size_t o, double noise = 0) : examples(n), groups(g), inputs(k), outputs(o) {
+  Layer(std::size_t n, std::size_t g, std::size_t k, std::size_t o, double noise = 0)
+      : examples(n), groups(g), inputs(k), outputs(o) {
     std::mt19937 random(5);
     std::normal_distribution<double> normal;
     for (std::size_t i = 0; i < g * o * k; ++i) weight.push_back(4 * normal(random));
@@ -135,13 +136,14 @@ TEST_CASE("round_by_descent: a weight whose input never moves keeps the nearest 
 }
 
 TEST_CASE("learn_rounding: its errors are those of the examples, and smaller than nearest rounding's", "[transform]") {
-  const auto [groups, inputs, outputs] = GENERATE(table<std::size_t, std::size_t, std::size_t>({{1, 24, 5}, {3, 9, 1}, {2, 4, 3}}));
+  const auto [groups, inputs, outputs] =
+      GENERATE(table<std::size_t, std::size_t, std::size_t>({{1, 24, 5}, {3, 9, 1}, {2, 4, 3}}));
   CAPTURE(groups, inputs, outputs);
   const Layer layer(200, groups, inputs, outputs, 0.1);
   Doubles w = layer.weight, b = layer.bias, nearest;
   for (const double v : w) nearest.push_back(whole.fake_quantize(v));
-  const RoundingReport report =
-      learn_rounding<double>(w, b, layer.moments(), [](std::size_t) { return whole; }, LearnRoundingOptions{1e-3, 1, 50});
+  const RoundingReport report = learn_rounding<double>(
+      w, b, layer.moments(), [](std::size_t) { return whole; }, LearnRoundingOptions{1e-3, 1, 50});
   CHECK(report.nearest == Approx(layer.mean_square(nearest, layer.bias)));
   CHECK(report.learned == Approx(layer.mean_square(w, b)));
   CHECK(report.learned < 0.5 * report.nearest);
@@ -168,7 +170,8 @@ TEST_CASE("learn_rounding: compensation makes up for what the inputs lost, and n
   for (std::size_t i = 0; i < layer.examples; ++i) layer.y[i] = 20 * layer.x[i];
   const auto learned = [&](double compensation, double damping) {
     Doubles w = layer.weight, b = layer.bias;
-    learn_rounding<double>(w, b, layer.moments(), [](std::size_t) { return whole; }, LearnRoundingOptions{damping, compensation, 50});
+    learn_rounding<double>(
+        w, b, layer.moments(), [](std::size_t) { return whole; }, LearnRoundingOptions{damping, compensation, 50});
     return w[0];
   };
   CHECK(learned(1, 0) == 20);

@@ -20,7 +20,8 @@ TEST_CASE("reestimate_batch_norm: refuses what does not fit, and changes nothing
   xt::xtensor<double, 2> w{{1, 2}, {3, 4}};
   const xt::xtensor<double, 2> before = w;
   std::vector<double> bias{1, 1}, three{1, 1, 1};
-  const ChannelMoments good{{0, 0}, {2, 1}}, wanted{{0, 0}, {1, 1}}, few{{0}, {1}}, bad{{0, std::numeric_limits<double>::quiet_NaN()}, {1, 1}};
+  const ChannelMoments good{{0, 0}, {2, 1}}, wanted{{0, 0}, {1, 1}}, few{{0}, {1}},
+      bad{{0, std::numeric_limits<double>::quiet_NaN()}, {1, 1}};
   CHECK_THROWS_WITH(reestimate_batch_norm(w, 0, bias, few, wanted), "reestimate_batch_norm: 1 moments for 2 channels");
   CHECK_THROWS_AS(reestimate_batch_norm(w, 0, bias, good, bad), value_error);
   CHECK_THROWS_WITH(reestimate_batch_norm(w, 0, three, {{0, 0, 0}, {1, 1, 1}}, {{0, 0, 0}, {1, 1, 1}}),

@@ -225,10 +225,10 @@ TEST_CASE("rescale_dws: options whose upper bound nobody has set are refused, an
   const std::vector<double> maxima{5.9, 7, 1.5, 1};
   RescaleOptions o;
   o.max_factor = 2;
-  CHECK_THROWS_WITH(
-      rescale_dws(p.dw, ChannelAxis{2}, p.bias, p.next, ChannelAxis{1}, maxima, o),
-      "rescale_dws: upper bound nan, lock at 5.9, reach 1, factors up to 2, consumer growth inf; expected 0 < lock_at <= upper_bound, "
-      "0 < reach <= 1, and limits of at least 1");
+  CHECK_THROWS_WITH(rescale_dws(p.dw, ChannelAxis{2}, p.bias, p.next, ChannelAxis{1}, maxima, o),
+                    "rescale_dws: upper bound nan, lock at 5.9, reach 1, factors up to 2, consumer growth inf; expected 0 < "
+                    "lock_at <= upper_bound, "
+                    "0 < reach <= 1, and limits of at least 1");
   CHECK(p == Pair());
   o.upper_bound = 6;
   CHECK(rescale_dws(p.dw, ChannelAxis{2}, p.bias, p.next, ChannelAxis{1}, maxima, o).factors == std::vector<double>{1, 1, 2, 2});

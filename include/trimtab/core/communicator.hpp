@@ -16,7 +16,8 @@ namespace trimtab {
 /// gather(mine) is called by all processes together and gives each of them the lists of all, one after the other by rank. fail(why), called
 /// instead of the next gather, makes that throw peer_error on all others and returns the message that they get.
 template <class C>
-concept Communicator = requires(const C& world, const std::string& why, std::vector<char> bytes, std::vector<float> floats, std::vector<double> doubles) {
+concept Communicator = requires(const C& world, const std::string& why, std::vector<char> bytes, std::vector<float> floats,
+                                std::vector<double> doubles) {
   { world.rank() } -> std::same_as<std::size_t>;
   { world.size() } -> std::same_as<std::size_t>;
   { world.gather(std::move(bytes)) } -> std::same_as<std::vector<char>>;

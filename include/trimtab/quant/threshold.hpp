@@ -31,10 +31,10 @@ constexpr Granularity per_channel(std::size_t axis) { return {axis}; }
 
 /// Which grids values lie on, and what training moves of them.
 enum class Scheme {
-  symmetric,   ///< thresholds on both sides of 0 (paper 3.1.3)
-  asymmetric,  ///< a left limit and a width (paper 3.1.4)
+  symmetric,     ///< thresholds on both sides of 0 (paper 3.1.3)
+  asymmetric,    ///< a left limit and a width (paper 3.1.4)
   power_of_two,  ///< symmetric thresholds whose scales are powers of two, before training and after it (quant/power_of_two.hpp)
-  learned  ///< activations: a scale and a zero point (quant/learned_grid.hpp); weights: a scale
+  learned        ///< activations: a scale and a zero point (quant/learned_grid.hpp); weights: a scale
 };
 
 /// Whether a scheme has no zero points other than 0.

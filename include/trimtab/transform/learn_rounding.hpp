@@ -114,7 +114,8 @@ struct CentredGroup {
   CentredGroup(const OutputMoments& m, std::size_t group) {
     const std::size_t k = m.inputs;
     for (std::size_t i = 0; i < k; ++i) mean_x.push_back(m.x[group * k + i] / m.count);
-    cov.assign(m.xx.begin() + static_cast<std::ptrdiff_t>(group * k * k), m.xx.begin() + static_cast<std::ptrdiff_t>((group + 1) * k * k));
+    cov.assign(m.xx.begin() + static_cast<std::ptrdiff_t>(group * k * k),
+               m.xx.begin() + static_cast<std::ptrdiff_t>((group + 1) * k * k));
     for (std::size_t i = 0; i < k; ++i)
       for (std::size_t j = 0; j < k; ++j) cov[i * k + j] = cov[i * k + j] / m.count - mean_x[i] * mean_x[j];
   }
@@ -134,7 +135,8 @@ RoundingReport learn_rounding(std::span<Real> rows, std::span<Real> bias, const 
                               const LearnRoundingOptions& options = {}) {
   const std::size_t k = moments.inputs, count = moments.groups * moments.outputs;
   if (rows.size() != count * k || (bias.size() != count && !bias.empty()))
-    throw shape_error(detail::message("learn_rounding: ", rows.size(), " weights and ", bias.size(), " biases for ", count, " rows of ", k));
+    throw shape_error(
+        detail::message("learn_rounding: ", rows.size(), " weights and ", bias.size(), " biases for ", count, " rows of ", k));
   if (!(moments.count > 0)) throw value_error("learn_rounding: moments of no example");
   if (!(options.damping >= 0) || !std::isfinite(options.damping) || !(options.compensation >= 0 && options.compensation <= 1))
     throw value_error(detail::message("learn_rounding: damping ", options.damping, ", compensation ", options.compensation));

@@ -18,5 +18,6 @@ int main() {
     std::puts("the two files compute different logits");
     return 1;
   }
-  std::printf("trimtab %s, %d thread(s), first logit %g\n", TRIMTAB_VERSION, trimtab::threads(), static_cast<double>(here.data()[0]));
+  std::printf("trimtab %s, %d thread(s), first logit %g\n", TRIMTAB_VERSION, trimtab::threads(),
+              static_cast<double>(here.data()[0]));
 }
