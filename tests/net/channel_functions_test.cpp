@@ -1,6 +1,7 @@
 // Functions of one number with parameters for each channel.
 #include <array>
 #include <catch.hpp>
+#include <trimtab/net/graph/network.hpp>
 #include <trimtab/net/operators.hpp>
 #include <vector>
 
