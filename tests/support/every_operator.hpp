@@ -38,6 +38,7 @@ inline Network every_operator(unsigned seed = 1) {
       give(Mish{}, {x}), give(Neg{}, {x});
   give(Pow{3}, {half}), give(PRelu{row}, {x}), give(Reciprocal{}, {half}), give(Round{}, {x}), give(Selu{}, {x}),
       give(Sign{}, {x}), give(Silu{}, {x});
+  give(FakeQuantize{{0.25F, 3, {0, 65535}}}, {x});
   give(Sin{}, {x}), give(Softplus{}, {x}), give(Softsign{}, {x}), give(Sqrt{}, {half}), give(Tanh{}, {x}),
       give(Clip{-1, 0.5F}, {x});
 

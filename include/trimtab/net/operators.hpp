@@ -25,6 +25,7 @@
 #include <trimtab/net/operators/erf.hpp>
 #include <trimtab/net/operators/exp.hpp>
 #include <trimtab/net/operators/expand.hpp>
+#include <trimtab/net/operators/fake_quantize.hpp>
 #include <trimtab/net/operators/flatten.hpp>
 #include <trimtab/net/operators/floor.hpp>
 #include <trimtab/net/operators/gather.hpp>
@@ -105,6 +106,7 @@
   DO(Erf) \
   DO(Exp) \
   DO(Expand) \
+  DO(FakeQuantize) \
   DO(Flatten) \
   DO(Floor) \
   DO(Gather) \
