@@ -12,6 +12,7 @@
 class OnnxBuilder {
  public:
   using Ints = std::vector<std::int64_t>;
+  using Type = onnx::TensorProto::DataType;
 
   explicit OnnxBuilder(std::int64_t opset = 13, const Ints& input = {0, 3, 6, 5}) {
     model.set_ir_version(7);
@@ -62,7 +63,26 @@ class OnnxBuilder {
     tensor(name, {}, onnx::TensorProto::INT64).add_int64_data(value);
     return name;
   }
-  onnx::TensorProto& tensor(const std::string& name, const Ints& extent, onnx::TensorProto::DataType type) {
+  /// An initializer of codes or biases: integers of up to 32 bits.
+  std::string codes(const std::string& name, const Ints& extent, const std::vector<int>& values, Type type) {
+    auto& t = tensor(name, extent, type);
+    for (const int v : values) t.add_int32_data(v);
+    return name;
+  }
+  /// x as codes NAME.codes on a grid, and those read back as NAME.
+  std::string on_grid(const std::string& x, const std::string& name, float scale, int zero, Type type, const char* domain = "") {
+    floats(name + ".scale", {}, {scale});
+    codes(name + ".zero", {}, {zero}, type);
+    node("QuantizeLinear", {x, name + ".scale", name + ".zero"}, name + ".codes").set_domain(domain);
+    node("DequantizeLinear", {name + ".codes", name + ".scale", name + ".zero"}, name).set_domain(domain);
+    return name;
+  }
+  void import_microsoft() {
+    auto& opset = *model.add_opset_import();
+    opset.set_domain("com.microsoft");
+    opset.set_version(1);
+  }
+  onnx::TensorProto& tensor(const std::string& name, const Ints& extent, Type type) {
     auto& t = *graph().add_initializer();
     t.set_name(name);
     t.set_data_type(type);

@@ -250,7 +250,7 @@ TEST_CASE("read_quantized_onnx: what has no integer meaning is refused by name",
   }
   SECTION("codes of 32 bits") {
     tensor("zero").set_data_type(onnx::TensorProto::INT32);
-    refused_as("expected uint8 or int8");
+    refused_as("expected 8 or 16 bits");
   }
   SECTION("codes read as codes of the other sign") {
     b.tensor("signed", {}, onnx::TensorProto::INT8).add_int32_data(0);

@@ -244,7 +244,7 @@ inline OnnxActivation read_chain(const OnnxNode& n, OnnxBinary kind) {
   n.require({});
   n.require_inputs(1, std::numeric_limits<int>::max());
   std::vector<int> computed, known;
-  for (int i = 0; i < n.inputs(); ++i) (n.is_activation(i) ? computed : known).push_back(i);
+  for (int i = 0; i < n.inputs(); ++i) (n.is_known(i) || n.is_codes(i) ? known : computed).push_back(i);
   if (computed.empty()) throw unsupported_error("on constants alone");
   OnnxActivation y = n.real(computed[0]);
   std::size_t left = static_cast<std::size_t>(n.inputs()) - 1;
@@ -258,6 +258,8 @@ inline OnnxActivation read_chain(const OnnxNode& n, OnnxBinary kind) {
 /// sum (x - z_x) w[o] - z[o] * sum (x - z_x), the second sum an integer layer of ones over the same input: zero points of the first
 /// one's weights.
 void subtract_integers(const OnnxNode& n);
+/// What is quantized anew for each input times its scale. False where no input is.
+bool multiply_dynamic(const OnnxNode& n);
 
 template <OnnxBinary kind>
 void read_binary(const OnnxNode& n) {
@@ -268,7 +270,7 @@ void read_binary(const OnnxNode& n) {
     if constexpr (kind == OnnxBinary::sub) return subtract_integers(n);
   }
   if constexpr (kind == OnnxBinary::mul)
-    if (multiply_codes(n)) return;
+    if (multiply_codes(n) || multiply_dynamic(n)) return;
   n.define(read_chain(n, kind));
 }
 template <OnnxBinary kind>

@@ -48,10 +48,19 @@ struct OnnxQuantization {
   std::unordered_map<NodeId, std::vector<std::int32_t>>
       offsets;  ///< added to codes by a Clip without bounds, one a channel or one
 
+  bool rounds = false;  ///< to codes of more than 8 bits, by a FakeQuantize
+
   bool empty() const { return quantize.empty() && dequantize.empty() && layers.empty(); }
 };
 
 /// The type of codes, as far as there are kernels for it.
 inline bool is_code_type(OnnxType type) { return type == OnnxType::uint8 || type == OnnxType::int8; }
+/// That of codes that are reals here.
+inline bool is_wide_type(OnnxType type) { return type == OnnxType::uint16 || type == OnnxType::int16; }
+/// The codes of a type of 8 or 16 bits as `OnnxCodes` counts them: those of uint8 from -128.
+inline CodeRange code_range(OnnxType type) {
+  if (!is_wide_type(type)) return full_signed_codes();
+  return {static_cast<std::int32_t>(type_info(type).lo), static_cast<std::int32_t>(type_info(type).hi)};
+}
 
 }  // namespace trimtab::detail

@@ -11,6 +11,7 @@
 #include <trimtab/io/onnx/codes.hpp>
 #include <trimtab/io/onnx/fold.hpp>
 #include <trimtab/io/onnx/graph_use.hpp>
+#include <trimtab/io/onnx/stand_in.hpp>
 #include <trimtab/net/graph/network.hpp>
 #include <unordered_map>
 #include <unordered_set>
@@ -20,8 +21,8 @@
 
 namespace trimtab::detail {
 
-/// What a value of the file is: computed, known, or codes that are known.
-using OnnxValue = std::variant<OnnxActivation, KnownTensor, OnnxCodes>;
+/// What a value of the file is: computed, known, codes that are known, or computed and held as something else.
+using OnnxValue = std::variant<OnnxActivation, KnownTensor, OnnxCodes, OnnxWideCodes, OnnxDynamic>;
 
 class OnnxImport {
  public:
@@ -36,6 +37,7 @@ class OnnxImport {
   BatchInteger batch = batch_extent;  ///< the file's first axis
   Network network;
   OnnxQuantization quantization;
+  std::size_t dynamic_quantizers = 0;  ///< so far
   std::vector<std::string> notes;
   std::map<std::pair<NodeId, std::vector<std::size_t>>, NodeId> transposed, reshaped;  ///< what was made of a node already
 

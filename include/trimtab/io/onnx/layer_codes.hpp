@@ -31,10 +31,7 @@ inline std::vector<std::int32_t> bias_codes(const OnnxNode& n, const OnnxCodes& 
 /// After a node has become a layer with weights from input 1, whose output channels lie along `axis` there: takes the numbers of
 /// its codes, where it has any.
 inline void record_layer(const OnnxNode& n, std::int64_t axis) {
-  if (!n.is_codes(1)) {
-    if (n.is_codes(2)) throw unsupported_error("has a bias of codes and weights of floats");
-    return;
-  }
+  if (!n.is_codes(1)) return;
   const OnnxCodes codes = std::get<OnnxCodes>(n.value(1));
   const NodeId id = std::get<OnnxActivation>(*n.import.find(n.proto.output(0))).node;
   const std::size_t outputs = n.import.network[id].op->weighted()->output_channels();

@@ -79,7 +79,7 @@ inline void read_gemm(const OnnxNode& n) {
   const auto outputs = static_cast<std::size_t>(w.dims[outputs_first ? 0 : 1]);
   xt::xtensor<float, 1> bias;
   bool added = false;
-  if (n.is_known(2)) {
+  if (n.is_known(2) || (n.is_codes(2) && !n.is_codes(1))) {
     const OnnxFloats c = n.floats(2);
     for (const float v : c.values)
       if (!std::isfinite(v)) throw parse_error("the bias holds a number that is not finite");

@@ -23,7 +23,7 @@ class OnnxLowering {
  public:
   OnnxLowering(const Network& network, const OnnxQuantization& quantization, std::size_t file_size)
       : network_(network), quantization_(quantization), values_(network.size()), lowered_(network.size()), left_(32 * file_size) {
-    if (quantization.empty()) throw unsupported_error("the network is not quantized; read_onnx reads it");
+    if (quantization.empty() && !quantization.rounds) throw unsupported_error("the network is not quantized; read_onnx reads it");
     for (NodeId id = 0; id < network.size(); ++id) values_[id] = classify(id);
     for (const NodeId id : network.outputs()) want(id);
     for (NodeId id = network.size(); id-- > 0;)

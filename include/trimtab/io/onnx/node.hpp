@@ -67,6 +67,15 @@ inline xt::xtensor<float, 1> to_vector(std::span<const float> values) {
   return result;
 }
 
+/// Why a value is no activation.
+inline const char* no_activation(const OnnxValue& value) {
+  if (std::holds_alternative<OnnxWideCodes>(value))
+    return "is of 16-bit codes, which are reals here: DequantizeLinear and what moves elements take them";
+  if (std::holds_alternative<OnnxDynamic>(value))
+    return "is quantized anew for each input of the network, which is reals here: products with their scales take it";
+  return "is a constant";
+}
+
 /// Messages need not name the node: whoever calls a reader adds its name.
 class OnnxNode {
  public:
@@ -95,10 +104,15 @@ class OnnxNode {
   bool is_known(int i) const { return has(i) && std::holds_alternative<KnownTensor>(value(i)); }
   bool is_codes(int i) const { return has(i) && std::holds_alternative<OnnxCodes>(value(i)); }
 
+  /// Input i as codes of 16 bits, or null.
+  const OnnxWideCodes* wide_codes(int i) const { return has(i) ? std::get_if<OnnxWideCodes>(&value(i)) : nullptr; }
+  /// Input i as what is quantized anew for each input of the network, or null.
+  const OnnxDynamic* dynamic(int i) const { return has(i) ? std::get_if<OnnxDynamic>(&value(i)) : nullptr; }
+
   /// Input i, which has to be computed; perhaps with padding that waits.
   const OnnxActivation& padded(int i) const {
     const auto* found = std::get_if<OnnxActivation>(&value(i));
-    if (found == nullptr) throw unsupported_error(message("input ", i, " is a constant"));
+    if (found == nullptr) throw unsupported_error(message("input ", i, ' ', no_activation(value(i))));
     return *found;
   }
   /// The same of any type, for operators that move elements.
@@ -112,6 +126,8 @@ class OnnxNode {
   /// Input i, which has to be known before the network runs.
   const KnownTensor& known(int i) const {
     const auto* found = std::get_if<KnownTensor>(&value(i));
+    if (wide_codes(i) != nullptr || dynamic(i) != nullptr)
+      throw unsupported_error(message("input ", i, ' ', no_activation(value(i))));
     if (found == nullptr) throw unsupported_error(message("input ", i, " is not a constant in the file"));
     return *found;
   }
@@ -157,9 +173,9 @@ class OnnxNode {
     require_rank(i, w, rank);
     return w;
   }
-  /// The same as a layer's biases; none where they are codes, which stay in `quantization`.
+  /// The same as a layer's biases; none where they are codes as its weights are, which stay in `quantization`.
   xt::xtensor<float, 1> layer_bias(int i, std::size_t length) const {
-    if (!has(i) || is_codes(i)) return {};
+    if (!has(i) || (is_codes(i) && is_codes(1))) return {};
     return vector(i, length);
   }
   /// Constant codes as floats, each exact.
@@ -179,10 +195,39 @@ class OnnxNode {
       inner *= static_cast<std::size_t>(x.dims[k]);
     for (std::size_t k = 0; k < values.size(); ++k) {
       const auto of = [&](const auto& row) { return row[row.size() == 1 ? 0 : k / inner % row.size()]; };
-      values[k] =
-          static_cast<float>(Affine<float>{of(codes.scale), of(codes.zero_point), full_signed_codes()}.quantize(reals.values[k]));
+      values[k] = static_cast<float>(
+          Affine<float>{of(codes.scale), of(codes.zero_point), code_range(codes.type)}.quantize(reals.values[k]));
     }
     return {x.dims, std::move(values)};
+  }
+  /// Constant codes as the file would hold them.
+  KnownTensor codes_as_integers(const OnnxCodes& codes) const {
+    if (codes.tensor.type == codes.type) return codes.tensor;
+    const OnnxFloats values = codes_as_floats(codes);
+    std::vector<std::int32_t> held;
+    for (const float v : values.values) held.push_back(static_cast<std::int32_t>(v) + (codes.type == OnnxType::uint8 ? 128 : 0));
+    return {codes.type, values.dims, std::make_shared<const KnownNumbers>(std::move(held))};
+  }
+  /// The reals that constant codes stand for.
+  OnnxFloats real_codes(const OnnxCodes& codes) const {
+    if (codes.scale.empty()) throw unsupported_error("biases on the accumulator's grid as floats");
+    import.charge(codes.tensor.count());
+    const OnnxFloats w = codes_as_floats(codes);
+    std::size_t inner = 1;  // elements of one place along the axis
+    for (std::size_t k = static_cast<std::size_t>(codes.axis) + 1; k < w.dims.size(); ++k)
+      inner *= static_cast<std::size_t>(w.dims[k]);
+    std::vector<float> values(w.values.begin(), w.values.end());
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      const auto of = [&](const auto& row) { return row[row.size() == 1 ? 0 : k / inner % row.size()]; };
+      values[k] = of(codes.scale) * (values[k] - static_cast<float>(of(codes.zero_point)));
+    }
+    return {w.dims, std::move(values)};
+  }
+  /// The same as a tensor of its own.
+  KnownTensor known_reals(const OnnxCodes& codes) const {
+    const OnnxFloats reals = real_codes(codes);
+    return {OnnxType::float32, reals.dims,
+            std::make_shared<const KnownNumbers>(std::vector<float>(reals.values.begin(), reals.values.end()))};
   }
 
   // ---- attributes
@@ -245,20 +290,6 @@ class OnnxNode {
   void require_rank(int i, const OnnxFloats& w, std::size_t rank) const {
     if (w.dims.size() != rank) throw shape_error(message("'", proto.input(i), "' has ", w.dims.size(), " axes, expected ", rank));
     if (w.values.empty()) throw shape_error(message("'", proto.input(i), "' is empty"));
-  }
-  OnnxFloats real_codes(const OnnxCodes& codes) const {
-    if (codes.scale.empty()) throw unsupported_error("biases on the accumulator's grid as floats");
-    import.charge(codes.tensor.count());
-    const OnnxFloats w = codes_as_floats(codes);
-    std::size_t inner = 1;  // elements of one place along the axis
-    for (std::size_t k = static_cast<std::size_t>(codes.axis) + 1; k < w.dims.size(); ++k)
-      inner *= static_cast<std::size_t>(w.dims[k]);
-    std::vector<float> values(w.values.begin(), w.values.end());
-    for (std::size_t k = 0; k < values.size(); ++k) {
-      const auto of = [&](const auto& row) { return row[row.size() == 1 ? 0 : k / inner % row.size()]; };
-      values[k] = of(codes.scale) * (values[k] - static_cast<float>(of(codes.zero_point)));
-    }
-    return {w.dims, std::move(values)};
   }
 };
 

@@ -9,6 +9,8 @@
 #include <trimtab/io/onnx/conv.hpp>
 #include <trimtab/io/onnx/conv_transpose.hpp>
 #include <trimtab/io/onnx/depth.hpp>
+#include <trimtab/io/onnx/dynamic.hpp>
+#include <trimtab/io/onnx/fake_quantize.hpp>
 #include <trimtab/io/onnx/linear.hpp>
 #include <trimtab/io/onnx/lookup_table.hpp>
 #include <trimtab/io/onnx/mat_mul.hpp>
@@ -33,12 +35,12 @@ namespace trimtab {
 /// All of them.
 using OnnxOperators =
     std::tuple<Abs, Add, ArgMax, AveragePool, BatchNorm, Ceil, Celu, ChannelAffine, Clip, Concat, Conv2d, ConvTranspose2d, Cos,
-               DepthToSpace, DepthwiseConv2d, Div, Elu, Erf, Exp, Expand, Flatten, Floor, Gather, Gelu, GlobalAveragePool,
-               GroupNorm, HardSigmoid, HardSwish, InstanceNorm, L2Norm, LayerNorm, LeakyRelu, Linear, LocalResponseNorm, Log,
-               LogSoftmax, LookupTable, MatMul, Max, MaxPool, Min, Mish, Mul, Neg, OnnxQuantized, OnnxRemoved, OnnxViews, Pad,
-               Pow, PRelu, Reciprocal, ReduceL2, ReduceMax, ReduceMean, ReduceMin, ReduceSum, Reshape, ResizeLinear,
-               ResizeNearest, Round, Selu, Sigmoid, Sign, Silu, Sin, Slice, Softmax, SoftmaxTable, Softplus, Softsign,
-               SpaceToDepth, Sqrt, Sub, Tanh, Tile, Transpose>;
+               DepthToSpace, DepthwiseConv2d, Div, Elu, Erf, Exp, Expand, FakeQuantize, Flatten, Floor, Gather, Gelu,
+               GlobalAveragePool, GroupNorm, HardSigmoid, HardSwish, InstanceNorm, L2Norm, LayerNorm, LeakyRelu, Linear,
+               LocalResponseNorm, Log, LogSoftmax, LookupTable, MatMul, Max, MaxPool, Min, Mish, Mul, Neg,
+               OnnxDynamicQuantization, OnnxQuantized, OnnxRemoved, OnnxViews, Pad, Pow, PRelu, Reciprocal, ReduceL2, ReduceMax,
+               ReduceMean, ReduceMin, ReduceSum, Reshape, ResizeLinear, ResizeNearest, Round, Selu, Sigmoid, Sign, Silu, Sin,
+               Slice, Softmax, SoftmaxTable, Softplus, Softsign, SpaceToDepth, Sqrt, Sub, Tanh, Tile, Transpose>;
 
 namespace detail {
 

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <trimtab/io/onnx/concat.hpp>
 #include <trimtab/io/onnx/conv.hpp>
+#include <trimtab/io/onnx/dynamic.hpp>
+#include <trimtab/io/onnx/fake_quantize.hpp>
 #include <trimtab/io/onnx/linear.hpp>
 #include <trimtab/io/onnx/pools.hpp>
 #include <trimtab/io/onnx/rules.hpp>
@@ -64,14 +66,49 @@ inline OnnxType code_type(const OnnxNode& n) {
   return type;
 }
 
-/// The grid in inputs 1 and 2 of an activation.
-inline OnnxGrid read_grid(const OnnxNode& n, OnnxType fallback) {
+/// The scale and the zero point in inputs 1 and 2 of an activation, and the type of its codes.
+struct OnnxActivationGrid {
+  float scale;
+  std::int32_t zero_point;
+  OnnxType type;
+};
+inline OnnxActivationGrid read_activation_grid(const OnnxNode& n, OnnxType fallback) {
   const std::vector<float> scale = read_scales(n, 1, false);
   const auto [zero_point, type] = read_zero_points(n, 2, fallback);
   if (scale.size() != 1 || zero_point.size() != 1)
     throw unsupported_error(message("an activation with ", scale.size(), " scales; only weights may have several"));
-  if (!is_code_type(type)) throw unsupported_error(message("activations of ", type_name(type), ", expected uint8 or int8"));
-  return {scale[0], zero_point[0], type == OnnxType::int8};
+  return {scale[0], zero_point[0], type};
+}
+/// The same of 8 bits.
+inline OnnxGrid read_grid(const OnnxNode& n, OnnxType fallback) {
+  const OnnxActivationGrid grid = read_activation_grid(n, fallback);
+  if (!is_code_type(grid.type))
+    throw unsupported_error(message("activations of ", type_name(grid.type), ", expected 8 or 16 bits"));
+  return {grid.scale, grid.zero_point, grid.type == OnnxType::int8};
+}
+
+/// Codes of 16 bits, as the reals that they stand for.
+inline void read_wide_quantize(const OnnxNode& n, OnnxType type) {
+  const OnnxActivationGrid grid = read_activation_grid(n, type);
+  n.define(OnnxWideCodes{fake_quantized(n, n.real(0), {grid.scale, grid.zero_point, code_range(type)}), type, grid.scale,
+                         grid.zero_point});
+}
+inline void read_wide_dequantize(const OnnxNode& n, const OnnxWideCodes& codes) {
+  const OnnxActivationGrid grid = read_activation_grid(n, codes.type);
+  if (grid.type != codes.type)
+    throw parse_error(message("zero points of ", type_name(grid.type), " for codes of ", type_name(codes.type)));
+  if (grid.scale != codes.scale || grid.zero_point != codes.zero_point)
+    throw unsupported_error("16-bit codes that are read on another grid than they were made on");
+  n.define(codes.real);
+}
+/// An input of the network that is codes of 16 bits: scale * (code - zero_point).
+inline void read_wide_input(const OnnxNode& n, OnnxActivation x) {
+  const OnnxActivationGrid grid = read_activation_grid(n, x.type);
+  if (grid.type != x.type)
+    throw parse_error(message("zero points of ", type_name(grid.type), " for codes of ", type_name(x.type)));
+  x.node = n.add("steps", affine({1}, {-static_cast<float>(grid.zero_point)}), {x.node});
+  x.type = OnnxType::float32;
+  n.apply(std::move(x), affine({grid.scale}, {0}));
 }
 
 /// Scales, zero points and axis of constant codes of the given type.
@@ -111,20 +148,19 @@ inline void read_quantize(const OnnxNode& n) {
   n.require_inputs(2, 3);
   const OnnxType type = code_type(n);
   if (n.is_known(0)) {
-    if (!is_code_type(type)) throw unsupported_error(message("constant codes of ", type_name(type)));
+    if (!is_code_type(type) && !is_wide_type(type)) throw unsupported_error(message("constant codes of ", type_name(type)));
     return n.define(read_constant_codes(n, n.known(0), type));
   }
+  if (is_wide_type(type)) return read_wide_quantize(n, type);
   const OnnxGrid grid = read_grid(n, type);
   mark_grid(n, n.real(0), type, n.import.quantization.quantize, grid);
 }
 
-/// Constants that QuantizeLinear makes codes of, as those.
-inline KnownTensor as_codes(const OnnxNode& n, const OnnxCodes& quantized) {
-  const OnnxFloats codes = n.codes_as_floats(quantized);
-  std::vector<std::int32_t> held;
-  for (const float code : codes.values)
-    held.push_back(static_cast<std::int32_t>(code) + (quantized.type == OnnxType::uint8 ? 128 : 0));
-  return {quantized.type, codes.dims, std::make_shared<const KnownNumbers>(std::move(held))};
+/// Constant codes as what reads them takes them: codes, or, of 16 bits, the reals that they stand for.
+inline void define_dequantized(const OnnxNode& n, OnnxCodes codes) {
+  codes.real = true;
+  if (!is_wide_type(codes.type)) return n.define(std::move(codes));
+  n.define(n.known_reals(codes));
 }
 
 inline void read_dequantize(const OnnxNode& n) {
@@ -134,7 +170,6 @@ inline void read_dequantize(const OnnxNode& n) {
     throw parse_error(message("output_dtype is ", to));
   if (n.is_known(0)) {
     OnnxCodes codes = read_constant_codes(n, n.known(0), n.known(0).type);
-    codes.real = true;
     // Codes of 4 bits are codes of 8.
     const auto fits = [&](OnnxType small, OnnxType held, std::int32_t shift) {
       if (codes.type != small) return;
@@ -143,7 +178,7 @@ inline void read_dequantize(const OnnxNode& n) {
     };
     fits(OnnxType::int4, OnnxType::int8, 0);
     fits(OnnxType::uint4, OnnxType::uint8, 128);
-    return n.define(std::move(codes));
+    return define_dequantized(n, std::move(codes));
   }
   if (n.is_codes(0)) {
     const OnnxCodes quantized = std::get<OnnxCodes>(n.value(0));
@@ -151,11 +186,13 @@ inline void read_dequantize(const OnnxNode& n) {
     OnnxCodes codes = read_constant_codes(n, quantized.tensor, quantized.type);
     // By other numbers than they were quantized by: they have to be codes first.
     if (codes.scale != quantized.scale || codes.zero_point != quantized.zero_point || codes.axis != quantized.axis)
-      codes.tensor = as_codes(n, quantized);
-    codes.real = true;
-    return n.define(std::move(codes));
+      codes.tensor = n.codes_as_integers(quantized);
+    return define_dequantized(n, std::move(codes));
   }
+  if (const OnnxWideCodes* codes = n.wide_codes(0)) return read_wide_dequantize(n, *codes);
+  if (n.dynamic(0) != nullptr) return n.define(dynamic_codes(n, 0, 1, 2).real);
   const OnnxActivation x = n.activation(0);
+  if (is_wide_type(x.type)) return read_wide_input(n, x);
   OnnxGrid grid = read_grid(n, x.type);
   if (!is_code_type(x.type) || grid.is_signed != (x.type == OnnxType::int8))
     throw unsupported_error(message("reads ", type_name(x.type), ", which are no codes of its type"));
@@ -173,6 +210,17 @@ class OnnxExpansion {
     OnnxWriter::attribute(made, "axis", axis);
     read_dequantize({n_.import, made});
     return made.output(0);
+  }
+  /// The same in float: of what is quantized anew for each input, or of constant codes.
+  std::string floats(int i, int scale, int zero_point, std::int64_t axis = 0) {
+    if (n_.dynamic(i) != nullptr) {
+      const std::string name = fresh(message("in", i));
+      n_.import.define(name, dynamic_codes(n_, i, scale, zero_point).real);
+      return name;
+    }
+    const std::string name = real(i, scale, zero_point, axis);
+    if (const auto* codes = std::get_if<OnnxCodes>(n_.import.find(name))) n_.import.define(name, n_.known_reals(*codes));
+    return name;
   }
   /// Input i as int32 biases on the accumulator's grid; nothing where it is left out.
   std::string bias(int i) {
@@ -254,16 +302,39 @@ inline void read_qgemm(const OnnxNode& n) {
   const std::int64_t axis = n.integer("transB", 0) != 0 ? 0 : 1;
   e.finish(e.apply("Gemm", read_gemm, {e.real(0, 1, 2), e.real(3, 4, 5, axis), e.bias(6)}), 7, 8);
 }
-/// Sums of products in int32 are reals of scale 1.
-inline void read_conv_integer(const OnnxNode& n) {
+/// Sums of products in int32 are reals of scale 1; of what is quantized anew for each input they are reals up to its scale.
+inline void read_integer_products(const OnnxNode& n, const char* op, OnnxReader reader, std::int64_t axis) {
   n.require_inputs(2, 4);
   OnnxExpansion e(n);
-  e.finish_sums(e.apply("Conv", read_conv, {e.real(0, -1, 2), e.real(1, -1, 3)}));
+  if (n.dynamic(0) == nullptr && n.dynamic(1) == nullptr)
+    return e.finish_sums(e.apply(op, reader, {e.real(0, -1, 2), e.real(1, -1, 3, axis)}));
+  const std::string y = e.apply(op, reader, {e.floats(0, -1, 2), e.floats(1, -1, 3, axis)});
+  std::vector<std::size_t> quantizers;
+  for (const int i : {0, 1})
+    if (n.dynamic(i) != nullptr) quantizers.push_back(n.dynamic(i)->quantizers[0]);
+  std::sort(quantizers.begin(), quantizers.end());
+  n.define(OnnxDynamic{OnnxDynamic::Kind::products, quantizers, std::get<OnnxActivation>(*n.import.find(y)), {}});
 }
-inline void read_matmul_integer(const OnnxNode& n) {
-  n.require_inputs(2, 4);
+inline void read_conv_integer(const OnnxNode& n) { read_integer_products(n, "Conv", read_conv, 0); }
+inline void read_matmul_integer(const OnnxNode& n) { read_integer_products(n, "MatMul", read_matmul, 1); }
+/// ONNX Runtime's fused forms. The last input is a bias, perhaps.
+inline void finish_fused(const OnnxNode& n, OnnxExpansion& e, const std::string& product, int bias) {
+  n.define(*n.import.find(n.has(bias) ? e.apply("Add", read_binary<OnnxBinary::add>, {product, n.proto.input(bias)}) : product));
+}
+/// a as floats, b, its scale and zero point: a is quantized anew for each input.
+inline void read_dynamic_quantize_matmul(const OnnxNode& n) {
+  n.require_inputs(3, 5);
+  note_dynamic_quantization(n.import);
   OnnxExpansion e(n);
-  e.finish_sums(e.apply("MatMul", read_matmul, {e.real(0, -1, 2), e.real(1, -1, 3, 1)}));
+  finish_fused(n, e, e.apply("MatMul", read_matmul, {n.proto.input(0), e.floats(1, 2, 3, 1)}), 4);
+}
+/// a, b, the scales of both, the zero points of both.
+inline void read_matmul_integer_to_float(const OnnxNode& n) {
+  n.require_inputs(4, 7);
+  OnnxExpansion e(n);
+  const std::string a = n.dynamic(0) != nullptr ? e.floats(0, 2, 4) : e.real(0, 2, 4),
+                    b = n.dynamic(0) != nullptr ? e.floats(1, 3, 5, 1) : e.real(1, 3, 5, 1);
+  finish_fused(n, e, e.apply("MatMul", read_matmul, {a, b}), 6);
 }
 /// a, its scale and zero point, b, its, and the output's.
 template <OnnxReader reader>
@@ -357,7 +428,7 @@ inline void subtract_integers(const OnnxNode& n) {
   n.define(x);
 }
 
-/// Quant of Brevitas and QONNX: scale * (clamp(round(x / scale) + zero_point, lowest, highest) - zero_point) with 2 to 8 bits, or of constants
+/// Quant of Brevitas and QONNX: scale * (clamp(round(x / scale) + zero_point, lowest, highest) - zero_point) with 2 to 16 bits, or of constants
 /// up to 32.
 inline void read_brevitas_quant(const OnnxNode& n) {
   n.require({"narrow", "rounding_mode", "signed"});
@@ -366,7 +437,7 @@ inline void read_brevitas_quant(const OnnxNode& n) {
     throw unsupported_error(message("rounding_mode '", mode, "'"));
   const bool is_signed = n.integer("signed", 1) != 0, narrow = n.integer("narrow", 0) != 0;
   const double bits = n.number(3), zero = n.number(2);
-  if (bits != std::nearbyint(bits) || bits < 2 || bits > (n.is_known(0) ? 32 : 8))
+  if (bits != std::nearbyint(bits) || bits < 2 || bits > (n.is_known(0) ? 32 : 16))
     throw unsupported_error(message(bits, " bits"));
   if (zero != std::nearbyint(zero) || std::abs(zero) > 255) throw unsupported_error(message("zero point ", zero));
   const double span = std::exp2(bits), lo = is_signed ? -span / 2 + (narrow ? 1 : 0) : 0,
@@ -403,6 +474,10 @@ inline void read_brevitas_quant(const OnnxNode& n) {
   }
   if (scale.values.size() != 1)
     throw unsupported_error(message("an activation with ", scale.values.size(), " scales; only weights may have several"));
+  if (bits > 8)
+    return n.define(fake_quantized(
+        n, n.real(0),
+        {scale.values[0], static_cast<std::int32_t>(zero), {static_cast<std::int32_t>(lo), static_cast<std::int32_t>(hi)}}));
   const OnnxGrid grid{scale.values[0], static_cast<std::int32_t>(zero), is_signed};
   OnnxActivation x = n.real(0);
   x.node = n.add("codes", Clip{}, {x.node});
@@ -430,6 +505,8 @@ struct OnnxRules<OnnxQuantized> {
     readers.add("ConvInteger", detail::read_conv_integer);
     readers.add("MatMulInteger", detail::read_matmul_integer);
     readers.add("QGemm", detail::read_qgemm, "com.microsoft");
+    readers.add("DynamicQuantizeMatMul", detail::read_dynamic_quantize_matmul, "com.microsoft");
+    readers.add("MatMulIntegerToFloat", detail::read_matmul_integer_to_float, "com.microsoft");
     readers.add("QLinearAdd", detail::read_qlinear_binary<detail::read_binary<detail::OnnxBinary::add>>, "com.microsoft");
     readers.add("QLinearMul", detail::read_qlinear_binary<detail::read_binary<detail::OnnxBinary::mul>>, "com.microsoft");
     readers.add("QLinearLeakyRelu", detail::read_qlinear_function<detail::read_leaky_relu>, "com.microsoft");

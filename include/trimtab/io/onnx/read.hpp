@@ -13,7 +13,9 @@
 #include <trimtab/io/onnx/input_sizes.hpp>
 #include <trimtab/io/onnx/layout.hpp>
 #include <trimtab/net/graph/network.hpp>
+#include <unordered_set>
 #include <utility>
+#include <variant>
 #include <vector>
 #if TRIMTAB_FILES_HERE
 #include <trimtab/io/onnx/inputs.hpp>
@@ -94,6 +96,32 @@ inline std::string way_out(const OnnxNode& n) {
   return names.empty() ? names : message("; the network can be cut off before it, at ", names);
 }
 
+/// Moves the elements of what is held as reals. False where input 0 is not held so, or the node computes.
+inline bool move_stand_in(const OnnxNode& n, OnnxReader reader) {
+  static const std::unordered_set<std::string> moving{"DepthToSpace", "Expand", "Flatten", "Gather", "Reshape",   "Slice",
+                                                      "SpaceToDepth", "Split",  "Squeeze", "Tile",   "Transpose", "Unsqueeze"};
+  if (moving.count(n.proto.op_type()) == 0) return false;
+  const auto move = [&](auto held) {
+    const std::string name = message(n.proto.output(0), "\nreal");
+    n.import.charge_name(name);
+    n.import.define(name, held.real);
+    ::onnx::NodeProto moved = n.proto;
+    moved.set_input(0, name);
+    reader({n.import, moved});
+    for (int i = 0; i < n.proto.output_size(); ++i) {
+      if (n.proto.output(i).empty()) continue;
+      held.real = std::get<OnnxActivation>(*n.import.find(n.proto.output(i)));
+      n.define(held, i);
+    }
+    return true;
+  };
+  if (const OnnxWideCodes* codes = n.wide_codes(0)) return move(*codes);
+  const OnnxDynamic* dynamic = n.dynamic(0);
+  const bool numbers =
+      dynamic != nullptr && (dynamic->kind == OnnxDynamic::Kind::codes || dynamic->kind == OnnxDynamic::Kind::products);
+  return numbers && move(*dynamic);
+}
+
 inline void import_node(OnnxImport& import, const ::onnx::NodeProto& proto) {
   naming_node(proto, [&] {
     const OnnxNode n{import, proto};
@@ -118,7 +146,7 @@ inline void import_node(OnnxImport& import, const ::onnx::NodeProto& proto) {
     }
     if (proto.domain() == "com.microsoft" && !import.imports_microsoft)
       throw parse_error(message("the model does not import the domain ", proto.domain()));
-    reader(n);
+    if (!move_stand_in(n, reader)) reader(n);
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <trimtab/io/onnx/dynamic.hpp>
 #include <trimtab/io/onnx/fold.hpp>
 #include <trimtab/io/onnx/fold_views.hpp>
 #include <trimtab/io/onnx/rules.hpp>
@@ -117,6 +118,7 @@ inline void read_dropout(const OnnxNode& n) {
 inline void read_cast(const OnnxNode& n) {
   n.require({"saturate", "to", "round_mode"});
   n.require_inputs(1, 1);
+  if (cast_dynamic(n)) return;
   OnnxActivation x = n.padded(0);
   const OnnxType to = onnx_type(static_cast<std::int32_t>(n.integer("to", 0)));
   if (to == OnnxType::bfloat16 || x.type == OnnxType::bfloat16)

@@ -113,17 +113,19 @@ class OnnxWriter {
     return declare(*graph().add_output(), name, extent);
   }
 
-  /// An initializer of float, int8, uint8, int32 or int64 numbers, little-endian. Returns its name.
+  /// An initializer of float, int8, uint8, int16, uint16, int32 or int64 numbers, little-endian. Returns its name.
   template <class T>
   std::string tensor(const std::string& name, const Extents& extent, const std::vector<T>& values) {
     using Proto = ::onnx::TensorProto;
     auto& t = *graph().add_initializer();
     t.set_name(unique(name));
-    t.set_data_type(std::is_same_v<T, float>          ? Proto::FLOAT
-                    : std::is_same_v<T, std::int8_t>  ? Proto::INT8
-                    : std::is_same_v<T, std::uint8_t> ? Proto::UINT8
-                    : std::is_same_v<T, std::int64_t> ? Proto::INT64
-                                                      : Proto::INT32);
+    t.set_data_type(std::is_same_v<T, float>           ? Proto::FLOAT
+                    : std::is_same_v<T, std::int8_t>   ? Proto::INT8
+                    : std::is_same_v<T, std::uint8_t>  ? Proto::UINT8
+                    : std::is_same_v<T, std::int16_t>  ? Proto::INT16
+                    : std::is_same_v<T, std::uint16_t> ? Proto::UINT16
+                    : std::is_same_v<T, std::int64_t>  ? Proto::INT64
+                                                       : Proto::INT32);
     for (const std::size_t length : extent) t.add_dims(static_cast<std::int64_t>(length));
     std::string& raw = *t.mutable_raw_data();
     raw.reserve(values.size() * sizeof(T));
@@ -261,8 +263,9 @@ class OnnxWriter {
 
  private:
   template <class T>
-  using UnsignedOf =
-      std::conditional_t<sizeof(T) == 1, std::uint8_t, std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
+  using UnsignedOf = std::conditional_t<
+      sizeof(T) == 1, std::uint8_t,
+      std::conditional_t<sizeof(T) == 2, std::uint16_t, std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>>;
 
   std::string declare(::onnx::ValueInfoProto& value, const std::string& name, const Extents& extent) {
     value.set_name(unique(name));
