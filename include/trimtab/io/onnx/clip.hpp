@@ -5,8 +5,12 @@
 #include <cmath>
 #include <limits>
 #include <trimtab/io/onnx/binary.hpp>
+#include <trimtab/io/onnx/fold.hpp>
 #include <trimtab/io/onnx/rules.hpp>
 #include <trimtab/net/operators/clip.hpp>
+#include <utility>
+#include <variant>
+#include <vector>
 
 namespace trimtab {
 namespace detail {
@@ -23,8 +27,21 @@ inline void read_relu(const OnnxNode& n) {
   n.apply(reals_or_codes(n), relu);
 }
 
+/// Codes that QuantizeLinear makes of constants, fewer of them: QCDQ.
+inline bool clip_constant_codes(const OnnxNode& n) {
+  if (!n.is_codes(0) || std::get<OnnxCodes>(n.value(0)).real) return false;
+  OnnxCodes codes = std::get<OnnxCodes>(n.value(0));
+  const KnownTensor all = n.codes_as_integers(codes);
+  std::vector<const KnownTensor*> inputs{&all};
+  for (int i = 1; i < n.inputs(); ++i) inputs.push_back(n.has(i) ? &n.known(i) : nullptr);
+  codes.tensor = fold(n.proto, inputs, n.import.context).at(0);
+  n.define(std::move(codes));
+  return true;
+}
+
 /// min(max(x, lo), hi): where the bounds are crossed, hi is all there is. Bounds at the end of float's range count as infinite.
 inline void read_clip(const OnnxNode& n) {
+  if (clip_constant_codes(n)) return;
   Clip clip;
   const auto bound = [&](int i, float& side) {
     const double value = n.number(i);
