@@ -155,7 +155,7 @@ inline std::int64_t opset_of(const ::onnx::ModelProto& model) {
   std::int64_t version = 0;
   for (const auto& opset : model.opset_import())
     if (opset.domain().empty() || opset.domain() == "ai.onnx") version = opset.version();
-  if (version < 7 || version > 23) throw unsupported_error(message("opset ", version, " is not supported, only 7 to 23"));
+  if (version < 7 || version > 25) throw unsupported_error(message("opset ", version, " is not supported, only 7 to 25"));
   return version;
 }
 
@@ -198,13 +198,30 @@ inline std::vector<std::string_view> wanted_outputs(const ::onnx::GraphProto& gr
   return outputs;
 }
 
+/// An output that is known before the network runs, of floats, as a node.
+inline OnnxActivation constant_output(OnnxImport& import, const std::string& name) {
+  try {
+    ::onnx::NodeProto reader;
+    reader.add_input(name);
+    const OnnxFloats c = OnnxNode{import, reader}.floats(0);
+    if (c.values.empty()) throw unsupported_error("an empty constant");
+    const Dims dims = c.dims.empty() ? Dims{1} : c.dims;
+    OnnxActivation x{constant_node(import, name, dims, {c.values.begin(), c.values.end()}), {}};
+    for (std::size_t k = 1; k <= c.dims.size(); ++k) x.axes.push_back({k});
+    return x;
+  } catch (const unsupported_error& e) {
+    throw unsupported_error(message("output '", name, "', a constant: ", e.what()));
+  }
+}
+
 /// The value as an output of the network: one axis of the node for each of the file's, the batch among them.
 inline OnnxPort import_output(OnnxImport& import, const std::string& name, NodeId& id) {
   const OnnxValue* value = import.find(name);
-  const auto* found = value == nullptr ? nullptr : std::get_if<OnnxActivation>(value);
   if (value == nullptr) throw unsupported_error(message("output '", name, "' is not supported"));
-  if (found == nullptr) throw unsupported_error(message("output '", name, "' is a constant"));
-  OnnxActivation x = settled(import, *found);
+  const bool constant = std::holds_alternative<KnownTensor>(*value) || std::holds_alternative<OnnxCodes>(*value);
+  const auto* found = std::get_if<OnnxActivation>(value);
+  if (found == nullptr && !constant) throw unsupported_error(message("output '", name, "' ", no_activation(*value)));
+  OnnxActivation x = constant ? constant_output(import, name) : settled(import, *found);
   if (batch_axis(x) == x.rank()) {
     if (x.rank() != 0 && import.dims(x)[0] == BatchInteger{1, 0}) {
       x.axes[0] = {0};
@@ -329,11 +346,12 @@ inline OnnxModel parse_float_model(std::string_view bytes, const std::string& na
 TRIMTAB_FILES_INLINE OnnxModel parse_onnx(std::string_view bytes, const std::string& name = "model",
                                           const OnnxReadOptions& options = {});
 
-/// Reads a float network, opset 7 to 23 and any IR version, with any number of inputs and outputs. The first axis of every input is
+/// Reads a float network, opset 7 to 25 and any IR version, with any number of inputs and outputs. The first axis of every input is
 /// the batch: whatever number the file sets there, the network takes any. Pictures N C H W are held as N H W C, and N C L as N L C:
 /// OnnxModel::inputs and outputs tell how axes lie, to_file_layout and from_file_layout bring arrays there. Weights may be float,
 /// double, float16 or bfloat16, inside the file or beside it; what a file computes from constants and shapes is computed here. Nodes
-/// are called as in the file. Clips stay nodes of their own; `fuse_clips` of net/passes/fold.hpp joins them.
+/// are called as in the file. Clips stay nodes of their own; `fuse_clips` of net/passes/fold.hpp joins them. Where a file quantizes
+/// activations anew for each input (DynamicQuantizeLinear), they are float here, and so are those of 16 bits; a note says so.
 ///
 /// The operators are those of io/onnx/operators.hpp. At the end of a classifier Softmax, LogSoftmax, and the labels of ai.onnx.ml
 /// are left out with a note.

@@ -34,6 +34,7 @@
 #include <trimtab/net/operators/softsign.hpp>
 #include <trimtab/net/operators/sqrt.hpp>
 #include <trimtab/net/operators/tanh.hpp>
+#include <utility>
 
 namespace trimtab {
 namespace detail {
@@ -94,6 +95,17 @@ inline void read_pow(const OnnxNode& n) {
   n.apply(x, Pow{exponent});
 }
 
+/// x * sigmoid(alpha * x): where alpha is not 1, by parts.
+inline void read_swish(const OnnxNode& n) {
+  n.require({"alpha"});
+  const float alpha = read_parameter(n, "alpha", 1.0F);
+  OnnxActivation x = function_input(n);
+  if (alpha == 1) return n.apply(std::move(x), Silu{});
+  const NodeId gate = n.add("sigmoid", Sigmoid{}, {n.add("scaled", affine({alpha}, {0}), {x.node})});
+  x.node = n.add(Mul{}, {x.node, gate});
+  n.define(std::move(x));
+}
+
 inline void read_gelu(const OnnxNode& n) {
   n.require({"approximate"});
   const std::string form = n.text("approximate", "none");
@@ -146,9 +158,10 @@ struct OnnxRules<Mish> {
     w.add("Mul", n.name, {n.inputs[0], gate}, n.output);
   }
 };
-/// x * sigmoid(x), in these two operators.
+/// x * sigmoid(x), written in these two operators.
 template <>
 struct OnnxRules<Silu> {
+  static void read(detail::OnnxReaders& readers) { readers.add("Swish", detail::read_swish); }
   static void write(detail::OnnxWriter& w, const Silu&, const detail::OnnxCall& n) {
     w.add("Mul", n.name, {n.inputs[0], w.part("Sigmoid", n, "sigmoid", n.inputs)}, n.output);
   }
