@@ -81,7 +81,13 @@ inline std::string join(std::initializer_list<MessagePart> parts) {
 /// Joins its arguments: the text of an exception.
 template <class... Parts>
 std::string message(Parts... parts) {
-  return join({MessagePart(parts)...});
+  if constexpr ((std::is_same_v<Parts, std::ios_base& (*)(std::ios_base&)> || ...)) {
+    std::ostringstream out;  // std::fixed and the like are of what follows them
+    (out << ... << parts);
+    return out.str();
+  } else {
+    return join({MessagePart(parts)...});
+  }
 }
 
 }  // namespace detail
