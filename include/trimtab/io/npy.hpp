@@ -5,18 +5,17 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/half.hpp>
 #include <trimtab/net/graph/network.hpp>
 #include <vector>
 
@@ -32,15 +31,6 @@ struct NpyHeader {
 namespace detail {
 
 static_assert(std::endian::native == std::endian::little, "trimtab: .npy files are read on little-endian machines only");
-
-inline float half_to_float(std::uint16_t half) {
-  const int exponent = half >> 10 & 31, mantissa = half & 1023;
-  const float size = exponent == 0 ? std::ldexp(static_cast<float>(mantissa), -24)
-                     : exponent == 31
-                         ? (mantissa == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN())
-                         : std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25);
-  return (half & 0x8000) != 0 ? -size : size;
-}
 
 /// How many bytes a number of such a type takes, and which float it is.
 struct NpyType {

@@ -3,12 +3,12 @@
 /// What is known while a TFLite graph becomes a network.
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
+#include <trimtab/io/half.hpp>
 #include <trimtab/io/tflite/activation.hpp>
 #include <trimtab/io/tflite/file.hpp>
 #include <trimtab/net/graph/network.hpp>
@@ -26,14 +26,6 @@ inline std::string type_name(std::int8_t type) {
                                           "bool",    "int16",    "complex64", "int8",   "float64", "complex128",
                                           "uint64",  "resource", "variant",   "uint32", "uint16",  "int4"};
   return type >= 0 && static_cast<std::size_t>(type) < std::size(names) ? names[type] : message("type ", static_cast<int>(type));
-}
-
-/// A half-precision number.
-inline float half_to_float(std::uint16_t half) {
-  const std::uint32_t sign = std::uint32_t{half & 0x8000U} << 16, exponent = (half >> 10) & 31U, fraction = half & 1023U;
-  if (exponent == 0) return std::copysign(static_cast<float>(fraction) * 0x1p-24F, std::bit_cast<float>(sign | 0x3F800000U));
-  const std::uint32_t wide = exponent == 31 ? 255 : exponent + 112;
-  return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
 }
 
 /// The integers of a layer, as the file has them.
