@@ -290,14 +290,14 @@ inline void write_binary(OnnxWriter& w, const char* op, const OnnxCall& n) {
 inline void write_binary_of_steps(OnnxCodesWriter& w, const char* op) {
   const bool qdq = w.form() == OnnxForm::qdq;
   const std::string a = qdq ? w.real(0) : w.steps(0), b = qdq ? w.real(1) : w.steps(1), y = w.value("sum");
-  write_binary(w, op, w.call(y, {a, b}, y));
+  write_binary(w, op, w.call(w.name(), {a, b}, y));
   w.quantize(y, qdq ? w.node().grid.scale : 1);
 }
 /// The operator on float(a - z_a) and float(b - z_b), times m: a product or quotient that is rounded once.
 inline void write_binary_of_codes(OnnxCodesWriter& w, const char* op, float m) {
   if (w.form() == OnnxForm::qdq) return w.write_in_float(write_binary, op);
   const std::string a = w.real(0, 1), b = w.real(1, 1), y = w.value("product");
-  write_binary(w, op, w.call(y, {a, b}, y));
+  write_binary(w, op, w.call(w.name(), {a, b}, y));
   w.quantize_steps(y, m);
 }
 

@@ -115,7 +115,7 @@ class OnnxCodesWriter : public OnnxWriter {
   template <class Write, class L>
   void write_in_float(const Write& write, const L& l) {
     const std::string y = value("real");
-    write(*this, l, call(y, reals(), y));
+    write(*this, l, call(name(), reals(), y));
     quantize(y);
   }
   /// What the inputs stand for.

@@ -90,12 +90,11 @@ inline void write_float_conv(OnnxWriter& w, const OnnxCall& n, const Extents& we
 inline void write_conv_codes(OnnxCodesWriter& w, const Extents& weight, const OnnxLayerCodes& l, const OnnxConvWindow& window) {
   const std::string codes = w.tensor(w.name() + ".weight", weight, l.codes);
   const std::size_t outputs = weight[0];
-  const auto conv = [&](const char* op, const std::vector<std::string>& inputs, const std::string& output) {
-    window.describe(w.add(op, output, inputs, output));
-  };
+  const auto conv = [&](const char* op, const std::string& name, const std::vector<std::string>& inputs,
+                        const std::string& output) { window.describe(w.add(op, name, inputs, output)); };
   if (w.form() == OnnxForm::qdq) {
     const std::string y = w.value("real");
-    conv("Conv", {w.real(), w.real_weight(l, codes, 0), w.real_bias(l)}, y);
+    conv("Conv", w.name(), {w.real(), w.real_weight(l, codes, 0), w.real_bias(l)}, y);
     return w.quantize(y);
   }
   if (l.one_zero_point()) {
@@ -109,17 +108,17 @@ inline void write_conv_codes(OnnxCodesWriter& w, const Extents& weight, const On
                                           w.zero_point(w.node().grid.zero_point),
                                           w.tensor(w.name() + ".bias", {outputs}, l.bias)};
     w.give(w.unique(w.name()));
-    return conv("QLinearConv", inputs, w.given());
+    return conv("QLinearConv", w.name(), inputs, w.given());
   }
   // ONNX Runtime takes one zero point a layer only, so with several:
   // sum (x - z_x) (w - z_w[o]) = sum (x - z_x) (w - 128) - (z_w[o] - 128) sum (x - z_x).
   const std::string sum = w.value("sum"), inputs_sum = w.value("inputs_sum"), product = w.value("zero_point_sum"),
                     difference = w.value("difference");
-  conv("ConvInteger", {w.codes(), codes, w.zero_point(w.in().zero_point), w.zero_point(128)}, sum);
+  conv("ConvInteger", w.name(), {w.codes(), codes, w.zero_point(w.in().zero_point), w.zero_point(128)}, sum);
   Extents one = weight;
   if (window.groups == 1) one[0] = 1;
   const std::string ones = w.tensor(w.name() + ".ones", one, std::vector<std::uint8_t>(element_count(one), 1));
-  conv("ConvInteger", {w.codes(), ones, w.zero_point(w.in().zero_point), w.zero_point(0)}, inputs_sum);
+  conv("ConvInteger", inputs_sum, {w.codes(), ones, w.zero_point(w.in().zero_point), w.zero_point(0)}, inputs_sum);
   const auto channels = [&](const char* what, const auto& values) {
     return w.tensor(w.name() + what, {values.size(), 1, 1}, values);
   };

@@ -129,7 +129,7 @@ struct OnnxRules<ConvTranspose2d> {
     const std::vector<std::string> inputs =
         exact ? std::vector<std::string>{w.real(0, 1), w.weight_steps(codes, weight, 1), w.bias_steps(codes)}
               : std::vector<std::string>{w.real(), w.real_weight(codes, weight, 1), w.real_bias(codes)};
-    detail::describe_conv_transpose(w.add("ConvTranspose", y, inputs, y), l, e);
+    detail::describe_conv_transpose(w.add("ConvTranspose", w.name(), inputs, y), l, e);
     if (!exact) return w.quantize(y);
     const std::vector<float>& m = codes.numbers->multiplier;
     const std::string steps = w.value("steps");

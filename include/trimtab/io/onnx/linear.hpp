@@ -150,26 +150,26 @@ struct OnnxRules<Linear> {
     };
     if (w.form() == OnnxForm::qdq && row) {
       const std::string y = w.value("real"), weight = w.tensor(w.name() + ".weight", {outputs, inputs}, layer.codes);
-      w.attribute(w.add("Gemm", y, {w.real(), w.real_weight(layer, weight, 0), w.real_bias(layer)}, y), "transB",
+      w.attribute(w.add("Gemm", w.name(), {w.real(), w.real_weight(layer, weight, 0), w.real_bias(layer)}, y), "transB",
                   std::int64_t{1});
       return w.quantize(y);
     }
     if (w.form() == OnnxForm::qdq) {
       const std::string weight = w.real_weight(layer, columns(), 1), bias = w.real_bias(layer), y = w.value("real");
-      const detail::OnnxCall n = w.call(y, {w.real()}, y);
+      const detail::OnnxCall n = w.call(w.name(), {w.real()}, y);
       const std::string x = w.in_node_order(n);
       w.from_node_order(n, [&](const std::string& to) {
         const std::string product = w.value("product");
-        w.add("MatMul", product, {x, weight}, product);
-        w.add("Add", y, {product, bias}, to);
+        w.add("MatMul", w.name(), {x, weight}, product);
+        w.add("Add", w.name() + "/bias", {product, bias}, to);
       });
       return w.quantize(y);
     }
     const std::string weight = columns(), sum = w.value("sum");
-    const detail::OnnxCall n = w.call(sum, {w.codes()}, sum);
+    const detail::OnnxCall n = w.call(w.name(), {w.codes()}, sum);
     const std::string x = w.in_node_order(n);
     w.from_node_order(n, [&](const std::string& to) {
-      w.add("MatMulInteger", sum,
+      w.add("MatMulInteger", w.name(),
             {x, weight, w.zero_point(w.in().zero_point), w.numbers(".weight_zero_point", layer.zero_point())}, to);
     });
     w.requantize(sum, w.channels(w.name() + ".bias", layer.bias, w.node().extent),

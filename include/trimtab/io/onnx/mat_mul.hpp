@@ -93,8 +93,9 @@ struct OnnxRules<MatMul> {
     if (w.form() == OnnxForm::qdq) return w.write_in_float(write, l);
     const std::string sum = w.value("sum"), floats = w.value("float");
     detail::write_product(
-        w, l, w.call(sum, {w.codes(0), w.codes(1)}, sum), [&](const std::string& a, const std::string& b, const std::string& y) {
-          w.add("MatMulInteger", sum, {a, b, w.zero_point(w.in(0).zero_point), w.zero_point(w.in(1).zero_point)}, y);
+        w, l, w.call(w.name(), {w.codes(0), w.codes(1)}, sum),
+        [&](const std::string& a, const std::string& b, const std::string& y) {
+          w.add("MatMulInteger", w.name(), {a, b, w.zero_point(w.in(0).zero_point), w.zero_point(w.in(1).zero_point)}, y);
         });
     w.attribute(w.add("Cast", floats, {sum}, floats), "to", std::int64_t{::onnx::TensorProto::FLOAT});
     w.quantize_steps(floats, w.in(0).scale * w.in(1).scale / w.node().grid.scale);

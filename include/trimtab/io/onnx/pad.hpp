@@ -159,7 +159,7 @@ struct OnnxRules<Pad> {
     Pad in_steps = l;
     in_steps.value /= w.node().grid.scale;
     const std::string steps = w.steps(0), y = w.value("padded");
-    write(w, in_steps, w.call(y, {steps}, y));
+    write(w, in_steps, w.call(w.name(), {steps}, y));
     w.quantize(y, 1);
   }
 };

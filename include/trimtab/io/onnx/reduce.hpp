@@ -147,7 +147,7 @@ std::size_t reduced_count(const OnnxCodesWriter& w, const L& l) {
 template <class L>
 void write_reduction_of_codes(OnnxCodesWriter& w, const std::string& op, const L& l, float m) {
   const std::string x = w.real(0, 1), y = w.value("sum");
-  write_reduction(w, op, l, w.call(y, {x}, y));
+  write_reduction(w, op, l, w.call(w.name(), {x}, y));
   w.quantize_steps(y, m);
 }
 

@@ -86,20 +86,19 @@ class OnnxQuantizedExport : public OnnxCodesWriter {
   }
   void write_integers() {
     const OnnxWriting writing = onnx_writing(node().op);
-    const bool moves = node().op->integers() == IntegerRule::moves;
     require_no_constants();
     if (writing.write_codes != nullptr) return writing.write_codes(*this, node().op);
     if (writing.write == nullptr)
       throw unsupported_error(
           message("write_onnx: node ", name(), " (", operator_name(node().op), ") has no quantized ONNX form"));
     const auto write = [&](OnnxWriter& w, const Operator& op, const OnnxCall& n) { writing.write(w, op, n); };
-    if (moves && form_ == OnnxForm::qoperator) {
+    if (node().op->integers() == IntegerRule::moves && form_ == OnnxForm::qoperator) {
       std::vector<std::string> all;
       for (std::size_t i = 0; i < node().inputs.size(); ++i) all.push_back(codes(i));
       return write_on_codes(write, node().op, std::move(all));
     }
     const std::string y = value("real");
-    write(*this, node().op, call(moves ? name() : y, reals(), y));
+    write(*this, node().op, call(name(), reals(), y));
     quantize(y);
   }
   void require_no_constants() const {
