@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <random>
 #include <string>
 #include <trimtab/io/atomic_file.hpp>
@@ -15,26 +16,32 @@
 #include "operator_files.hpp"
 #include "quantized_small_network.hpp"
 #include "stb_image_write.hpp"
+#include "without_checksum.hpp"
 
 using namespace trimtab;
 
 namespace {
 
+/// Without the checksums that hide all else from a fuzzer, but for one.
 void write_networks(const std::filesystem::path& folder) {
-  write_onnx(test::small_network(), folder / "every_kind_of_node", {{"preprocessing", "RGB, x/127.5-1"}});
-  write_onnx(small_mobilenet(8, 2, 1), folder / "mobilenet");
+  const auto write = [&](const Network& network, const char* name, const std::map<std::string, std::string>& metadata = {}) {
+    write_file_atomically(folder / name, test::without_checksum(serialize_onnx(network, metadata)));
+  };
+  write(test::small_network(), "every_kind_of_node", {{"preprocessing", "RGB, x/127.5-1"}});
+  write(small_mobilenet(8, 2, 1), "mobilenet");
+  write_onnx(test::small_network(), folder / "checksum");
   Network linear;
   linear.add(Input{{1, 1, 2}}, {});
   linear.add(Flatten{}, {0});
   linear.add(Linear{xt::xtensor<float, 2>({2, 2}, 1.0F), {}}, {1});
-  write_onnx(linear, folder / "linear");
+  write(linear, "linear");
   Network norm;
   norm.add(Input{{2, 2, 1}}, {});
   norm.add(BatchNorm{{1.0F}, {0.0F}, {0.0F}, {1.0F}}, {0});
   norm.add(Clip{0, 6}, {1});
   norm.add(GlobalAveragePool{}, {2});
   norm.add(Flatten{}, {3});
-  write_onnx(norm, folder / "batch_norm");
+  write(norm, "batch_norm");
 }
 
 /// A layer of each kind, in both forms, with the test that such a file carries.
@@ -43,8 +50,8 @@ void write_quantized_networks(const std::filesystem::path& folder) {
     for (const OnnxForm form : {OnnxForm::qdq, OnnxForm::qoperator}) {
       const LoweredNetwork network = lower(test::quantized(test::small_network(), {WeightMode::vector, scheme}));
       const char* const name = form == OnnxForm::qdq ? "qdq" : "qoperator";
-      write_onnx(network, form, folder / (name + std::string(scheme == Scheme::symmetric ? "_symmetric" : "_asymmetric")),
-                 with_self_check(network));
+      write_file_atomically(folder / (name + std::string(scheme == Scheme::symmetric ? "_symmetric" : "_asymmetric")),
+                            test::without_checksum(serialize_onnx(network, form, with_self_check(network))));
     }
 }
 

@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   return only_typed_errors([&] {
     detail::parse_model(bytes, "model", [&](const onnx::ModelProto& model) {
       detail::OnnxQuantization quantization;
-      const OnnxModel read = detail::import_model(model, bytes.size(), quantization);
+      const OnnxModel read = detail::import_model(model, bytes.size(), {}, {}, quantization);
       const LoweredNetwork network = detail::OnnxLowering(read.network, quantization, bytes.size()).take();
       if (detail::work_of(network) < 1e5) self_check(network, read.metadata);
       return 0;

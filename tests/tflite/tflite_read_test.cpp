@@ -221,7 +221,7 @@ TEST_CASE("read_tflite: what contradicts itself is refused", "[tflite]") {
 }
 
 TEST_CASE("read_quantized_tflite: a file cut off or changed anywhere gives a network or a typed error", "[tflite]") {
-  const std::string bytes = serialize_tflite(quantized_in(WeightMode::vector, Scheme::symmetric));
+  const std::string bytes = tflite::serialize(to_tflite(quantized_in(WeightMode::vector, Scheme::symmetric)));
   REQUIRE(outcome(bytes) == Outcome::read);
   for (std::size_t length = 0; length < bytes.size(); length += 61) REQUIRE(outcome(bytes.substr(0, length)) != Outcome::wrong);
   std::mt19937 generator(1);
@@ -233,6 +233,55 @@ TEST_CASE("read_quantized_tflite: a file cut off or changed anywhere gives a net
     refused += o == Outcome::refused;
   }
   CHECK(refused > 300);
+}
+
+TEST_CASE("read_quantized_tflite: no changed byte of a written file changes its codes unnoticed", "[tflite]") {
+  const QuantizedNetwork q = quantized_in(WeightMode::vector, Scheme::symmetric);
+  const Array x = test::random_pictures(q.network, 1, 7);
+  const auto codes_of = [&](const LoweredNetwork& network) {
+    Int8Network::Workspace workspace;
+    return Int8Network(network).run_outputs(x, workspace);
+  };
+  const std::vector<Array> expected = codes_of(lower(q));
+  const tflite::Model model = to_tflite(q);
+  const std::string bytes = serialize_tflite(q);
+  REQUIRE(codes_of(parse_quantized_tflite(bytes).network) == expected);
+  std::size_t weights = 0;
+  for (const tflite::Tensor& t : model.tensors) {
+    const std::string data(t.data.begin(), t.data.end());
+    const std::size_t first = data.size() < 16 ? std::string::npos : bytes.find(data);
+    for (std::size_t i = 0; first != std::string::npos && i < data.size(); i += 3) {
+      std::string changed = bytes;
+      changed[first + i] = static_cast<char>(changed[first + i] ^ (1 << (i % 8)));
+      CAPTURE(t.name, i);
+      REQUIRE_THROWS_WITH(parse_quantized_tflite(changed), ContainsSubstring("checksum: tensor '"));
+      ++weights;
+    }
+  }
+  CHECK(weights > 300);
+  std::size_t read = 0, refused = 0;
+  for (std::size_t at = 0; at < bytes.size(); at += 5) {
+    std::string changed = bytes;
+    changed[at] = static_cast<char>(changed[at] ^ (1 << (at / 5 % 8)));
+    CAPTURE(at);
+    try {
+      const std::vector<Array> codes = codes_of(parse_quantized_tflite(changed).network);
+      REQUIRE(codes == expected);
+      ++read;  // padding, versions, the description
+    } catch (const parse_error&) {
+      ++refused;
+    } catch (const unsupported_error&) {
+      ++refused;
+    }
+  }
+  CHECK(refused > read);
+  // Options of operators are in the graph's sum.
+  tflite::Model other = model;
+  for (tflite::Operation& o : other.operations)
+    if (!o.options.fields.empty()) o.options.fields[0].value += 1;
+  other.metadata = {{trimtab::detail::checksum_key, trimtab::detail::checksums(tflite::File(tflite::serialize(model)))}};
+  CHECK_THROWS_WITH(parse_quantized_tflite(tflite::serialize(other)),
+                    ContainsSubstring("checksum: the graph is not what was written"));
 }
 
 TEST_CASE("read_quantized_tflite: public networks open", "[tflite][real]") {

@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 #if TRIMTAB_FILES_HERE
+#include <trimtab/io/onnx/checksum.hpp>
 #include <trimtab/io/onnx/inputs.hpp>
 #include <trimtab/io/onnx/operators.hpp>
 #include <trimtab/io/onnx/schema.hpp>
@@ -42,7 +43,7 @@ struct OnnxPort {
 struct OnnxModel {
   Network network;                              ///< pictures N H W C
   std::vector<OnnxPort> inputs, outputs;        ///< in the order of Network::inputs() and Network::outputs()
-  std::map<std::string, std::string> metadata;  ///< metadata_props
+  std::map<std::string, std::string> metadata;  ///< metadata_props, but for the checksum, which has been checked
   std::vector<std::string> notes;               ///< what was left out or assumed, a sentence each
 };
 
@@ -247,6 +248,7 @@ inline OnnxModel import_model(const ::onnx::ModelProto& model, std::size_t file_
   const ::onnx::GraphProto& graph = model.graph();
   if (!model.has_graph() || graph.node_size() == 0) throw parse_error("no graph, or one without nodes");
   if (graph.output_size() == 0) throw parse_error("the graph has no output");
+  require_checksums(model, external);
   OnnxImport import(graph, opset_of(model), file_size, std::move(external));
   for (const auto& opset : model.opset_import()) import.imports_microsoft |= opset.domain() == "com.microsoft";
   check_names(graph);
@@ -279,7 +281,8 @@ inline OnnxModel import_model(const ::onnx::ModelProto& model, std::size_t file_
   }
   import.network.set_outputs(std::move(outputs));
   result.network = std::move(import.network);
-  for (const auto& entry : model.metadata_props()) result.metadata[entry.key()] = entry.value();
+  for (const auto& entry : model.metadata_props())
+    if (entry.key() != checksum_key) result.metadata[entry.key()] = entry.value();
   result.notes = std::move(import.notes);
   quantization = std::move(import.quantization);
   return result;
@@ -356,10 +359,10 @@ TRIMTAB_FILES_INLINE OnnxModel parse_onnx(std::string_view bytes, const std::str
 /// The operators are those of io/onnx/operators.hpp. At the end of a classifier Softmax, LogSoftmax, and the labels of ai.onnx.ml
 /// are left out with a note.
 ///
-/// Throws io_error when the file cannot be read; parse_error when it is malformed; unsupported_error for an operator or a variant
-/// that is not read, naming node and operator, and for an axis that is left open; shape_error when extents do not fit; value_error
-/// for a cut at what is not there. Memory stays within a small multiple of the file's size and 256 MiB: protobuf holds it once, up
-/// to 100 bytes for each empty message in a hostile file.
+/// Throws io_error when the file cannot be read; parse_error when it is malformed, or is not what a checksum in its metadata
+/// says; unsupported_error for an operator or a variant that is not read, naming node and operator, and for an axis that is
+/// left open; shape_error when extents do not fit; value_error for a cut at what is not there. Memory stays within a small
+/// multiple of the file's size and 256 MiB: protobuf holds it once, up to 100 bytes for each empty message in a hostile file.
 TRIMTAB_FILES_INLINE OnnxModel read_onnx(const std::filesystem::path& path, const OnnxReadOptions& options = {});
 
 #if TRIMTAB_FILES_HERE

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <trimtab/core/config.hpp>
 #include <trimtab/core/error.hpp>
+#include <trimtab/io/onnx/checksum.hpp>
 #include <trimtab/io/onnx/schema.hpp>
 #include <trimtab/net/graph/network.hpp>
 #include <type_traits>
@@ -73,13 +74,16 @@ class OnnxWriter {
     graph().set_name("trimtab");
   }
 
-  /// The bytes of the file. Throws unsupported_error beyond 2 GiB.
-  std::string serialize(const std::map<std::string, std::string>& metadata) {
-    for (const auto& [key, value] : metadata) {
+  /// The bytes of the file, with checksums in its metadata. Throws unsupported_error beyond 2 GiB.
+  std::string serialize(std::map<std::string, std::string> metadata) {
+    metadata.erase(checksum_key);
+    const auto add = [&](const std::string& key, const std::string& value) {
       auto& entry = *model_.add_metadata_props();
       entry.set_key(key);
       entry.set_value(value);
-    }
+    };
+    for (const auto& [key, value] : metadata) add(key, value);
+    add(checksum_key, checksums(model_, {}));
     const QuietProtobuf quiet;
     std::string bytes;
     if (model_.ByteSizeLong() > 0x7FFFFFFFU || !model_.SerializeToString(&bytes))

@@ -4,8 +4,10 @@
 
 #include <flatbuffers/flatbuffers.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -50,6 +52,32 @@ class FileTable {
   std::string_view text(std::int32_t field) const {
     const std::span<const std::uint8_t> letters = row<std::uint8_t>(field);
     return {reinterpret_cast<const char*>(letters.data()), letters.size()};
+  }
+  /// The bytes of number 0, 1 and so on where they are there, up to what follows, without the zeros at their end, which may be
+  /// padding.
+  std::vector<std::optional<std::string_view>> fields() const {
+    const auto* offsets = reinterpret_cast<const flatbuffers::Table*>(table_)->GetVTable();
+    const auto number_at = [&](std::size_t at) { return flatbuffers::ReadScalar<flatbuffers::voffset_t>(offsets + at); };
+    constexpr std::size_t wide = sizeof(flatbuffers::voffset_t);
+    require(number_at(0) >= 2 * wide);
+    const std::size_t size = number_at(wide), start = static_cast<std::size_t>(table_ - file_);
+    require(verifier_->Verify(start, size));
+    if (number_at(0) > 2 * wide + 64 * wide) throw parse_error("a table of more fields than the format has");
+    std::vector<std::size_t> places;  // by field
+    for (std::size_t at = 2 * wide; at + wide <= number_at(0); at += wide) places.push_back(number_at(at));
+    std::vector<std::optional<std::string_view>> result;
+    for (const std::size_t from : places) {
+      result.emplace_back();
+      if (from == 0) continue;
+      require(from < size);
+      std::size_t end = std::min(size, from + sizeof(std::int64_t));
+      for (const std::size_t other : places)
+        if (other > from) end = std::min(end, other);
+      while (end > from && file_[start + end - 1] == 0) --end;
+      result.back() = std::string_view(reinterpret_cast<const char*>(table_) + from, end - from);
+    }
+    while (!result.empty() && !result.back()) result.pop_back();
+    return result;
   }
   /// Another table; none where it is left out.
   std::optional<FileTable> table(std::int32_t field) const {
@@ -130,11 +158,12 @@ class File {
   File(const File&) = delete;             ///< its parts refer to it
   File& operator=(const File&) = delete;  ///< the same
 
-  std::string description;                    ///< the file's own
-  std::vector<FileTensor> tensors;            ///< by their numbers
-  std::vector<FileOperation> operations;      ///< in the order of execution
-  std::vector<std::int32_t> inputs, outputs;  ///< numbers of tensors
-  std::size_t size() const { return size_; }  ///< in bytes
+  std::string description;                           ///< the file's own
+  std::vector<FileTensor> tensors;                   ///< by their numbers
+  std::vector<FileOperation> operations;             ///< in the order of execution
+  std::vector<std::int32_t> inputs, outputs;         ///< numbers of tensors
+  std::map<std::string, std::string_view> metadata;  ///< by name: bytes of the file
+  std::size_t size() const { return size_; }         ///< in bytes
 
  private:
   struct alignas(16) Block {
@@ -161,6 +190,12 @@ class File {
       graph.for_each(3, [&](const FileTable& t) { operations.push_back(read_operation(t, codes)); });
     });
     if (graphs == 0) throw parse_error("there is no graph in it");
+    model.for_each(6, [&](const FileTable& t) {
+      const auto buffer = t.number<std::uint32_t>(1, 0);
+      if (buffer >= buffers.size())
+        throw parse_error(::trimtab::detail::message("metadata in buffer ", buffer, " of ", buffers.size()));
+      metadata[charged(t.text(0))] = {reinterpret_cast<const char*>(buffers[buffer].data()), buffers[buffer].size()};
+    });
   }
   FileTensor read_tensor(const FileTable& t, const std::vector<std::span<const std::uint8_t>>& buffers) {
     FileTensor tensor;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 #if TRIMTAB_FILES_HERE
+#include <trimtab/io/tflite/checksum.hpp>
 #include <trimtab/io/tflite/operators.hpp>
 #include <trimtab/net/operators/input.hpp>
 #endif
@@ -162,6 +163,7 @@ auto parse_tflite_file(std::string_view bytes, const std::string& name, const Bo
   const auto where = [&](const std::exception& e) { return message("read_tflite: ", name, ": ", e.what()); };
   try {
     const tflite::File file(bytes);
+    require_checksums(file);
     return body(file);
   } catch (const parse_error& e) {
     throw parse_error(where(e));
@@ -211,9 +213,9 @@ TRIMTAB_FILES_INLINE TfliteModel parse_tflite(std::string_view bytes, const std:
 ///
 /// The operators are those of io/tflite/operators.hpp; docs/tflite.md lists them.
 ///
-/// Throws io_error when the file cannot be read; parse_error when it is malformed; unsupported_error for an operator or a variant
-/// that is not read, naming node and operator; shape_error when extents do not fit; value_error for a cut at what is not there.
-/// Memory stays within a small multiple of the file's size and 256 MiB.
+/// Throws io_error when the file cannot be read; parse_error when it is malformed, or is not what a checksum in its metadata
+/// says; unsupported_error for an operator or a variant that is not read, naming node and operator; shape_error when extents do
+/// not fit; value_error for a cut at what is not there. Memory stays within a small multiple of the file's size and 256 MiB.
 inline TfliteModel read_tflite(const std::filesystem::path& path, const TfliteReadOptions& options = {}) {
   return parse_tflite(detail::read_tflite_bytes(path), path.string(), options);
 }

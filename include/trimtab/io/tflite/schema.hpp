@@ -82,6 +82,7 @@ struct Model {
   std::vector<Operation> operations;  ///< in the order of execution
   std::vector<std::int32_t> inputs, outputs;
   std::string description;
+  std::vector<std::pair<std::string, std::string>> metadata = {};  ///< names and what they stand for
 };
 
 namespace detail {
@@ -167,8 +168,9 @@ inline Offset write_operator_code(flatbuffers::FlatBufferBuilder& builder, Opera
 
 }  // namespace detail
 
-/// The bytes of the file: table Model { 0 version, 1 operator_codes, 2 subgraphs, 3 description, 4 buffers } with one
-/// SubGraph { 0 tensors, 1 inputs, 2 outputs, 3 operators, 4 name }. Buffer 0 is empty, as the format wants it.
+/// The bytes of the file: table Model { 0 version, 1 operator_codes, 2 subgraphs, 3 description, 4 buffers, 6 metadata } with one
+/// SubGraph { 0 tensors, 1 inputs, 2 outputs, 3 operators, 4 name } and Metadata { 0 name, 1 buffer }. Buffer 0 is empty, as the
+/// format wants it.
 inline std::string serialize(const Model& model) {
   using detail::slot;
   flatbuffers::FlatBufferBuilder builder(1024);
@@ -185,6 +187,15 @@ inline std::string serialize(const Model& model) {
     if (at == used.end()) used.push_back(code);
   }
   for (const auto& [code, version] : used) codes.push_back(detail::write_operator_code(builder, code, version));
+  std::vector<detail::Offset> metadata;
+  for (const auto& [key, value] : model.metadata) {
+    buffers.push_back(detail::write_buffer(builder, {value.begin(), value.end()}));
+    const auto name = builder.CreateString(key);
+    metadata.push_back(detail::table(builder, [&] {
+      builder.AddOffset(slot(0), name);
+      builder.AddElement(slot(1), static_cast<std::uint32_t>(buffers.size() - 1), 0U);
+    }));
+  }
 
   const auto all_tensors = builder.CreateVector(tensors);
   const auto inputs = builder.CreateVector(model.inputs), outputs = builder.CreateVector(model.outputs);
@@ -201,6 +212,7 @@ inline std::string serialize(const Model& model) {
   const auto graphs = builder.CreateVector(std::vector<detail::Offset>{graph});
   const auto description = builder.CreateString(model.description);
   const auto all_buffers = builder.CreateVector(buffers);
+  const auto all_metadata = metadata.empty() ? 0 : builder.CreateVector(metadata);
   builder.Finish(detail::table(builder,
                                [&] {
                                  builder.AddElement(slot(0), 3U, 0U);
@@ -208,6 +220,7 @@ inline std::string serialize(const Model& model) {
                                  builder.AddOffset(slot(2), graphs);
                                  builder.AddOffset(slot(3), description);
                                  builder.AddOffset(slot(4), all_buffers);
+                                 if (!metadata.empty()) builder.AddOffset(slot(6), all_metadata);
                                }),
                  "TFL3");
   return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 #include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/tflite/checksum.hpp>
 #include <trimtab/io/tflite/schema.hpp>
 #include <trimtab/net/quantize/lowered_network.hpp>
 #include <utility>
@@ -396,10 +397,12 @@ inline tflite::Model to_tflite(const QuantizedNetwork& q, const TfliteOptions& o
   return to_tflite(n, options);
 }
 
-/// The file's bytes. Throws as to_tflite does.
+/// The file's bytes, with checksums in its metadata. Throws as to_tflite does.
 template <class N>
 std::string serialize_tflite(const N& network, const TfliteOptions& options = {}) {
-  return tflite::serialize(to_tflite(network, options));
+  tflite::Model model = to_tflite(network, options);
+  model.metadata = {{detail::checksum_key, detail::checksums(tflite::File(tflite::serialize(model)))}};
+  return tflite::serialize(model);
 }
 
 /// Writes the file, whole or not at all. Throws as to_tflite does, and io_error.
