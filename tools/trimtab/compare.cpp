@@ -1,8 +1,10 @@
 // `trimtab compare`: two networks on the same inputs.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iomanip>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <trimtab/io/atomic_file.hpp>
@@ -53,6 +55,40 @@ Array in_order_of(const Port& to, const Array& x, const Port& from) {
   return same_in_files(from, to) ? from_file(to_file(x, from), to) : x;
 }
 
+/// A line for each node, the first large drop marked.
+void print_nodes(const std::vector<NodeFidelity>& nodes, std::size_t all) {
+  std::printf("\n  %zu of the first network's %zu nodes have one of that name and those extents in the second\n", nodes.size(),
+              all);
+  if (nodes.empty()) return;
+  std::size_t widest = 4;
+  for (const NodeFidelity& n : nodes) widest = std::min<std::size_t>(40, std::max(widest, n.name.size()));
+  const int width = static_cast<int>(widest);
+  std::printf("  %-*s %-18s %10s %9s\n", width, "node", "operator", "SQNR dB", "drop");
+  const auto first = std::find_if(nodes.begin(), nodes.end(), [](const NodeFidelity& n) { return n.drops(); });
+  bool factors = false;
+  const auto number = [](double db) { return detail::message(std::fixed, std::setprecision(2), db); };
+  for (auto n = nodes.begin(); n != nodes.end(); ++n) {
+    const std::string sqnr = std::isinf(n->sqnr_db) ? "equal" : number(n->sqnr_db);
+    std::printf("  %-*s %-18s %10s %9s%s%s\n", width, n->name.c_str(), n->op.c_str(), sqnr.c_str(),
+                n->drop_db ? number(*n->drop_db).c_str() : "-", n->up_to_factor ? " *" : "",
+                n == first ? "  <- first large drop" : "");
+    factors = factors || n->up_to_factor;
+  }
+  if (factors) std::printf("  * up to a factor: the file tells only the ratios of inner scales\n");
+}
+
+Json json_of(const std::vector<NodeFidelity>& nodes) {
+  Json list = Json::array();
+  for (const NodeFidelity& n : nodes)
+    list.push_back({{"name", n.name},
+                    {"operator", n.op},
+                    {"sqnr_db", std::isfinite(n.sqnr_db) ? Json(n.sqnr_db) : Json()},
+                    {"drop_db", n.drop_db ? Json(*n.drop_db) : Json()},
+                    {"large_drop", n.drops()},
+                    {"up_to_factor", n.up_to_factor}});
+  return list;
+}
+
 void compare(const CompareArguments& a) {
   require_file("--json", a.json);
   Model first = read_model(a.a, a.reading);
@@ -61,6 +97,7 @@ void compare(const CompareArguments& a) {
   first.metadata.insert(second.metadata.begin(), second.metadata.end());
   print_notes(first);
   print_notes(second);
+  note_preprocessing(a.pictures, first);
   std::vector<std::size_t> input_of(second.inputs.size()), output_of;  // numbers in the other network
   std::vector<bool> fed(second.inputs.size());
   for (std::size_t i = 0; i < first.inputs.size(); ++i) {
@@ -80,12 +117,13 @@ void compare(const CompareArguments& a) {
   }
   const Samples samples = open_samples(first, a.inputs, a.pictures, "--input");
   Runner run_first(first), run_second(second);
+  NodesFidelity nodes(run_first, run_second);
   for (std::size_t n = 0; n < samples.size(); ++n) {
     const std::vector<Array> x = samples(std::span<const std::size_t>(&n, 1));
     std::vector<Array> other_x;
     for (std::size_t i = 0; i < input_of.size(); ++i)
       other_x.push_back(in_order_of(second.inputs[i], x[input_of[i]], first.inputs[input_of[i]]));
-    const std::vector<Array> y = run_first(x), other_y = run_second(other_x);
+    const auto [y, other_y] = nodes.run(run_first, x, run_second, other_x);
     for (std::size_t i = 0; i < gauges.size(); ++i) {
       const Array other = in_order_of(first.outputs[i], other_y[output_of[i]], second.outputs[output_of[i]]);
       gauges[i].add(y[i].data(), other.data(), other.size());
@@ -104,10 +142,14 @@ void compare(const CompareArguments& a) {
                     {"sqnr_db", std::isfinite(f.sqnr_db) ? Json(f.sqnr_db) : Json()},
                     {"agreement", f.agreement ? Json(*f.agreement) : Json()}});
   }
+  const std::vector<NodeFidelity> compared = nodes.result();
+  print_nodes(compared, run_first.nodes().size());
   if (!a.json.empty())
-    write_file_atomically(a.json, Json{{"first", a.a}, {"second", a.b}, {"samples", samples.size()}, {"outputs", list}}.dump(
-                                      2, ' ', false, Json::error_handler_t::replace) +
-                                      "\n");
+    write_file_atomically(
+        a.json,
+        Json{{"first", a.a}, {"second", a.b}, {"samples", samples.size()}, {"outputs", list}, {"nodes", json_of(compared)}}.dump(
+            2, ' ', false, Json::error_handler_t::replace) +
+            "\n");
 }
 
 }  // namespace

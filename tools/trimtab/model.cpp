@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <trimtab/io/onnx/read.hpp>
 #include <trimtab/io/onnx/read_quantized.hpp>
 #ifdef TRIMTAB_WITH_TFLITE
@@ -111,6 +112,23 @@ bool is_classes(const Port& port) {
 
 Array to_file(const Array& x, const Port& port) { return to_file_layout(x, port.order); }
 Array from_file(const Array& x, const Port& port) { return from_file_layout(x, port.order); }
+
+namespace {
+std::optional<std::size_t> output_number(const LoweredNetwork& network, NodeId id) {
+  const auto found = std::find(network.outputs.begin(), network.outputs.end(), id);
+  if (found == network.outputs.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - network.outputs.begin());
+}
+}  // namespace
+
+Affine<float> grid_of(const LoweredNetwork& network, NodeId id) {
+  const auto output = output_number(network, id);
+  return output ? network.output_grids[*output] : network.nodes[id].grid;
+}
+bool knows_scale(const LoweredNetwork& network, NodeId id) {
+  const LoweredNode& node = network.nodes[id];
+  return !node.holds_codes || node.grid.scale != 1 || node.op->is_fed() || output_number(network, id).has_value();
+}
 
 Model read_model(const std::string& file, const ReadingArguments& a) {
   const std::string ending = std::filesystem::path(file).extension().string();

@@ -46,6 +46,12 @@ struct Model {
   bool is_quantized() const { return std::holds_alternative<trimtab::LoweredNetwork>(network); }
 };
 
+/// The grid of a node's codes: of an output's, the file's own.
+trimtab::Affine<float> grid_of(const trimtab::LoweredNetwork& network, trimtab::NodeId id);
+/// Whether the file tells the scale of that grid. Files of integer operators may tell the ratios of inner scales alone, where
+/// they stand as 1.
+bool knows_scale(const trimtab::LoweredNetwork& network, trimtab::NodeId id);
+
 /// Reads a file by its ending. Throws as the readers do, and unsupported_error for an ending that is nobody's.
 Model read_model(const std::string& file, const ReadingArguments& a);
 

@@ -10,6 +10,7 @@
 #include <trimtab/io/npy.hpp>
 #include <trimtab/net/graph/feed.hpp>
 
+#include "choice.hpp"
 #include "classes.hpp"
 #include "command.hpp"
 #include "execute.hpp"
@@ -28,6 +29,7 @@ struct RunArguments {
   std::vector<std::string> positional, inputs;
   ReadingArguments reading;
   PictureArguments pictures;
+  Arithmetic execute = Arithmetic::as_file;
   std::size_t top = 5;
 };
 
@@ -63,6 +65,8 @@ void run(const RunArguments& a) {
   require_file("--json", a.json);
   const Model model = read_model(a.model, a.reading);
   print_notes(model);
+  note_preprocessing(a.pictures, model);
+  Runner runner(model, a.execute);
   std::vector<std::string> paths = a.inputs;
   paths.insert(paths.end(), a.positional.begin(), a.positional.end());
   const Samples samples = open_samples(model, paths, a.pictures, a.inputs.empty() ? "pictures" : "--input");
@@ -76,7 +80,6 @@ void run(const RunArguments& a) {
     }
   if (!a.classes.empty() && !classifies) throw value_error("--classes: no output of this network is of classes");
 
-  Runner runner(model);
   Json out = Json::array();
   std::vector<std::vector<float>> gathered(files.size());
   for (std::size_t n = 0; n < samples.size(); ++n) {
@@ -116,6 +119,10 @@ Command run_command(CLI::App& app) {
   app.add_option("--input", a->inputs, "[NAME=]PATH: the same for an input by name, once for each")->allow_extra_args(false);
   describe(app, a->reading);
   describe(app, a->pictures);
+  describe_choice(
+      app, "--execute", a->execute, {{"float", Arithmetic::real}, {"int8", Arithmetic::int8}},
+      "float: every operator in float32, of a quantized network on what its codes stand for, each result rounded to the "
+      "file's grid; int8: in integers, of a quantized network; default: as the file has it");
   app.add_option("--output", a->output, "Write every output to this folder, NAME.npy, in the file's order of axes");
   app.add_option("--top", a->top, "How many classes to print")
       ->capture_default_str()

@@ -86,20 +86,15 @@ double macs_of(const LoweredNetwork& network, const LoweredNode& node) {
 
 std::vector<ShownNode> shown_nodes(const LoweredNetwork& network, const ShowArguments&) {
   std::vector<ShownNode> nodes;
-  for (const LoweredNode& node : network.nodes) {
+  for (NodeId id = 0; id < network.nodes.size(); ++id) {
+    const LoweredNode& node = network.nodes[id];
     ShownNode shown{node.name, operator_name(node.op), {}, node.extent, macs_of(network, node), 0, {}, {}, false};
     for (const LoweredInput& in : node.inputs) shown.inputs.push_back(network.nodes[in.node].name);
     if (node.layer) shown.weights = element_count(node.layer->extent) + node.layer->bias.size();
     if (node.in_float) shown.why_float = "the file has it in float";
-    if (node.holds_codes) shown.grid = node.grid;
-    shown.scale_known = node.grid.scale != 1 || node.op->is_fed();
+    if (node.holds_codes) shown.grid = grid_of(network, id);
+    shown.scale_known = knows_scale(network, id);
     nodes.push_back(std::move(shown));
-  }
-  for (std::size_t i = 0; i < network.outputs.size(); ++i) {
-    ShownNode& output = nodes[network.outputs[i]];
-    if (!output.grid) continue;
-    output.grid = network.output_grids[i];
-    output.scale_known = true;
   }
   return nodes;
 }

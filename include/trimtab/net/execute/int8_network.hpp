@@ -97,9 +97,10 @@ class Int8Network {
   std::span<const std::uint8_t> run(const Feed& x, Workspace& workspace) const {
     return run(x, workspace, [](NodeId, std::span<const std::uint8_t>) {});
   }
-  /// Runs x and returns every output as reals.
-  std::vector<Array> run_outputs(const Feed& x, Workspace& workspace) const {
-    run_nodes(x, workspace, [](NodeId, const Output&) {});
+  /// Runs x, calls look(node, Output) after each node, and returns every output as reals.
+  template <class Look>
+  std::vector<Array> run_outputs(const Feed& x, Workspace& workspace, const Look& look) const {
+    run_nodes(x, workspace, look);
     std::vector<Array> result(n_.outputs.size());
     for (std::size_t i = 0; i < result.size(); ++i) {
       const NodeId id = n_.outputs[i];
@@ -111,6 +112,10 @@ class Int8Network {
         std::copy(out.reals.begin(), out.reals.end(), result[i].data());
     }
     return result;
+  }
+  /// The same without looking.
+  std::vector<Array> run_outputs(const Feed& x, Workspace& workspace) const {
+    return run_outputs(x, workspace, [](NodeId, const Output&) {});
   }
 
   /// The grid of an output's codes: real = scale * (code - zero_point).

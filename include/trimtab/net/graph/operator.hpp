@@ -160,6 +160,10 @@ class WeightedModel : public WeightedLayer {
     l_->weight = decltype(l_->weight)::from_shape({});
     set_bias({});
   }
+  void set_weight(const TensorView<const float>& weight) override {
+    l_->weight = decltype(l_->weight)::from_shape(std::vector<std::size_t>(weight.extent.begin(), weight.extent.end()));
+    std::copy_n(weight.data, weight.size(), l_->weight.data());
+  }
   std::size_t output_axis() const override { return R::output_axis; }
   std::size_t input_axis() const override { return R::input_axis; }
   std::size_t groups() const override { return R::groups(*l_); }

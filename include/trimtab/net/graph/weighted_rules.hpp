@@ -83,6 +83,9 @@ class WeightedLayer {
   /// Adds the sums of x x^T, y x^T and x of one batch: x what the layer reads, y what it puts out.
   virtual void add_products(const TensorView<const float>& x, const TensorView<const float>& y, OutputMoments& m) const = 0;
 
+  /// Puts a weight where it has been dropped, or another one in its place.
+  virtual void set_weight(const TensorView<const float>& weight) = 0;
+
   std::size_t output_channels() const { return weight().extent[output_axis()]; }  ///< one bias each
   bool is_depthwise() const { return input_axis() == output_axis(); }             ///< each channel has a filter of its own
 };

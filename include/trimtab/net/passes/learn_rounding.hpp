@@ -2,7 +2,9 @@
 /// \file
 /// Learned rounding of whole networks, layer by layer from the input to the output.
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <trimtab/core/progress.hpp>
@@ -49,11 +51,35 @@ void for_each_filter_place(const WeightedLayer& layer, const Body& body) {
 
 }  // namespace detail
 
+/// About how many bytes learn_rounding holds for one picture: the float values that later nodes still read, the codes of the
+/// quantized network beside them, and what one node computes.
+inline double learn_rounding_bytes(const Network& network) {
+  std::vector<NodeId> last(network.size());  // by node: who reads it last
+  for (NodeId id = 0; id < network.size(); ++id)
+    for (const NodeId in : network[id].inputs) last[in] = id;
+  double live = 0, most = 0, widest = 0, fed = 0;
+  const auto held = [&](NodeId id) { return double(element_count(network[id].extent)) * (sizeof(float) + sizeof(std::uint8_t)); };
+  for (NodeId id = 0; id < network.size(); ++id) {
+    const double own = double(element_count(network[id].extent)) * sizeof(float);
+    if (network[id].op->is_fed()) fed += own;
+    live += held(id);
+    widest = std::max(widest, own);
+    most = std::max(most, live + (network[id].clip != no_clip ? own : 0));
+    std::vector<NodeId> inputs = network[id].inputs;
+    std::sort(inputs.begin(), inputs.end());
+    inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
+    for (const NodeId in : inputs)
+      if (last[in] == id) live -= held(in);
+  }
+  return fed + most + widest;
+}
+
 /// Layer by layer, every earlier one done, puts the weights of `q` on their grids and sets its biases so that the layer's outputs
 /// in the quantized network as deployed come near those of the float network `teacher` (the one that `q` was made of) on the
 /// first `count` pictures: see transform/learn_rounding.hpp. Point-wise factors become part of the weights and are 1 afterwards.
 /// All pictures go through the network together, node by node, and what no later node reads is freed at once: 20 to 36 MB a
-/// picture for a MobileNet at 224 x 224. Throws value_error when count is 0, shape_error when the networks differ.
+/// picture for a MobileNet at 224 x 224 (learn_rounding_bytes). Throws value_error when count is 0, shape_error when the networks
+/// differ.
 template <PictureSource Pictures>
 std::vector<RoundedLayer> learn_rounding(QuantizedNetwork& q, const Network& teacher, const Pictures& pictures, std::size_t count,
                                          const LearnRoundingOptions& options = {}, const Progress& progress = {}) {
