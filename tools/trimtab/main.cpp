@@ -5,12 +5,14 @@
 #include <map>
 #include <string>
 #include <trimtab/core/communicator.hpp>
+#include <trimtab/core/config.hpp>
 
 #include "command.hpp"
 
 int main(int argc, char** argv) {
   const program::World world{};
   CLI::App app{"Quantizes neural networks to int8; shows, runs and compares networks."};
+  app.set_version_flag("--version", "trimtab " TRIMTAB_VERSION);
   app.require_subcommand(0, 1);
   app.callback([&] {  // after what is misspelt has been named
     if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
@@ -24,7 +26,8 @@ int main(int argc, char** argv) {
   add(app.add_subcommand("run", "Run a network, float or quantized, on pictures or .npy files"), program::run_command);
   add(app.add_subcommand("show", "Show a network's nodes: extents, work, grids, and what would stay in float"),
       program::show_command);
-  add(app.add_subcommand("compare", "Compare two networks on the same inputs, output by output"), program::compare_command);
+  add(app.add_subcommand("compare", "Compare two networks on the same inputs, output by output and node by node"),
+      program::compare_command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
