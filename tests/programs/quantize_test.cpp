@@ -109,7 +109,6 @@ TEST_CASE("trimtab quantize: bad input is one line and exit code 1, a bad comman
       " " + job.path("broken.onnx") + " --images " + job.path("pictures") + " --calibrate " + job.path("pictures") + mode,
       " " + job.path("net.onnx") + " --images " + job.path("empty") + " --calibrate " + job.path("pictures") + mode,
       " " + job.path("net.onnx") + " --images " + job.path("pictures") + " --calibrate " + job.path("empty") + mode,
-      job.inputs() + mode + " --preprocess 1,zero",
       job.inputs() + mode + " --labels " + job.path("wrong.csv"),
       job.inputs() + mode + " --json " + job.path("nowhere") + "/out.json",
       job.inputs() + mode + " --out " + job.path("pictures"),
@@ -134,6 +133,7 @@ TEST_CASE("trimtab quantize: bad input is one line and exit code 1, a bad comman
     CHECK(job.run(job.inputs() + mode + refused) == 2);
   }
   CHECK(job.run(job.inputs() + mode + " --train " + job.path("pictures") + " --epochs 0") == 2);
+  CHECK(job.run(job.inputs() + mode + " --preprocess 1,zero") == 2);
   CHECK(job.run("") == 2);
   CHECK(job.run(job.inputs() + " --weights diagonal --scheme symmetric") == 2);
   CHECK(job.run(job.inputs() + mode + " --no-such-option") == 2);
@@ -196,16 +196,15 @@ TEST_CASE("trimtab quantize --out, trimtab run: the file that one writes the oth
   std::string bytes = job.text("int8.onnx");
   for (std::size_t i = 0; i < 64; ++i) bytes[bytes.size() / 2 + i] = static_cast<char>(bytes[bytes.size() / 2 + i] ^ 0x40);
   std::ofstream(job.path("changed.onnx"), std::ios::binary) << bytes;
-  const std::string bad[] = {job.path("changed.onnx") + pictures,
-
-                             job.path("missing.onnx") + pictures, job.path("int8.onnx") + ' ' + job.path("labels.csv"),
-                             job.path("int8.onnx") + pictures + " --classes " + job.path("net.onnx"),
-                             job.path("int8.onnx") + pictures + " --preprocess 1"};
+  const std::string bad[] = {job.path("changed.onnx") + pictures, job.path("missing.onnx") + pictures,
+                             job.path("int8.onnx") + ' ' + job.path("labels.csv"),
+                             job.path("int8.onnx") + pictures + " --classes " + job.path("net.onnx")};
   for (const std::string& arguments : bad) {
     CAPTURE(arguments);
     CHECK(job.call(TRIMTAB_PROGRAM " run" + std::string(' ' + arguments)) == 1);
     CHECK(job.text("err").starts_with("trimtab run: "));
   }
+  CHECK(job.call(TRIMTAB_PROGRAM " run" + std::string(' ' + job.path("int8.onnx") + pictures + " --preprocess 1")) == 2);
   CHECK(job.call(TRIMTAB_PROGRAM " run" + std::string("")) == 2);
   CHECK(job.call(TRIMTAB_PROGRAM " run" + std::string(' ' + job.path("int8.onnx") + pictures + " --top 0")) == 2);
   CHECK(job.call(TRIMTAB_PROGRAM " run" + std::string(" --help")) == 0);

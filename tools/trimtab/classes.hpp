@@ -2,6 +2,7 @@
 // Names of classes, and the likeliest of an output.
 
 #include <cstddef>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,10 @@ namespace program {
 /// A note on standard error tells of the former: networks that count a background have numbers one higher than others. Throws
 /// io_error and parse_error.
 std::vector<std::string> read_classes(const std::string& file, std::size_t count);
+
+/// The class that each synset and each name of such a file stands for; names of several classes for none. Throws io_error and
+/// parse_error.
+std::map<std::string, std::size_t> read_class_numbers(const std::string& file, std::size_t count);
 
 struct RankedClass {
   std::size_t number = 0;

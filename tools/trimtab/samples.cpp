@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <numeric>
 #include <optional>
@@ -152,9 +153,17 @@ class InputFiles {
 
 void describe(CLI::App& app, PictureArguments& a) {
   app.add_option(
-      "--preprocess", a.preprocess,
-      "What a picture's bytes become: tf, imagenet, byte, or MEAN,SCALE: (byte - MEAN) / SCALE, in units of bytes, for all "
-      "channels or a mean for each and then a scale for each; BGR, in front: blue first; default: the model's metadata");
+         "--preprocess", a.preprocess,
+         "What a picture's bytes become: tf, imagenet, byte, or MEAN,SCALE: (byte - MEAN) / SCALE, in units of bytes, for all "
+         "channels or a mean for each and then a scale for each; BGR, in front: blue first; default: the model's metadata")
+      ->check([](const std::string& text) {
+        try {
+          parse_mean_scale(text);
+          return std::string();
+        } catch (const parse_error&) {
+          return text + " is none of tf, imagenet, byte and MEAN,SCALE (or a mean and then a scale for each channel), no scale 0";
+        }
+      });
   app.add_option("--resize", a.resize,
                  "crop: the short side becomes 256/224 of the input's longer side, the middle is cut out; stretch: both sides "
                  "become the input's; "
@@ -175,6 +184,24 @@ Preprocess preprocessing(const PictureArguments& a, const Model& model) {
   if (told == model.metadata.end())
     throw value_error("the model says nothing of its preprocessing; give --preprocess, such as imagenet, tf, byte or MEAN,SCALE");
   return parse_preprocessing(told->second);
+}
+
+void note_preprocessing(const PictureArguments& a, const Model& model) {
+  const auto told = model.metadata.find("preprocessing");
+  if (a.preprocess.empty() || told == model.metadata.end()) return;
+  const Preprocess given = parse_mean_scale(a.preprocess);
+  Preprocess own;
+  try {
+    own = parse_preprocessing(told->second);
+  } catch (const parse_error&) {
+    return;  // written in words of somebody else
+  }
+  bool same = given.bgr == own.bgr;
+  for (const std::size_t c : {0U, 1U, 2U})
+    for (const std::size_t byte : {0U, 255U})
+      same = same && std::abs(given(c, byte) - own(c, byte)) <= 1e-4F * std::abs(own(c, byte));
+  if (!same)
+    std::fprintf(stderr, "note: --preprocess %s replaces the model's own: %s\n", a.preprocess.c_str(), told->second.c_str());
 }
 
 std::vector<Array> Samples::operator()(std::span<const std::size_t> indices) const {
@@ -219,6 +246,8 @@ std::vector<std::size_t> readable(const InputFiles& input) {
     } catch (const parse_error& e) {
       std::fprintf(stderr, "note: left out: %s\n", e.what());
     } catch (const io_error& e) {
+      std::fprintf(stderr, "note: left out: %s\n", e.what());
+    } catch (const value_error& e) {  // too long and thin
       std::fprintf(stderr, "note: left out: %s\n", e.what());
     }
   }

@@ -27,6 +27,9 @@ void describe(CLI::App& app, PictureArguments& a);
 /// What the user says, or else the model's metadata. Throws value_error where neither says anything.
 trimtab::Preprocess preprocessing(const PictureArguments& a, const Model& model);
 
+/// Says so on standard error where the user's preprocessing replaces another one, of the model's metadata.
+void note_preprocessing(const PictureArguments& a, const Model& model);
+
 /// One input's values, in the network's order of axes.
 class InputFiles;
 

@@ -1,17 +1,28 @@
 #include "targets.hpp"
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <iomanip>
 #include <trimtab/core/error.hpp>
+#include <trimtab/io/atomic_file.hpp>
 
 namespace program {
 
 using namespace trimtab;
 namespace fs = std::filesystem;
+
+namespace {
+
+/// Files are written beside their targets, then renamed: tries one in the folder.
+void require_room(const std::string& option, const std::string& target, const std::string& folder) {
+  const fs::path probe = detail::sibling_path(fs::path(folder) / "trimtab");
+  if (const int status = detail::create_file(probe, ""); status != 0)
+    throw io_error(detail::message(option, ' ', target, ": cannot be written: ", std::strerror(status)));
+  std::error_code ignored;
+  fs::remove(probe, ignored);
+}
+
+}  // namespace
 
 void require_file(const std::string& option, const std::string& file) {
   if (file.empty()) return;
@@ -20,10 +31,9 @@ void require_file(const std::string& option, const std::string& file) {
   const std::string folder = path.has_parent_path() ? path.parent_path().string() : ".";
   if (!fs::is_directory(folder, ignored)) throw io_error(detail::message(option, ' ', file, ": there is no folder ", folder));
   if (fs::is_directory(path, ignored)) throw io_error(detail::message(option, ' ', file, " is a folder"));
-  // A regular file is replaced, so that its folder has to be writable; others are written to.
-  const bool replaced = !fs::exists(path, ignored) || fs::is_regular_file(path, ignored);
-  if (access(replaced ? folder.c_str() : file.c_str(), W_OK) != 0)
-    throw io_error(detail::message(option, ' ', file, ": cannot be written: ", std::strerror(errno)));
+  if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored))
+    throw io_error(detail::message(option, ' ', file, " is not a regular file"));
+  require_room(option, file, folder);
 }
 
 void require_folder(const std::string& option, const std::string& folder) {
@@ -31,8 +41,7 @@ void require_folder(const std::string& option, const std::string& folder) {
   std::error_code failed;
   fs::create_directories(folder, failed);
   if (failed) throw io_error(detail::message(option, ' ', folder, ": ", failed.message()));
-  if (access(folder.c_str(), W_OK) != 0)
-    throw io_error(detail::message(option, ' ', folder, ": cannot be written: ", std::strerror(errno)));
+  require_room(option, folder, folder);
 }
 
 std::string size_text(const std::string& file) {

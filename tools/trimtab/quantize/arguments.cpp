@@ -5,6 +5,8 @@
 #include <functional>
 #include <map>
 
+#include "../choice.hpp"
+
 namespace program {
 
 using namespace trimtab;
@@ -28,15 +30,6 @@ std::string positive(const std::string& text) {
   double number = 0;
   return CLI::detail::lexical_cast(text, number) && number > 0 && std::isfinite(number) ? std::string()
                                                                                         : text + " is no number above 0";
-}
-
-/// A flag that takes one of some words, each of which stands for a value.
-template <class T>
-CLI::Option* describe_choice(CLI::App& app, const char* flag, T& value, const std::map<std::string, T>& words, const char* text) {
-  return app
-      .add_option_function<std::string>(
-          flag, [&value, words](const std::string& word) { value = words.at(word); }, text)
-      ->check(CLI::IsMember(words));
 }
 
 /// A flag that takes the two ends of an interval.
@@ -65,7 +58,7 @@ void describe_recipe(CLI::App& app, QuantizeArguments& a) {
   describe_choice(app, "--weights", a.quantization.weights,
                   {{"scalar", WeightMode::scalar}, {"vector", WeightMode::vector}, {"depthwise", WeightMode::depthwise}},
                   "scalar: one threshold a tensor; vector: one a filter; depthwise: one a filter in depthwise layers alone")
-      ->required();
+      ->default_str("vector");
   app.add_option_function<std::vector<std::string>>(
          "--weights-of",
          [&a](const std::vector<std::string>& layers) {
@@ -147,6 +140,9 @@ void describe_data(CLI::App& app, QuantizeArguments& a) {
   app.add_option("--labels", a.labels,
                  "CSV `file,class_index`, or `folders` where each class has a folder: only pictures of --images with a label are "
                  "evaluated, and top-1 is reported");
+  app.add_option(
+      "--classes", a.classes,
+      "CSV `class_index,name` or `class_index,synset,name`, for --labels folders: folders are called by synset or name");
   app.add_option("--limit", a.limit, "Evaluate on the first N pictures only; 0 is all")
       ->capture_default_str()
       ->check(at_least(0));
@@ -221,7 +217,7 @@ void describe_quantization(CLI::App& app, QuantizeArguments& a) {
                    {"power-of-two", Scheme::power_of_two},
                    {"learned", Scheme::learned}},
                   "symmetric or asymmetric thresholds, power-of-two, or learned scales and zero points")
-      ->required();
+      ->default_str("symmetric");
   app.add_option("--bits", a.quantization.activation_bits, "Bits of weights and activations, 2 to 8")
       ->capture_default_str()
       ->check(CLI::Range(2, 8));

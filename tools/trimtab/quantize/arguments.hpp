@@ -30,7 +30,7 @@ struct LayerReportOptions {
 };
 
 struct QuantizeArguments : trimtab::Recipe {
-  std::string model, labels, json, recipe, out, state, train_labels;
+  std::string model, labels, classes, json, recipe, out, state, train_labels;
   std::vector<std::string> images, calibrate, train;  // [NAME=]PATH for each input
   ReadingArguments reading;
   PictureArguments pictures;

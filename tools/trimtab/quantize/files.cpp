@@ -15,6 +15,7 @@
 #include <trimtab/io/tflite/write.hpp>
 #endif
 
+#include "../classes.hpp"
 #include "layer_report.hpp"
 
 namespace program {
@@ -34,7 +35,10 @@ std::optional<std::size_t> FloatModel::classes_output() const {
 FloatModel read_float_model(const QuantizeArguments& a) {
   Model file = read_model(a.model, a.reading);
   if (file.is_quantized()) throw value_error(a.model + " is quantized already; `trimtab run` and `trimtab show` take it");
-  if (!a.quiet) print_notes(file);
+  if (!a.quiet) {
+    print_notes(file);
+    note_preprocessing(a.pictures, file);
+  }
   Network network = simplify(std::get<Network>(file.network));
   if (!a.report.layer.empty()) layer_named(network, a.report.layer);  // fails early
   return {std::move(file), std::move(network)};
@@ -42,9 +46,9 @@ FloatModel read_float_model(const QuantizeArguments& a) {
 
 namespace {
 
-/// What `folders` stands for: the class of a folder is its number among all of them in order, which are as many as the classes,
-/// or its name where all are numbers.
-std::map<std::string, std::size_t> folder_classes(const Samples& samples, std::size_t classes) {
+/// What `folders` stands for: the class of a folder is what --classes says of its name; or else its number among all of them in
+/// order, which are as many as the classes, or its name where all are numbers.
+std::map<std::string, std::size_t> folder_classes(const Samples& samples, const std::string& classes_file, std::size_t classes) {
   std::map<std::string, std::size_t> number;
   bool numbers = true;
   for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -54,19 +58,32 @@ std::map<std::string, std::size_t> folder_classes(const Samples& samples, std::s
     numbers = numbers && folder.size() < 9 && folder.find_first_not_of("0123456789") == std::string::npos;
     number[folder] = 0;
   }
+  if (!classes_file.empty()) {
+    const std::map<std::string, std::size_t> known = read_class_numbers(classes_file, classes);
+    for (auto& [folder, n] : number) {
+      const auto found = known.find(folder);
+      if (found == known.end())
+        throw value_error(detail::message("--labels folders: ", classes_file, " has no class called ", folder, ", or several"));
+      n = found->second;
+    }
+    return number;
+  }
   if (!numbers && number.size() != classes)
-    throw value_error(detail::message("--labels folders: ", number.size(), " folders for ", classes,
-                                      " classes, so that their order says nothing; call them by number, or give a CSV"));
+    throw value_error(
+        detail::message("--labels folders: ", number.size(), " folders for ", classes,
+                        " classes, so that their order says nothing; call them by number, say with --classes what they "
+                        "are called, or give a CSV"));
   std::size_t next = 0;
   for (auto& [folder, n] : number) n = numbers ? std::stoul(folder) : next++;
   return number;
 }
 
 /// The label of each sample, no_label where the file has none.
-std::vector<std::size_t> labels_of(const Samples& samples, const std::string& labels, std::size_t classes, bool quiet) {
+std::vector<std::size_t> labels_of(const Samples& samples, const std::string& labels, const std::string& classes_file,
+                                   std::size_t classes, bool quiet) {
   std::vector<std::size_t> result(samples.size(), PictureSet::no_label);
   if (labels == "folders") {
-    const auto number = folder_classes(samples, classes);
+    const auto number = folder_classes(samples, classes_file, classes);
     for (std::size_t i = 0; i < samples.size(); ++i)
       result[i] = number.at(std::filesystem::path(samples.name(i)).parent_path().string());
     return result;
@@ -99,13 +116,14 @@ std::vector<std::size_t> labels_of(const Samples& samples, const std::string& la
 
 }  // namespace
 
-Labelled labelled(Samples samples, const std::string& labels, const char* option, const FloatModel& model, bool quiet) {
+Labelled labelled(Samples samples, const std::string& labels, const char* option, const FloatModel& model,
+                  const QuantizeArguments& a) {
   Labelled result{std::move(samples), {}};
   if (labels.empty()) return result;
   const auto output = model.classes_output();
   if (!output) throw value_error(detail::message(option, ": the network has no output of classes, or several; --cut keeps one"));
   const std::size_t classes = element_count(model.file.outputs[*output].extent);
-  const std::vector<std::size_t> found = labels_of(result.samples, labels, classes, quiet);
+  const std::vector<std::size_t> found = labels_of(result.samples, labels, a.classes, classes, a.quiet);
   std::vector<std::size_t> chosen;
   for (std::size_t i = 0; i < found.size(); ++i) {
     if (found[i] == PictureSet::no_label) continue;
@@ -120,7 +138,7 @@ Labelled labelled(Samples samples, const std::string& labels, const char* option
 }
 
 Labelled evaluation_samples(const QuantizeArguments& a, const FloatModel& model) {
-  Labelled result = labelled(open_samples(model.file, a.images, a.pictures, "--images"), a.labels, "--labels", model, a.quiet);
+  Labelled result = labelled(open_samples(model.file, a.images, a.pictures, "--images"), a.labels, "--labels", model, a);
   if (a.limit > 0 && result.samples.size() > a.limit) {
     std::vector<std::size_t> first(a.limit);
     for (std::size_t i = 0; i < first.size(); ++i) first[i] = i;

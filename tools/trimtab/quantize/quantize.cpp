@@ -1,9 +1,13 @@
 // `trimtab quantize`: from a float network and unlabelled inputs to an int8 network, with its accuracy. The steps in a row; what
 // each of them does is in this folder's other files.
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <iomanip>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,6 +55,30 @@ Array columns_of(const Array& rows, const std::vector<Port>& outputs, std::size_
   return result;
 }
 
+/// Throws value_error where learned rounding, which takes all samples through the network at once, needs more memory than there
+/// is.
+void require_memory(const Network& network, std::size_t samples) {
+  const double each = learn_rounding_bytes(network), there = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGE_SIZE));
+  if (each * double(samples) <= there) return;
+  throw value_error(detail::message(
+      std::fixed, std::setprecision(1), "--learn-rounding, which --recipe best turns on, holds all ", samples,
+      " calibration samples at once, about ", each * double(samples) / 1e9, " GB, and this machine has ", there / 1e9,
+      " GB: --calibrate-count ", std::max(std::size_t{1}, static_cast<std::size_t>(there / each / 2)), " would do"));
+}
+
+/// Reads every sample that will be wanted, so that a broken picture is found before the work; pictures are kept.
+void read_all(const QuantizeArguments& a, const std::vector<const Samples*>& sets, const World& world) {
+  ProgressBar bar("read samples", a.quiet);
+  std::size_t done = 0, total = 0;
+  for (const Samples* set : sets) total += set->size();
+  for (const Samples* set : sets) {
+    detail::for_each_shared_batch(
+        set->size(), 8, [&](std::size_t some, std::size_t) { bar.show(done + some, total); }, world,
+        [&](std::span<const std::size_t> some) { (*set)(some); });
+    done += set->size();
+  }
+}
+
 void quantize(QuantizeArguments& a, const World& world) {
   if (world.rank() != 0) a.quiet = true;
   if (a.threads > 0) set_threads(a.threads);
@@ -63,13 +91,15 @@ void quantize(QuantizeArguments& a, const World& world) {
   Samples training;
   if (!a.train.empty()) {
     const Labelled set = labelled(open_samples(model.file, a.train, a.pictures, "--train").drawn(a.train_count, a.fine_tune.seed),
-                                  a.train_labels, "--train-labels", model, a.quiet);
+                                  a.train_labels, "--train-labels", model, a);
     training = set.samples;
     a.fine_tune.labels.assign(set.labels.begin(), set.labels.end());
   }
   if (!a.train.empty() && !a.trains() && !a.quiet)
     std::fprintf(stderr, "note: nothing is trained%s%s: --train is not used\n", a.recipe.empty() ? "" : " by --recipe ",
                  a.recipe.c_str());
+  if (a.learn_rounding) require_memory(model.network, calibration.size());
+  read_all(a, {&evaluation, &calibration, &training}, world);
   Results r;
   r.processes = world.size();
   r.evaluated_on = evaluation.size();
