@@ -65,9 +65,8 @@ class FixedPointSum {
   /// Throws quantization_range_error where a quotient of scales leaves fixed point's range.
   FixedPointSum(const Affine<float>& grid_a, const Affine<float>& grid_b, const Affine<float>& grid_y, std::int32_t sign = 1)
       : y_(grid_y) {
-    const double t = 2 * double(std::max(grid_a.scale, grid_b.scale));
-    m_ = fixed_point(t / (0x1p20 * double(grid_y.scale)));
-    const FixedPointMultiplier scale_a = fixed_point(double(grid_a.scale) / t), scale_b = fixed_point(double(grid_b.scale) / t);
+    const auto [scale_a, scale_b, to_y] = multipliers(grid_a.scale, grid_b.scale, grid_y.scale);
+    m_ = to_y;
     for (std::int32_t q = -128; q < 256; ++q) {
       a_[static_cast<std::size_t>(q + 128)] = multiply_twice((q - grid_a.zero_point) * (1 << 20), scale_a);
       b_[static_cast<std::size_t>(q + 128)] = sign * multiply_twice((q - grid_b.zero_point) * (1 << 20), scale_b);
@@ -77,6 +76,11 @@ class FixedPointSum {
   std::int32_t operator()(std::int32_t a, std::int32_t b) const {
     const std::int32_t sum = a_[static_cast<std::size_t>(a + 128)] + b_[static_cast<std::size_t>(b + 128)];
     return detail::code_twice(sum, m_, y_);
+  }
+  /// s_a / t, s_b / t and t / (2^20 * s_y).
+  static std::array<FixedPointMultiplier, 3> multipliers(float s_a, float s_b, float s_y) {
+    const double t = 2 * double(std::max(s_a, s_b));
+    return {fixed_point(double(s_a) / t), fixed_point(double(s_b) / t), fixed_point(t / (0x1p20 * double(s_y)))};
   }
 
  private:

@@ -2,8 +2,11 @@
 /// \file
 /// Sums, means, norms, maxima and minima of codes over any set of axes but the batch.
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <optional>
 #include <trimtab/core/aliasing.hpp>
 #include <trimtab/int8/steps_input.hpp>
 #include <trimtab/ops/reduce.hpp>
@@ -37,6 +40,21 @@ std::vector<Sum> code_sums(const ::trimtab::detail::ReducedAxes<K>& axes, const 
       },
       [](Sum& sum, Sum later) { sum += later; });
 }
+
+/// What TFLite's MEAN over a picture does with the sum S of `count` codes less origin: offset + multiply_twice(S, multiplier), where
+/// offset = z_y - f(z_x s_x / s_y), f and the rest as in mean_fixed_point.
+struct MeanOverPicture {
+  std::int32_t offset;
+  FixedPointMultiplier multiplier;
+
+  MeanOverPicture(const Affine<float>& x, std::int32_t origin, const Affine<float>& y, std::size_t count)
+      : multiplier(fixed_point(double(x.scale / (static_cast<float>(count) * y.scale)))) {
+    const float zero = static_cast<float>(x.zero_point - origin) * x.scale / y.scale;
+    offset = y.zero_point - origin - rounded(zero);
+  }
+  /// Ties away from zero.
+  static std::int32_t rounded(float v) { return static_cast<std::int32_t>(std::round(std::clamp(v, -0x1p30F, 0x1p30F))); }
+};
 
 }  // namespace detail
 
@@ -104,15 +122,14 @@ void mean_fixed_point(const X& x, const Affine<float>& grid_x, const AxisList& a
   const std::int32_t z_x = grid_x.zero_point - origin, z_y = grid_y.zero_point - origin;
   const auto n = static_cast<float>(r.count);
   const float ratio = grid_x.scale / grid_y.scale;
-  const auto rounded = [](float v) { return static_cast<std::int32_t>(std::round(std::clamp(v, -0x1p30F, 0x1p30F))); };
-  const FixedPointMultiplier m = over_picture ? fixed_point(double(grid_x.scale / (n * grid_y.scale))) : FixedPointMultiplier{};
+  std::optional<detail::MeanOverPicture> picture;
+  if (over_picture) picture.emplace(grid_x, origin, grid_y, r.count);
   const auto code = [&](std::int32_t sum) -> std::int64_t {
-    if (over_picture)
-      return std::int64_t{z_y} - rounded(static_cast<float>(z_x) * grid_x.scale / grid_y.scale) + multiply_twice(sum, m);
+    if (picture) return std::int64_t{picture->offset} + multiply_twice(sum, picture->multiplier);
     if (grid_x.scale == grid_y.scale && z_x == z_y) return sum / static_cast<std::int32_t>(r.count);
     const float bias = static_cast<float>(-z_x) * ratio;
     // Through double, where the product is exact: no compiler makes one FMA of it and the sum.
-    return z_y + rounded(static_cast<float>(double(static_cast<float>(sum) / n) * double(ratio)) + bias);
+    return z_y + detail::MeanOverPicture::rounded(static_cast<float>(double(static_cast<float>(sum) / n) * double(ratio)) + bias);
   };
   for (std::size_t i = 0; i < sums.size(); ++i)
     yv.data[i] =

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
+#include <random>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace trimtab {
@@ -21,13 +23,10 @@ struct ArenaPlan {
   std::size_t bytes = 0;            ///< of the block
 };
 
-/// Gives each buffer an offset, a multiple of `alignment`, such that buffers alive at the same step do not overlap: the largest first, each
-/// into the lowest gap that takes it (greedy by size; Pisarchyk and Lee, arXiv 2001.03288).
-inline ArenaPlan plan_arena(std::span<const Lifetime> buffers, std::size_t alignment = 64) {
-  std::vector<std::size_t> order(buffers.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; });
+namespace detail {
 
+/// Buffers in this order, each into the lowest gap that takes it.
+inline ArenaPlan place_in_order(std::span<const Lifetime> buffers, std::span<const std::size_t> order, std::size_t alignment) {
   ArenaPlan plan;
   plan.offset.resize(buffers.size());
   std::vector<std::size_t> placed;  // in the order of their offsets
@@ -46,6 +45,46 @@ inline ArenaPlan plan_arena(std::span<const Lifetime> buffers, std::size_t align
         i);
   }
   return plan;
+}
+
+inline std::vector<std::size_t> largest_first(std::span<const Lifetime> buffers) {
+  std::vector<std::size_t> order(buffers.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; });
+  return order;
+}
+
+}  // namespace detail
+
+/// Gives each buffer an offset, a multiple of `alignment`, such that buffers alive at the same step do not overlap: the largest first, each
+/// into the lowest gap that takes it (greedy by size; Pisarchyk and Lee, arXiv 2001.03288).
+inline ArenaPlan plan_arena(std::span<const Lifetime> buffers, std::size_t alignment = 64) {
+  return detail::place_in_order(buffers, detail::largest_first(buffers), alignment);
+}
+
+/// The same, byte by byte, for memory that counts: other orders are tried, two buffers of the best one in each other's place, until nothing is left
+/// between the block and the most that is alive at one step. The same buffers get the same plan everywhere.
+inline ArenaPlan plan_tight_arena(std::span<const Lifetime> buffers) {
+  std::vector<std::size_t> order = detail::largest_first(buffers);
+  ArenaPlan best = detail::place_in_order(buffers, order, 1);
+  std::size_t bound = 0;
+  for (const Lifetime& step : buffers) {  // the most is alive where some buffer begins
+    std::size_t live = 0;
+    for (const Lifetime& b : buffers) live += b.first <= step.first && step.first <= b.last ? b.bytes : 0;
+    bound = std::max(bound, live);
+  }
+  constexpr std::size_t work = 200'000'000;  // a second or less
+  std::mt19937 random(1);
+  for (std::size_t left = work / (buffers.size() * buffers.size() + 1); left > 0 && best.bytes > bound; --left) {
+    std::size_t &a = order[random() % order.size()], &b = order[random() % order.size()];
+    std::swap(a, b);
+    ArenaPlan plan = detail::place_in_order(buffers, order, 1);
+    if (plan.bytes <= best.bytes)
+      best = std::move(plan);
+    else
+      std::swap(a, b);
+  }
+  return best;
 }
 
 }  // namespace trimtab

@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 #include <trimtab/int8/requantize.hpp>
-#include <trimtab/net/execute/arena.hpp>
+#include <trimtab/net/execute/node_buffers.hpp>
 #include <trimtab/net/graph/feed.hpp>
 #include <trimtab/net/quantize/lowered_network.hpp>
 #include <trimtab/ops/activation.hpp>
@@ -43,25 +43,16 @@ class Int8Network {
 
   /// Packs every layer. Throws as `pack` does.
   explicit Int8Network(LoweredNetwork n) : n_(std::move(n)) {
-    buffer_of_.resize(n_.nodes.size());
+    NodeBuffers buffers = node_buffers(n_);
+    plan_ = plan_arena(buffers.lifetimes);
+    buffer_of_ = std::move(buffers.of);
     packed_.resize(n_.nodes.size());
-    std::vector<Lifetime> lifetimes;
     for (NodeId id = 0; id < n_.nodes.size(); ++id) {
       LoweredNode& node = n_.nodes[id];
-      if (node.layer) {
-        packed_[id] = pack(node);
-        node.layer->codes = {};
-      }
-      if (aliases(node)) {
-        buffer_of_[id] = buffer_of_[node.inputs[0].node];
-      } else {
-        buffer_of_[id] = lifetimes.size();
-        lifetimes.push_back({element_count(node.extent) * (node.holds_codes ? 1 : sizeof(float)), id, id});
-      }
-      for (const LoweredInput& in : node.inputs) lifetimes[buffer_of_[in.node]].last = id;
+      if (!node.layer) continue;
+      packed_[id] = pack(node);
+      node.layer->codes = {};
     }
-    for (const NodeId out : n_.outputs) lifetimes[buffer_of_[out]].last = n_.nodes.size();
-    plan_ = plan_arena(lifetimes);
   }
 
   /// Runs x, floats with the batch as first axis, and calls look(node, Output) after each node. Throws shape_error when x does not fit. Results
@@ -128,14 +119,6 @@ class Int8Network {
   std::size_t arena_bytes() const { return plan_.bytes; }
 
  private:
-  /// Whether a node's output is its input's memory.
-  bool aliases(const LoweredNode& node) const {
-    if (node.op->integers() != IntegerRule::moves || node.inputs.size() != 1) return false;
-    const LoweredNode& in = n_.nodes[node.inputs[0].node];
-    const bool clips = node.in_float ? node.clip != no_clip
-                                     : in.grid.codes.qmin < node.grid.codes.qmin || in.grid.codes.qmax > node.grid.codes.qmax;
-    return !clips && node.holds_codes == in.holds_codes && node.op->keeps_order(std::span<const Extents>(&in.extent, 1));
-  }
   std::vector<Extents> fed_extents() const {
     std::vector<Extents> extents;
     for (const NodeId id : n_.inputs) extents.push_back(n_.nodes[id].extent);

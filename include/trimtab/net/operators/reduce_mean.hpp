@@ -20,8 +20,12 @@ struct OperatorRules<ReduceMean> : ReductionBySums<ReduceMean, reduction::Mean> 
   static SignRule sign(const ReduceMean&) { return SignRule::of_inputs; }
   static void fixed_point_codes(const ReduceMean& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t code_origin,
                                 const TensorView<std::uint8_t>& y) {
-    const bool over_picture = l.keep_axes && x[0].codes.rank() == 4 && l.axes == std::vector<std::size_t>{0, 1};
-    int8::mean_fixed_point(x[0].codes, x[0].grid, with_batch(l), over_picture, code_origin, grid_y, y);
+    const bool of_picture = over_picture(l, detail::without_batch(x[0].codes.extent));
+    int8::mean_fixed_point(x[0].codes, x[0].grid, with_batch(l), of_picture, code_origin, grid_y, y);
+  }
+  /// Whether TFLite's kernel for pictures runs, which rounds another way.
+  static bool over_picture(const ReduceMean& l, const Extents& x) {
+    return l.keep_axes && x.size() == 3 && l.axes == std::vector<std::size_t>{0, 1};
   }
 };
 
