@@ -18,5 +18,6 @@ Command quantize_command(CLI::App& app);
 Command run_command(CLI::App& app);
 Command show_command(CLI::App& app);
 Command compare_command(CLI::App& app);
+Command generate_command(CLI::App& app);
 
 }  // namespace program

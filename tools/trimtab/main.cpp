@@ -11,7 +11,7 @@
 
 int main(int argc, char** argv) {
   const program::World world{};
-  CLI::App app{"Quantizes neural networks to int8; shows, runs and compares networks."};
+  CLI::App app{"Quantizes neural networks to int8; shows, runs and compares networks, and writes them in C."};
   app.set_version_flag("--version", "trimtab " TRIMTAB_VERSION);
   app.require_subcommand(0, 1);
   app.callback([&] {  // after what is misspelt has been named
@@ -28,6 +28,8 @@ int main(int argc, char** argv) {
       program::show_command);
   add(app.add_subcommand("compare", "Compare two networks on the same inputs, output by output and node by node"),
       program::compare_command);
+  add(app.add_subcommand("generate", "Write a quantized network as one C or C++ file that needs no library"),
+      program::generate_command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
