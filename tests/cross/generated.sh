@@ -34,7 +34,7 @@ report() {  # report MACHINE LINE
 
 for model in "$@"; do
   expected=
-  echo "$(basename "$model"): $("$trimtab" generate "$model" --out "$work/net.h" --name net | tail -1 | sed "s|.*11, ||")"
+  echo "$(basename "$model"): $("$trimtab" generate "$model" --out "$work/net.h" --name net | tail -1 | sed "s|.*C11: ||")"
   compile "$work/here" cc "$parts/hosted.c"
   report "here" "$("$work/here")"
   if [ $arm = 1 ]; then

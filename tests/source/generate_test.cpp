@@ -204,6 +204,25 @@ TEST_CASE("generate: a network that quantizes its input and dequantizes its outp
   test::check_generated(codes_at_ports(n));
 }
 
+TEST_CASE("generate: a clip of codes becomes part of the node that it alone reads", "[source]") {
+  if (!test::has_compilers()) return;
+  std::mt19937 random(2);
+  Network n;
+  const NodeId x = n.add(Input{{3, 3, 4}}, {});
+  const NodeId conv = n.add(Conv2d{test::random_tensor<4>({4, 1, 1, 4}, random), {}, {}}, {x});
+  const NodeId clipped = n.add(Clip{-0.25F, 0.5F}, {conv});
+  const NodeId table = n.add(Clip{-0.125F, 1.0F}, {n.add(Tanh{}, {clipped})});
+  n.set_outputs({n.add(Clip{0.0F, 0.25F}, {x}), table, n.add(Reshape{{36}}, {table}), n.add(Clip{0.0F, 1.0F}, {table})});
+  for (const Requantizer requantizer : {Requantizer::float32, Requantizer::fixed_point}) {
+    QuantizationOptions options;
+    options.requantizer = requantizer;
+    const LoweredNetwork l = test::lowered(n, options);
+    CHECK(l.nodes.size() == 8);
+    CHECK(fuse_code_clips(l).nodes.size() == 6);  // without the two behind Conv2d and Tanh
+    test::check_generated(l);
+  }
+}
+
 TEST_CASE("generate: memory is that of the plan, and constants are counted", "[source]") {
   const LoweredNetwork n = lower(test::quantized(test::small_network(), {}));
   const GeneratedSource s = generate_source(n);

@@ -28,27 +28,47 @@ inline constexpr const char* float32_text = R"(
    the same in integers. No compiler's flag can change a code, and no floating point is needed. A multiplier m is given by the bits of the
    float: m = mantissa / 2^shift. */
 
-/* v / 2^shift to the nearest integer, of two the even one; shift is 1 to 63. */
-static inline uint64_t @half_even(uint64_t v, unsigned shift) {
-  const uint64_t whole = v >> shift, rest = v - (whole << shift), half = (uint64_t)1 << (shift - 1);
-  return whole + (rest > half || (rest == half && (whole & 1U) != 0) ? 1U : 0U);
+/* v / 2^shift to the nearest integer, of two the even one; v / 2^shift is below 2^31. */
+static inline uint32_t @half_even(uint64_t v, unsigned shift) {
+  if (shift == 0) return (uint32_t)v;
+  const uint32_t halves = (uint32_t)(v >> (shift - 1)), up = halves / 2 + halves % 2;
+  const int tie = halves % 2 != 0 && (uint64_t)halves << (shift - 1) == v;
+  return tie ? up & ~(uint32_t)1 : up;
 }
 
-/* v as float32 keeps it: the nearest number of 24 significant bits, of two the even one; v is below 2^55. */
+/* The bits of v beyond the 24 that float32 keeps; v is below 2^55. */
+static inline unsigned @excess(uint64_t v) {
+  uint32_t top = (uint32_t)(v >> 24);
+  unsigned bits = 0;
+  for (unsigned half = 16; half > 0; half /= 2)
+    if (top >> half != 0) {
+      top >>= half;
+      bits += half;
+    }
+  return bits + (unsigned)top;
+}
+
+/* v as float32 keeps it. */
 static inline uint64_t @as_float(uint64_t v) {
-  unsigned drop = 0;
-  for (unsigned bits = 16; bits > 0; bits /= 2)
-    if (v >> (23U + drop + bits) != 0) drop += bits;
-  return drop == 0 ? v : @half_even(v, drop) << drop;
+  const unsigned drop = @excess(v);
+  return (uint64_t)@half_even(v, drop) << drop;
 }
 
-static inline uint64_t @mantissa(uint32_t m) { return (m & 0x7fffffU) | 0x800000U; }
+/* v / 2^shift, as float32 keeps v, to the nearest integer; or 2^24, which is beyond every code, where it is 2^23 or more. shift is 1 to 62. */
+static inline int32_t @rounded(uint64_t v, unsigned shift) {
+  const unsigned drop = @excess(v);
+  const uint32_t kept = @half_even(v, drop);
+  return drop >= shift ? (int32_t)1 << 24 : (int32_t)@half_even(kept, shift - drop);
+}
+
+static inline uint32_t @mantissa(uint32_t m) { return (m & 0x7fffffU) | 0x800000U; }
 static inline unsigned @shift(uint32_t m) { return 150U - (unsigned)(m >> 23); }
 
 /* The integer next to x * m. */
-static inline int64_t @times(int32_t x, uint32_t m) {
-  const uint64_t size = x < 0 ? (uint64_t)(-(int64_t)x) : (uint64_t)x;
-  const int64_t steps = (int64_t)@half_even(@as_float(@as_float(size) * @mantissa(m)), @shift(m));
+static inline int32_t @times(int32_t x, uint32_t m) {
+  const uint32_t size = x < 0 ? 0 - (uint32_t)x : (uint32_t)x;
+  const uint64_t kept = size >> 24 == 0 ? size : @as_float(size);
+  const int32_t steps = @rounded(kept * @mantissa(m), @shift(m));
   return x < 0 ? -steps : steps;
 }
 )";

@@ -50,8 +50,8 @@ static inline int64_t @term(int32_t x, uint32_t m, unsigned unit) {
   return x < 0 ? -(int64_t)size : (int64_t)size;
 }
 /* The integer next to v / 2^unit, v being rounded to float32 first. */
-static inline int64_t @nearest_step(int64_t v, unsigned unit) {
-  const int64_t size = (int64_t)@half_even(@as_float((uint64_t)(v < 0 ? -v : v)), unit);
+static inline int32_t @nearest_step(int64_t v, unsigned unit) {
+  const int32_t size = @rounded((uint64_t)(v < 0 ? -v : v), unit);
   return v < 0 ? -size : size;
 }
 )";
@@ -67,7 +67,7 @@ inline std::string over_pairs(const std::string& name, const std::string& argume
     for (size_t i = 0; i < p->length; ++i, at_a += p->a_next, at_b += p->b_next) {
       const int32_t x = a[at_a] - p->a_zero, y = b[at_b] - p->b_zero;
 )" + body +
-         R"(      *out++ = @held(p->zero_point + steps, p->least, p->most);
+         R"(      *out++ = @held((int64_t)p->zero_point + steps, p->least, p->most);
     }
   }
 }
@@ -78,14 +78,14 @@ inline SourceKernel of_terms(const std::string& name, const std::string& value) 
   return {name,
           over_pairs(name, "uint32_t a_m, uint32_t b_m, unsigned unit",
                      "      const int64_t v = @term(x, a_m, unit), w = @term(y, b_m, unit);\n"
-                     "      const int64_t steps = @nearest_step(" +
+                     "      const int32_t steps = @nearest_step(" +
                          value + ", unit);\n"),
           {&two_terms_kernel}};
 }
 inline const SourceKernel add_kernel = of_terms("add", "v + w"), sub_kernel = of_terms("sub", "v - w"),
                           max_kernel = of_terms("max", "v > w ? v : w"), min_kernel = of_terms("min", "v < w ? v : w");
 inline const SourceKernel mul_kernel{"mul",
-                                     over_pairs("mul", "uint32_t m", "      const int64_t steps = @times(x * y, m);\n"),
+                                     over_pairs("mul", "uint32_t m", "      const int32_t steps = @times(x * y, m);\n"),
                                      {&clamp_kernel, &float32_kernel, &pairs_kernel}};
 
 // ---- fixed point ----
@@ -96,12 +96,12 @@ inline const SourceKernel sum_fixed_point_kernel{
         over_pairs("sum", "const int32_t* mantissa, const int32_t* exponent, int32_t sign",
                    "      const int32_t v = @multiply_twice(x * ((int32_t)1 << 20), mantissa[0], exponent[0]);\n"
                    "      const int32_t w = @multiply_twice(y * ((int32_t)1 << 20), mantissa[1], exponent[1]);\n"
-                   "      const int64_t steps = @multiply_twice(v + sign * w, mantissa[2], exponent[2]);\n"),
+                   "      const int32_t steps = @multiply_twice(v + sign * w, mantissa[2], exponent[2]);\n"),
     {&clamp_kernel, &multiply_twice_kernel, &pairs_kernel}};
 inline const SourceKernel product_fixed_point_kernel{
     "product",
     over_pairs("product", "int32_t mantissa, int32_t exponent",
-               "      const int64_t steps = @multiply_twice(x * y, mantissa, exponent);\n"),
+               "      const int32_t steps = @multiply_twice(x * y, mantissa, exponent);\n"),
     {&clamp_kernel, &multiply_twice_kernel, &pairs_kernel}};
 
 /// The address of the struct "pairs".

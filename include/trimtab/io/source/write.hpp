@@ -7,6 +7,7 @@
 #include <string>
 #include <trimtab/core/config.hpp>
 #include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/source/fuse_clips.hpp>
 #include <trimtab/io/source/operators.hpp>
 #include <trimtab/io/source/ports.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
@@ -74,12 +75,13 @@ class SourceExport : public SourceWriter {
  public:
   using SourceWriter::SourceWriter;
 
-  GeneratedSource take() {
+  /// hash: of the codes that the self-check expects.
+  GeneratedSource take(std::uint32_t hash) {
     for (id_ = 0; id_ < n_.nodes.size(); ++id_) write_node();
     use(self_check_kernel);
     GeneratedSource result{std::string(), {}, 0, arena_};
     result.text =
-        head() + kernels_ + "\n/* ---- the network's numbers ---- */\n" + constants_ + sizes() + run() + check() + foot();
+        head() + kernels_ + "\n/* ---- the network's numbers ---- */\n" + constants_ + sizes() + run() + check(hash) + foot();
     for (const SourceNode& node : nodes_) result.constants += node.constants;
     result.nodes = std::move(nodes_);
     return result;
@@ -174,7 +176,7 @@ class SourceExport : public SourceWriter {
     return message("\nstatic inline void ", symbol("run"), "(", parameters, "uint8_t* arena) {\n", body, "}\n");
   }
 
-  std::string check() const {
+  std::string check(std::uint32_t hash) const {
     std::string text =
         message("\nstatic inline int ", symbol("self_check"), "(uint8_t* arena) {\n  uint32_t state = 1, hash = 2166136261U;\n");
     std::string arguments;
@@ -190,7 +192,7 @@ class SourceExport : public SourceWriter {
     for (std::size_t i = 0; i < n_.outputs.size(); ++i)
       text += message("  hash = ", symbol("hashed"), "(hash, arena + ", output_offsets_[i], ", ",
                       element_count(n_.nodes[n_.outputs[i]].extent), ");\n");
-    return text + message("  return hash == ", expected_hash(n_), "U ? 0 : 1;\n}\n");
+    return text + message("  return hash == ", hash, "U ? 0 : 1;\n}\n");
   }
 };
 
@@ -201,13 +203,14 @@ class SourceExport : public SourceWriter {
 ///   int self_check(uint8_t* arena)            0 where the codes of a drawn input have the hash that Int8Network's have here
 ///   arena_bytes                               of the arena; input_bytes, input_offset, output_bytes, output_offset of its ports
 /// Ports of reals are codes where that is only a quantization less (codes_at_ports). Arithmetic is that of the network's requantizer, in integers
-/// whichever it is; softmax alone needs float32. Throws value_error where the name is no identifier, unsupported_error, naming the node, for what runs in float and for operators without rules, and as Int8Network does.
+/// whichever it is; softmax alone needs float32. Throws value_error where the name is no identifier; unsupported_error, naming the node, for
+/// what runs in float and for operators without rules; and as Int8Network does.
 inline GeneratedSource generate_source(const LoweredNetwork& network, const SourceOptions& options = {}) {
   if (source_identifier(options.name) != options.name)
     throw value_error(detail::message("generate: the name \"", options.name, "\" is no identifier; \"",
                                       source_identifier(options.name), "\" is one"));
-  const LoweredNetwork codes = codes_at_ports(network);
-  return detail::SourceExport(codes, options).take();
+  const LoweredNetwork codes = codes_at_ports(network), fused = fuse_code_clips(codes);
+  return detail::SourceExport(fused, options).take(detail::expected_hash(codes));
 }
 
 /// Writes it to a file, which is there whole or not at all. Gives what it takes. Throws as generate_source does, and io_error.

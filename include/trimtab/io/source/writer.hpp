@@ -24,17 +24,20 @@
 namespace trimtab {
 
 /// C11 and C++17 share the kernels. C puts the network's name and an underscore before each name of the file, C++ has a namespace of that name.
-enum class SourceLanguage { c, cpp };
+enum class SourceLanguage {
+  c,   ///< C11; C++17 compiles it, too
+  cpp  ///< C++17, with constexpr arrays
+};
 
 /// What a generated file is called and written in.
 struct SourceOptions {
-  std::string name = "net";  ///< as source_identifier gives it
-  SourceLanguage language = SourceLanguage::c;
+  std::string name = "net";                     ///< an identifier, as source_identifier gives it
+  SourceLanguage language = SourceLanguage::c;  ///< of the file
 };
 
 /// What a node costs on the target.
 struct SourceNode {
-  std::string name, op;
+  std::string name, op;       ///< of the node, and of its operator
   Extents extent;             ///< of the output
   std::size_t constants = 0;  ///< bytes of weights, biases, multipliers, tables
   std::size_t live = 0;       ///< bytes of activations that are alive while it runs
@@ -42,8 +45,8 @@ struct SourceNode {
 
 /// A source file and what it takes on the target, but for the machine code of its functions.
 struct GeneratedSource {
-  std::string text;
-  std::vector<SourceNode> nodes;  ///< those of the network that do something
+  std::string text;               ///< the file
+  std::vector<SourceNode> nodes;  ///< of the network, Clips that went into other nodes left out
   std::size_t constants = 0;      ///< bytes of all constants
   std::size_t arena = 0;          ///< bytes of the arena, inputs and outputs included
 };
