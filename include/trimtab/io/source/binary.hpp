@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <string>
 #include <trimtab/int8/broadcast.hpp>
 #include <trimtab/io/source/rules.hpp>
@@ -106,7 +107,9 @@ inline const SourceKernel product_fixed_point_kernel{
 
 /// The address of the struct "pairs".
 inline std::string pairs_parameters(SourceWriter& w) {
-  Extents y = w.node().extent;
+  const Extents& y = w.node().extent;
+  if (element_count(y) > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
+    w.refuse("more than 2^31 - 1 elements");
   const auto steps = [&](const Extents& x) {
     std::vector<std::int32_t> step(y.size(), 0);
     std::int32_t distance = 1;

@@ -16,6 +16,7 @@
 #include <trimtab/io/source/kernel.hpp>
 #include <trimtab/io/source/names.hpp>
 #include <trimtab/net/execute/node_buffers.hpp>
+#include <trimtab/net/execute/tight_arena.hpp>
 #include <trimtab/net/operators/constant.hpp>
 #include <type_traits>
 #include <utility>
