@@ -23,7 +23,7 @@ bool is_here(const std::filesystem::path& file) {
 }  // namespace
 
 #ifdef TRIMTAB_WITH_TFLITE
-TEST_CASE("generate: the codes of networks for microcontrollers are Int8Network's, for 50 inputs each", "[source][real]") {
+TEST_CASE("generate: the codes of networks for microcontrollers are Int8Network's, for 50 inputs each", "[real]") {
   if (!test::has_compilers()) return;
   for (const char* name : {"mlperf_kws_dscnn_int8", "mlperf_resnet8_int8", "mlperf_vww_mobilenetv1_int8",
                            "tflm_person_detect_int8", "mcunet_vww_int8"}) {
@@ -34,14 +34,14 @@ TEST_CASE("generate: the codes of networks for microcontrollers are Int8Network'
   }
 }
 
-TEST_CASE("generate: so are those of uint8 weights with zero points, and of a C++ file", "[source][real]") {
+TEST_CASE("generate: so are those of uint8 weights with zero points, and of a C++ file", "[real]") {
   const std::filesystem::path file = shared_data / "wild" / "tflite" / "coral_mobilenet_v1_0.25_128_quant.tflite";
   if (!test::has_compilers() || !is_here(file)) return;
   test::check_generated(read_quantized_tflite(file).network, 10, {"net", SourceLanguage::cpp}, "-O2");
 }
 #endif
 
-TEST_CASE("generate: so are those of MobileNet-v2, by either requantizer, for 50 inputs", "[source][real][long]") {
+TEST_CASE("generate: so are those of MobileNet-v2, by either requantizer, for 50 inputs", "[real][long]") {
   const std::filesystem::path file = shared_data / "models" / "mobilenet_v2_1.0_224.onnx";
   if (!test::has_compilers() || !is_here(file)) return;
   const Network n = simplify(read_onnx(file).network);
