@@ -128,8 +128,8 @@ class XnnpackThreads {
   pthreadpool_t pool_;
 };
 
-/// s8 x s8 -> s8 with scales per channel: XNNPACK has no u8 activations with those, and reads the same bytes as s8. It takes the best ISA
-/// of the CPU.
+/// s8 x s8 -> s8 with scales per channel: XNNPACK has no u8 activations with those, and reads the same bytes as s8. It takes the
+/// best ISA of the CPU.
 class Xnnpack {
  public:
   Xnnpack(const Layer& l, const std::uint8_t* x, std::uint8_t* y, pthreadpool_t pool) : pool_(pool) {

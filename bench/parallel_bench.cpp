@@ -1,8 +1,8 @@
-// What a loop takes on one thread and on two, by ours and by OpenMP's parallel region, on the machine as it is and beside one busy
-// process for each processor.
+// What a loop takes on one thread and on two, by ours and by OpenMP's parallel region, on the machine as it is and beside one
+// busy process for each processor.
 //   parallel_bench [ROUNDS]
-// Each figure comes from a process of its own, since threads of OpenMP that wait by spinning would disturb the others. Means, since
-// the worst loops are what users wait for.
+// Each figure comes from a process of its own, since threads of OpenMP that wait by spinning would disturb the others. Means,
+// since the worst loops are what users wait for.
 
 #include <sys/wait.h>
 #include <unistd.h>

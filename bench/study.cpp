@@ -4,9 +4,9 @@
 //   study --model NETWORK.onnx --images DIR SUBJECT...
 //
 // SUBJECT: schedule (threshold training: rate, restarts, bounds, loss, batch), transforms (what is done without training, alone
-// and together), rounding (learned rounding: damping, pictures), bits (coarser grids, scales that are powers of two), paper (tables
-// 1 and 2, sections 3.3 and 4.2: see paper_tables.sh), rescaling (pairs and margins of 3.3), schemes (what is trained, at 8, 4
-// and 2 bits).
+// and together), rounding (learned rounding: damping, pictures), bits (coarser grids, scales that are powers of two), paper
+// (tables 1 and 2, sections 3.3 and 4.2: see paper_tables.sh), rescaling (pairs and margins of 3.3), schemes (what is trained, at
+// 8, 4 and 2 bits).
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -246,7 +246,8 @@ std::vector<Choice> bits_choices(const QuantizationOptions& q) {
   return all;
 }
 
-/// FAT's tables 1 and 2 and its chain of 4.2. In brackets its top-1 of MobileNet-v2, MNas-1.0 and MNas-1.3; float 71.55, 74.34, 75.79.
+/// FAT's tables 1 and 2 and its chain of 4.2. In brackets its top-1 of MobileNet-v2, MNas-1.0 and MNas-1.3; float 71.55, 74.34,
+/// 75.79.
 std::vector<Choice> paper_choices(const QuantizationOptions& q) {
   std::vector<Choice> all;
   const auto cell = [&](const char* name, const char* published, WeightMode weights, Scheme scheme) {

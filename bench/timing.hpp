@@ -9,8 +9,8 @@
 
 namespace timing {
 
-/// Seconds of a call, the mean of several. One thread: the processor's time, which other work on the machine disturbs the least; more:
-/// time on the wall.
+/// Seconds of a call, the mean of several. One thread: the processor's time, which other work on the machine disturbs the least;
+/// more: time on the wall.
 template <class F>
 double seconds(int threads, int calls, F&& f) {
   const auto now = [&] {

@@ -1,10 +1,10 @@
-// A step of threshold training on MobileNet-v2 1.0/224: forward of a batch of 16, backward to all factors, weights quantized anew.
-// Names are training_step/<threads>.
+// A step of threshold training on MobileNet-v2 1.0/224: forward of a batch of 16, backward to all factors, weights quantized
+// anew. Names are training_step/<threads>.
 //
-// Each round runs our step and, where CMake found libtorch, libtorch's of the same network with its learnable fake quantization, in
-// whichever of its two layouts was the faster at start. Time is as in timing.hpp. Counters: pictures/s; "vs_libtorch": median over the rounds of its time by ours,
-// above 1 is faster than it is; "MB": the process's largest resident memory when our rounds at start were done, and "MB_libtorch" when
-// libtorch's were.
+// Each round runs our step and, where CMake found libtorch, libtorch's of the same network with its learnable fake quantization,
+// in whichever of its two layouts was the faster at start. Time is as in timing.hpp. Counters: pictures/s; "vs_libtorch": median
+// over the rounds of its time by ours, above 1 is faster than it is; "MB": the process's largest resident memory when our rounds
+// at start were done, and "MB_libtorch" when libtorch's were.
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
 

@@ -1,6 +1,6 @@
-// Operators of one's own in a network: an activation, which is a formula, and Maxout, which picks the larger of two neighbouring channels.
-// What the library knows of them stands here, and a rule that were missing would not compile. They are calibrated, trained, lowered and run in
-// int8 like any other, and every code of the deployed network equals the trained one's.
+// Operators of one's own in a network: an activation, which is a formula, and Maxout, which picks the larger of two neighbouring
+// channels. What the library knows of them stands here, and a rule that were missing would not compile. They are calibrated,
+// trained, lowered and run in int8 like any other, and every code of the deployed network equals the trained one's.
 
 #include <cmath>
 #include <cstdio>
@@ -21,7 +21,8 @@ struct trimtab::OperatorRules<Snake> : Elementwise<Snake> {
   static double derivative(const Snake&, double x) { return 1 + std::sin(2 * x); }
 };
 
-/// y[.., c] = max(x[.., 2 c], x[.., 2 c + 1]) (Goodfellow et al., arXiv 1302.4389): the larger value has the larger code, so codes are picked.
+/// y[.., c] = max(x[.., 2 c], x[.., 2 c + 1]) (Goodfellow et al., arXiv 1302.4389): the larger value has the larger code, so
+/// codes are picked.
 struct Maxout {};
 template <>
 struct trimtab::OperatorRules<Maxout> : SimpleRules<Maxout> {

@@ -1,5 +1,5 @@
-// mpirun -n P exchange_bench: milliseconds of the gather that a training step makes, by the bytes that each process gives. The fastest of
-// many is what the network and the library cost; the median also tells how busy the machine is.
+// mpirun -n P exchange_bench: milliseconds of the gather that a training step makes, by the bytes that each process gives. The
+// fastest of many is what the network and the library cost; the median also tells how busy the machine is.
 
 #include <algorithm>
 #include <chrono>

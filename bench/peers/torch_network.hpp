@@ -10,9 +10,9 @@
 
 namespace peers {
 
-/// The same nodes with the same weights and thresholds, out of libtorch's own operators: conv2d, clamp, add, mean and its learnable
-/// fake quantization, per channel for weights and per tensor for activations. Scales are trained, weights and biases fixed. Symmetric
-/// thresholds, and the operators of MobileNets only; others throw unsupported_error.
+/// The same nodes with the same weights and thresholds, out of libtorch's own operators: conv2d, clamp, add, mean and its
+/// learnable fake quantization, per channel for weights and per tensor for activations. Scales are trained, weights and biases
+/// fixed. Symmetric thresholds, and the operators of MobileNets only; others throw unsupported_error.
 class TorchNetwork {
  public:
   /// `channels_last`: how libtorch keeps activations and filters.

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// Defines the kernels for a program whose files are compiled with -DTRIMTAB_EXTERN_KERNELS. One of its files includes this header,
-/// before any other of trimtab. CMake's target trimtab::kernels does all of it.
+/// Defines the kernels for a program whose files are compiled with -DTRIMTAB_EXTERN_KERNELS. One of its files includes this
+/// header, before any other of trimtab. CMake's target trimtab::kernels does all of it.
 
 #ifdef TRIMTAB_KERNELS_HERE
 #error "trimtab: include <trimtab/define_kernels.hpp> before any other header of trimtab"

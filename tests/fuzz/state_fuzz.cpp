@@ -1,5 +1,5 @@
-// parse_fine_tune_state, and a run that is to go on from what came out. The input is sealed first: with the seal at risk nothing else would
-// ever be read.
+// parse_fine_tune_state, and a run that is to go on from what came out. The input is sealed first: with the seal at risk nothing
+// else would ever be read.
 
 #include "fuzzed_run.hpp"
 #include "typed_errors.hpp"

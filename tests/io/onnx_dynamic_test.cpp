@@ -1,4 +1,5 @@
-// Dynamic quantization, as ONNX Runtime's quantize_dynamic writes it. Scales are powers of two, so that expected values are exact.
+// Dynamic quantization, as ONNX Runtime's quantize_dynamic writes it. Scales are powers of two, so that expected values are
+// exact.
 #include <algorithm>
 #include <catch.hpp>
 #include <random>

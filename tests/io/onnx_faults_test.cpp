@@ -1,5 +1,5 @@
-// Small files that go wrong in one reader or another, against the numbers that ONNX Runtime gives for them. They are not part of this
-// repository: without them the test says so and passes.
+// Small files that go wrong in one reader or another, against the numbers that ONNX Runtime gives for them. They are not part of
+// this repository: without them the test says so and passes.
 #include <catch.hpp>
 #include <cmath>
 #include <filesystem>

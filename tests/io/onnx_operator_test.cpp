@@ -241,7 +241,8 @@ bool runs_and_agrees(Vector v, const std::vector<bool>& computed) {
   return good;
 }
 
-/// With all inputs of reals computed; with one of them, the others constants. Throws the last refusal where nothing of that is read.
+/// With all inputs of reals computed; with one of them, the others constants. Throws the last refusal where nothing of that is
+/// read.
 bool float_passes(Vector v) {
   // What opset 7 defines as the older ones did may be read as of opset 7.
   static const std::set<std::string> changed_at_7{

@@ -34,8 +34,8 @@ QuantizedNetwork quantized_every_operator(const QuantizationOptions& options) {
   return q;
 }
 
-/// Whether the bytes are read, or refused by one of the exceptions that read_quantized_onnx documents; anything else escapes. What is read can
-/// be run, or is beyond the kernels' limits.
+/// Whether the bytes are read, or refused by one of the exceptions that read_quantized_onnx documents; anything else escapes.
+/// What is read can be run, or is beyond the kernels' limits.
 bool is_read(const std::string& bytes) {
   try {
     const LoweredNetwork network = parse_quantized_onnx(bytes).network;
@@ -202,7 +202,8 @@ TEST_CASE("read_quantized_onnx: a convolution between quantizers, worked by hand
   x.fill(0);
   x(0, 0, 0, 0) = 2;  // code 3 + 4
   x(0, 0, 0, 2) = 1;  // code 3 + 2
-  // Output 0: 0.5 * 0.25 * (4 * 1 + 2 * 3) = 1.25 = 2.5 steps, which round to 2. Output 1: 0.5 * 0.5 * 4 * 127 = 127 = 254 steps, clamped.
+  // Output 0: 0.5 * 0.25 * (4 * 1 + 2 * 3) = 1.25 = 2.5 steps, which round to 2. Output 1: 0.5 * 0.5 * 4 * 127 = 127 = 254 steps,
+  // clamped.
   const std::vector<std::uint8_t> y = codes_of(network, x);
   CHECK(y[0] == 3 + 2);
   CHECK(y[1] == 255);

@@ -1,4 +1,5 @@
-// Kinds of faults that networks drawn at random found (tests/onnxruntime/random.sh), each in its smallest form, with numbers worked by hand.
+// Kinds of faults that networks drawn at random found (tests/onnxruntime/random.sh), each in its smallest form, with numbers
+// worked by hand.
 #include <catch.hpp>
 #include <string>
 #include <trimtab/net/execute/float_executor.hpp>

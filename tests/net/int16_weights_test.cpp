@@ -85,9 +85,10 @@ TEST_CASE("Int16Weights: a long filter takes fewer steps, so that its sums with 
   CHECK(d.step[1] == 0);
 }
 
-// A layer rounds the gradient that it is given to 2^-16 of a pixel's largest, and a threshold's derivative to 2^-16 of the filter's
-// largest: a gradient moves by that share of what the same sum would be if nothing in it cancelled. No path of the network has more than
-// four such layers, and sums here cancel to no less than a tenth in the largest gradient of their kind: 5 * 2^-16 * 10 < 2^-10.
+// A layer rounds the gradient that it is given to 2^-16 of a pixel's largest, and a threshold's derivative to 2^-16 of the
+// filter's largest: a gradient moves by that share of what the same sum would be if nothing in it cancelled. No path of the
+// network has more than four such layers, and sums here cancel to no less than a tenth in the largest gradient of their kind: 5 *
+// 2^-16 * 10 < 2^-10.
 TEST_CASE("FakeQuantExecutor: products in integers give the gradients of those in float32", "[net]") {
   const Network n = test::small_network();
   const Array x = test::random_pictures(n, 3, 12);

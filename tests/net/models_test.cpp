@@ -47,7 +47,8 @@ TEST_CASE("same_padding: TensorFlow's SAME, the odd pixel after", "[net]") {
 }
 
 TEST_CASE("models: parameters are the published numbers", "[net]") {
-  // Keras' summaries (trainable part) for v1; torchvision's for the others but MNasNet-A1 and EfficientNet-Lite, which are timm's.
+  // Keras' summaries (trainable part) for v1; torchvision's for the others but MNasNet-A1 and EfficientNet-Lite, which are
+  // timm's.
   CHECK(mobilenet_v1().parameter_count() == 4231976);
   CHECK(mobilenet_v1(0.75).parameter_count() == 2585560);
   CHECK(mobilenet_v2().parameter_count() == 3504872);

@@ -1,4 +1,5 @@
-// The paper's choices on whole networks: granularity a layer, pairs of the rescaling, labels, resets, bounds, and the schemes that came after.
+// The paper's choices on whole networks: granularity a layer, pairs of the rescaling, labels, resets, bounds, and the schemes
+// that came after.
 #include <catch.hpp>
 #include <cmath>
 #include <quantized_small_network.hpp>
@@ -25,8 +26,8 @@ std::vector<std::string> vector_layers(const QuantizedNetwork& q) {
   return names;
 }
 
-/// 1x1 expand -> ReLU6 -> depthwise of weights 2, 0.5 -> ReLU6 -> 1x1 of weights 1, 1: with pictures (x0, x1) the depthwise layer puts out
-/// 2 x0 and x1 / 2.
+/// 1x1 expand -> ReLU6 -> depthwise of weights 2, 0.5 -> ReLU6 -> 1x1 of weights 1, 1: with pictures (x0, x1) the depthwise layer
+/// puts out 2 x0 and x1 / 2.
 Network two_channels() {
   Network n;
   NodeId x = n.add(Input{{1, 1, 2}}, {});
@@ -206,7 +207,8 @@ TEST_CASE("FineTuneReport: left limits of tensors that begin at 0 are not counte
   o.scheme = Scheme::asymmetric;
   o.weights = WeightMode::scalar;
   QuantizedNetwork q = test::quantized(n, o);
-  // Two factors each of: 6 layers' weights; input, stem, dw, project, side, sum, concat (average and max take its grid), grouped, pool, logits.
+  // Two factors each of: 6 layers' weights; input, stem, dw, project, side, sum, concat (average and max take its grid), grouped,
+  // pool, logits.
   std::size_t grids = 0, at_zero = 0;
   for (NodeId id = 0; id < n.size(); ++id)
     if (q.output[id]) {
@@ -246,16 +248,17 @@ TEST_CASE("rescale_dws: the paper's pairs alone, or expand -> depthwise, too, by
   Network uneven = two_channels();
   uneven[find(uneven, "expand")].op.get<Conv2d>().weight(1, 0, 0, 1) = 0.25F;
   uneven[find(uneven, "dw")].op.get<DepthwiseConv2d>().weight(0, 0, 1) = 2;
-  // expand puts out 3.1 and up to 0.5: T_0 is the geometric mean of 1 and 1 / 4, 1 / 2; factors 1 / 2 and 2; dw becomes 4 and 1. Its first
-  // filter is locked, T_0 = 4, the second's factor 4 (outputs up to 1, times 4 below 6): 4 and 4. Without the first pair: 2 and 2.
+  // expand puts out 3.1 and up to 0.5: T_0 is the geometric mean of 1 and 1 / 4, 1 / 2; factors 1 / 2 and 2; dw becomes 4 and 1.
+  // Its first filter is locked, T_0 = 4, the second's factor 4 (outputs up to 1, times 4 below 6): 4 and 4. Without the first
+  // pair: 2 and 2.
   CHECK(depthwise_weights(prepare(r, uneven, pictures, 4, {}).reference) == std::vector<float>{4, 4});
   r.rescaling.conv_to_depthwise = false;
   CHECK(depthwise_weights(prepare(r, uneven, pictures, 4, {}).reference) == std::vector<float>{2, 2});
 }
 
 TEST_CASE("prepare: how far the float network moves on pictures beyond the calibration, by hand", "[net]") {
-  // Four pictures put 1 out of the second filter, the fifth, held back, 2: the factor 4 brings that to 8, clipped at 6, and 6 / 4 = 1.5 of
-  // 2 arrive. With all five the factor is 6 / 2 = 3.
+  // Four pictures put 1 out of the second filter, the fifth, held back, 2: the factor 4 brings that to 8, clipped at 6, and 6 / 4
+  // = 1.5 of 2 arrive. With all five the factor is 6 / 2 = 3.
   const auto pictures = pictures_of({2, 2, 2, 2, 4});
   Recipe r;
   r.fine_tune.trained = {false, false, false};

@@ -1,5 +1,5 @@
-// Writes, for compare_codes.cjs, quantized networks in every mode and both forms with pictures and the codes that Int8Network gives, and a
-// list of them: manifest.json. A traced model puts out the codes of all its nodes.
+// Writes, for compare_codes.cjs, quantized networks in every mode and both forms with pictures and the codes that Int8Network
+// gives, and a list of them: manifest.json. A traced model puts out the codes of all its nodes.
 //
 //   dump_codes OUT_FOLDER SHARED_DATA PICTURES
 

@@ -5,7 +5,8 @@
 
 namespace random_networks {
 
-/// Its values are codes. What each is made of is computed beside it from DequantizeLinear and float operators, for ONNX Runtime alone.
+/// Its values are codes. What each is made of is computed beside it from DequantizeLinear and float operators, for ONNX Runtime
+/// alone.
 class CodesDrawer : public MoveDrawer {
  public:
   CodesDrawer(std::uint64_t seed, std::int64_t opset) : MoveDrawer(seed, opset), signed_(r.one_in(2)) {

@@ -1,10 +1,12 @@
-// Draws small networks at random, runs each here and writes it, its inputs and the results for random.cjs to compare with ONNX Runtime's.
+// Draws small networks at random, runs each here and writes it, its inputs and the results for random.cjs to compare with ONNX
+// Runtime's.
 //
 //   random_networks float|qdq|qoperator|written FOLDER COUNT SEED
 //
-// float, qdq, qoperator: SEED.onnx as it was read here; SEED.watched.onnx gives all codes and what they are made of, too. The quantized ones
-// run twice, a second time with all codes as outputs: the first outputs have to be the same. written: the float network of a seed, calibrated,
-// quantized to 8 bits and written in both forms. FOLDER/list.json has a line for each file, FOLDER/numbers all tensors as float32.
+// float, qdq, qoperator: SEED.onnx as it was read here; SEED.watched.onnx gives all codes and what they are made of, too. The
+// quantized ones run twice, a second time with all codes as outputs: the first outputs have to be the same. written: the float
+// network of a seed, calibrated, quantized to 8 bits and written in both forms. FOLDER/list.json has a line for each file,
+// FOLDER/numbers all tensors as float32.
 
 #include <cstdio>
 #include <filesystem>

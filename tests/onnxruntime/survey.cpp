@@ -1,13 +1,15 @@
-// What becomes of an ONNX file. Of a float one: does it open, what does ONNX Runtime say of its outputs, do the codes of training and deployment
-// agree, and how much of the signal is left. Of a quantized one: does it open, and how far are its outputs from ONNX Runtime's.
+// What becomes of an ONNX file. Of a float one: does it open, what does ONNX Runtime say of its outputs, do the codes of training
+// and deployment agree, and how much of the signal is left. Of a quantized one: does it open, and how far are its outputs from
+// ONNX Runtime's.
 //
 //   survey MODEL.onnx [--reference FOLDER] [--input-shape NAME=1,3,320,320]... [--float]
 //
-// FOLDER is what reference.cjs wrote. One line a thing, tab-separated: float, an output's name, the largest difference relative to the largest
-// reference value; then for each of the four modes equal or DIFFERS, and the SQNR of each output. Without a reference inputs are uniform in -1 .. 1.
-// Calibrated on 6 and measured on 2 inputs, the reference's with noise. --float stops before quantization. A quantized file's outputs are right
-// within one step of their codes, of which a twentieth may be off by one (ties of sums that ONNX Runtime rounds in float); outputs that are no
-// codes within 1e-4. Exit code 1 where anything is wrong.
+// FOLDER is what reference.cjs wrote. One line a thing, tab-separated: float, an output's name, the largest difference relative
+// to the largest reference value; then for each of the four modes equal or DIFFERS, and the SQNR of each output. Without a
+// reference inputs are uniform in -1 .. 1. Calibrated on 6 and measured on 2 inputs, the reference's with noise. --float stops
+// before quantization. A quantized file's outputs are right within one step of their codes, of which a twentieth may be off by
+// one (ties of sums that ONNX Runtime rounds in float); outputs that are no codes within 1e-4. Exit code 1 where anything is
+// wrong.
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -83,7 +85,8 @@ double relative_difference(const Array& got, const Array& wanted) {
   return largest > 0 ? most / largest : most;
 }
 
-/// One element of the batch for each index: the given input, each number moved by noise of a fifth of its spread, within its range.
+/// One element of the batch for each index: the given input, each number moved by noise of a fifth of its spread, within its
+/// range.
 std::vector<Array> inputs_like(const std::vector<Array>& given, std::span<const std::size_t> indices) {
   std::vector<Array> batch;
   for (const Array& one : given) {

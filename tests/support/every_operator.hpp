@@ -15,8 +15,8 @@ inline std::set<std::string> all_operator_names() {
   return names;
 }
 
-/// Input 6 x 6 x 8, a layer, and every operator over it. Batch norm is left out, since it is folded before quantization, and so are the tables
-/// that only networks of integers have.
+/// Input 6 x 6 x 8, a layer, and every operator over it. Batch norm is left out, since it is folded before quantization, and so
+/// are the tables that only networks of integers have.
 inline Network every_operator(unsigned seed = 1) {
   std::mt19937 random(seed);
   Network n;

@@ -9,7 +9,8 @@
 
 namespace trimtab::test {
 
-/// Calls f(output, input, weight, output channel) for every multiplication of a layer with weights, for one picture. Indices are flat.
+/// Calls f(output, input, weight, output channel) for every multiplication of a layer with weights, for one picture. Indices are
+/// flat.
 template <class F>
 void for_each_product(const Network& n, NodeId id, const F& f) {
   const Extents& in = n[n[id].inputs[0]].extent;

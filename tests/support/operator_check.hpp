@@ -310,8 +310,8 @@ inline Network network_of(const OperatorCase& c) {
   return n;
 }
 
-/// The network in training and in deployment: equal codes, on every instruction set, by one thread and three; a backward of the same
-/// bits by any number of threads. Where the operator has no fixed point quantize() says so.
+/// The network in training and in deployment: equal codes, on every instruction set, by one thread and three; a backward of the
+/// same bits by any number of threads. Where the operator has no fixed point quantize() says so.
 inline void check_network(const OperatorCase& c) {
   const Network n = network_of(c);
   const CaseInputs inputs{&c};

@@ -24,8 +24,8 @@ inline Array random_pictures(const Network& network, std::size_t n, unsigned see
   return x;
 }
 
-/// conv stride 2 with lopsided padding -> relu6 -> depthwise -> relu6 -> 1x1, added to a 1x1 of the first -> average pool, max pool,
-/// concat -> grouped conv -> relu -> global pool -> linear.
+/// conv stride 2 with lopsided padding -> relu6 -> depthwise -> relu6 -> 1x1, added to a 1x1 of the first -> average pool, max
+/// pool, concat -> grouped conv -> relu -> global pool -> linear.
 inline Network small_network(unsigned seed = 1) {
   std::mt19937 random(seed);
   Network n;

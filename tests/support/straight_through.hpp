@@ -1,6 +1,6 @@
 #pragma once
-// A quantizer's gradients against central differences of the surrogate that they are the gradients of: what rounding did to x, to the zero
-// point and to the scale at the factors given stays done while the factors move.
+// A quantizer's gradients against central differences of the surrogate that they are the gradients of: what rounding did to x, to
+// the zero point and to the scale at the factors given stays done while the factors move.
 #include <algorithm>
 #include <catch.hpp>
 #include <cstddef>
@@ -11,7 +11,8 @@
 
 namespace trimtab::test {
 
-/// `scale` and `zero_point`: of q's only channel, before rounding. Values are drawn from [-reach, reach], their weights from [-1/2, 1/2].
+/// `scale` and `zero_point`: of q's only channel, before rounding. Values are drawn from [-reach, reach], their weights from
+/// [-1/2, 1/2].
 template <class Q, class Scale, class ZeroPoint>
 void check_straight_through(Q& q, double reach, std::mt19937& random, const Scale& scale, const ZeroPoint& zero_point) {
   std::uniform_real_distribution<double> value(-reach, reach), weight(-0.5, 0.5);

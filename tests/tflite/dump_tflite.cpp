@@ -2,9 +2,9 @@
 //
 //   dump_tflite OUT_FOLDER SHARED_DATA PICTURES [NETWORK...]
 //
-// For each network and mode: the whole model, and of its first two pictures each node alone, fed with its inputs' codes, so that a difference is
-// the operator's own. Every file is there twice: as write_tflite writes it, and with an output whose shape only the run tells, which has TFLite
-// run its own kernels, since delegates take no such graph. `manifest.json` lists all.
+// For each network and mode: the whole model, and of its first two pictures each node alone, fed with its inputs' codes, so that
+// a difference is the operator's own. Every file is there twice: as write_tflite writes it, and with an output whose shape only
+// the run tells, which has TFLite run its own kernels, since delegates take no such graph. `manifest.json` lists all.
 
 #include <algorithm>
 #include <filesystem>

@@ -5,8 +5,8 @@
 
 namespace trimtab::test {
 
-/// conv padded as SAME -> relu6 -> depthwise -> relu6 -> 1x1, added to a 1x1 of the first -> average pool, max pool, concat -> conv padded as
-/// SAME is not -> relu -> global pool -> linear.
+/// conv padded as SAME -> relu6 -> depthwise -> relu6 -> 1x1, added to a 1x1 of the first -> average pool, max pool, concat ->
+/// conv padded as SAME is not -> relu -> global pool -> linear.
 inline Network tflite_network(unsigned seed = 1) {
   std::mt19937 random(seed);
   Network n;

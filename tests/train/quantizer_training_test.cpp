@@ -38,8 +38,9 @@ double mean_square_error(const Numbers& x, const Q& quantizer) {
   return sum / double(x.size());
 }
 
-/// Adam on the mean square error of fake quantization, from the factors that the quantizer has. Returns where that ends. Periods forget
-/// the optimizer's moments (paper 4.1.2): gradients far from home are large, and Adam's steps would be small long after them.
+/// Adam on the mean square error of fake quantization, from the factors that the quantizer has. Returns where that ends. Periods
+/// forget the optimizer's moments (paper 4.1.2): gradients far from home are large, and Adam's steps would be small long after
+/// them.
 template <class Q>
 double train(const Numbers& x, Q& quantizer) {
   const std::size_t count = quantizer.factors().size(), periods = 6, period = 300;

@@ -74,7 +74,8 @@ TEST_CASE("search_threshold: of equals the largest, and what does not fit is ref
 }
 
 TEST_CASE("search_threshold: both ends of a range move towards 0 together", "[transform]") {
-  // Codes 0 .. 7. All but one weight lie on the grid of -3 .. 4; clipping -4.5 and 6 there costs less than the grid of -4.5 .. 6 does.
+  // Codes 0 .. 7. All but one weight lie on the grid of -3 .. 4; clipping -4.5 and 6 there costs less than the grid of -4.5 .. 6
+  // does.
   std::vector<double> w;
   for (int i = 0; i < 1000; ++i) w.insert(w.end(), {1, -3, 4, -2, 3});
   w.insert(w.end(), {-4.5, 6});

@@ -42,8 +42,8 @@ std::size_t number_of(const Port& port, const std::vector<Port>& ports) { return
 
 bool same_in_files(const Port& a, const Port& b) { return extents_in_file(a) == extents_in_file(b); }
 
-/// Throws where an input's or output's extents differ both in the files, and in the networks, where channels are last: an ONNX file
-/// may have N,C,H,W and a TFLite file N,H,W,C of the same.
+/// Throws where an input's or output's extents differ both in the files, and in the networks, where channels are last: an ONNX
+/// file may have N,C,H,W and a TFLite file N,H,W,C of the same.
 void require_same(const Port& a, const Port& b, const char* kind) {
   if (!same_in_files(a, b) && a.extent != b.extent)
     throw shape_error(detail::message(kind, " '", a.name, "' is ", extents_in_file(a), " in the first network and ",

@@ -13,8 +13,8 @@
 
 namespace trimtab {
 
-/// gather(mine) is called by all processes together and gives each of them the lists of all, one after the other by rank. fail(why), called
-/// instead of the next gather, makes that throw peer_error on all others and returns the message that they get.
+/// gather(mine) is called by all processes together and gives each of them the lists of all, one after the other by rank.
+/// fail(why), called instead of the next gather, makes that throw peer_error on all others and returns the message that they get.
 template <class C>
 concept Communicator = requires(const C& world, const std::string& why, std::vector<char> bytes, std::vector<float> floats,
                                 std::vector<double> doubles) {
@@ -57,8 +57,8 @@ struct Share {
   std::size_t size() const { return end - begin; }
 };
 
-/// Deals `count` pieces out by rank, in one run each; the sizes of two shares differ by 1 at most, and some are empty when there are more
-/// processes than pieces.
+/// Deals `count` pieces out by rank, in one run each; the sizes of two shares differ by 1 at most, and some are empty when there
+/// are more processes than pieces.
 inline Share share_of(std::size_t rank, std::size_t processes, std::size_t count) {
   return {count * rank / processes, count * (rank + 1) / processes};
 }
@@ -68,7 +68,8 @@ Share share_of(const C& world, std::size_t count) {
   return share_of(world.rank(), world.size(), count);
 }
 
-/// Runs job() on all processes. Returns an empty text when it went well on every one, else, on every one, the same message: why it failed.
+/// Runs job() on all processes. Returns an empty text when it went well on every one, else, on every one, the same message: why
+/// it failed.
 template <Communicator C, class Job>
 std::string run_together(const C& world, const Job& job) {
   try {

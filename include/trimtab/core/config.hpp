@@ -59,8 +59,8 @@
 #define TRIMTAB_KERNELS_INLINE inline
 #endif
 
-// Likewise the readers and writers of files: with -DTRIMTAB_EXTERN_FILES they are declared only, and one file of the program defines
-// TRIMTAB_DEFINE_FILES before it includes their headers.
+// Likewise the readers and writers of files: with -DTRIMTAB_EXTERN_FILES they are declared only, and one file of the program
+// defines TRIMTAB_DEFINE_FILES before it includes their headers.
 #if defined(TRIMTAB_DEFINE_FILES)
 #define TRIMTAB_FILES_HERE 1
 #define TRIMTAB_FILES_INLINE

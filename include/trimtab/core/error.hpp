@@ -47,8 +47,8 @@ struct peer_error : error {
 
 namespace detail {
 
-/// A part of a message: its text, as a stream prints it. Hundreds of calls with parts of their own types would otherwise be hundreds of
-/// functions to compile.
+/// A part of a message: its text, as a stream prints it. Hundreds of calls with parts of their own types would otherwise be
+/// hundreds of functions to compile.
 class MessagePart {
  public:
   MessagePart(const char* text) : text_(text) {}

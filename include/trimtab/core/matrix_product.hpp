@@ -66,8 +66,8 @@ TRIMTAB_KERNELS_TEMPLATE void add_product_tn(const Matrix<const double>&, const 
 /// What `macs` multiplications with their additions in floating point take.
 inline LoopTime float_product_time(std::size_t macs) { return {macs / 32}; }
 
-/// Cuts a result of rows x cols into tiles and calls body(row0, row1, col0, col1) for each, on several threads. A tile has 64 rows
-/// or more, since each packs the whole right-hand side anew; columns are cut only where rows alone give too few tiles.
+/// Cuts a result of rows x cols into tiles and calls body(row0, row1, col0, col1) for each, on several threads. A tile has 64
+/// rows or more, since each packs the whole right-hand side anew; columns are cut only where rows alone give too few tiles.
 template <class Body>
 void for_each_tile(std::size_t rows, std::size_t cols, LoopTime time, const Body& body) {
   if (rows * cols == 0) return;

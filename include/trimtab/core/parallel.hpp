@@ -1,8 +1,8 @@
 #pragma once
 /// \file
-/// Loops on several threads, where the translation unit is built with OpenMP: it says how many, core/thread_pool.hpp runs them. No
-/// result depends on their number: work is cut into pieces whose size does not, and sums over pieces are taken in the order of the
-/// pieces.
+/// Loops on several threads, where the translation unit is built with OpenMP: it says how many, core/thread_pool.hpp runs them.
+/// No result depends on their number: work is cut into pieces whose size does not, and sums over pieces are taken in the order of
+/// the pieces.
 
 #include <algorithm>
 #include <array>
@@ -25,8 +25,8 @@ namespace trimtab {
 
 #ifdef _OPENMP
 namespace detail {
-/// OpenMP counts the processors that the process may run on. A container's quota of their time is unknown to it, and threads beyond
-/// that are stopped for most of each period. Who says a number, by OMP_NUM_THREADS or set_threads, has it.
+/// OpenMP counts the processors that the process may run on. A container's quota of their time is unknown to it, and threads
+/// beyond that are stopped for most of each period. Who says a number, by OMP_NUM_THREADS or set_threads, has it.
 inline void respect_quota() {
   thread_local const bool once = [] {
     const int quota = cpu_quota();

@@ -55,10 +55,10 @@ class ThreadPool {
   }
 
   /// Calls work(0) here and work(1) to work(helpers) on those helpers that come before work(0) has returned, and returns when all
-  /// have. A helper may come twice, so work returns at once where nothing is left to do. `nanoseconds`: what the loop takes on one
-  /// thread, roughly. Waking a thread that sleeps costs some 10 us and it begins 50 to 100 us later (two virtual cores), so that
-  /// loops of less than wake_work do it once in a while only; helpers that still spin come to any loop. False, with nothing called,
-  /// if another thread's loop is running or there are no helpers. `work` must not throw.
+  /// have. A helper may come twice, so work returns at once where nothing is left to do. `nanoseconds`: what the loop takes on
+  /// one thread, roughly. Waking a thread that sleeps costs some 10 us and it begins 50 to 100 us later (two virtual cores), so
+  /// that loops of less than wake_work do it once in a while only; helpers that still spin come to any loop. False, with nothing
+  /// called, if another thread's loop is running or there are no helpers. `work` must not throw.
   template <class Work>
   bool run(std::size_t helpers, std::size_t nanoseconds, const Work& work) {
     if (busy_.test_and_set(std::memory_order_acquire)) return false;

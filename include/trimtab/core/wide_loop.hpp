@@ -20,9 +20,9 @@ __attribute__((target("avx2"))) TRIMTAB_NOINLINE auto run_avx2(Args... args) {
 }
 #endif
 
-/// Loop::run(args...), a static function marked TRIMTAB_LOOP, compiled for the instruction set in use. Its loops say TRIMTAB_NO_ALIAS
-/// before them where no output overlaps an input other than element by element: as parameters of an inlined function pointers are no
-/// longer `restrict`.
+/// Loop::run(args...), a static function marked TRIMTAB_LOOP, compiled for the instruction set in use. Its loops say
+/// TRIMTAB_NO_ALIAS before them where no output overlaps an input other than element by element: as parameters of an inlined
+/// function pointers are no longer `restrict`.
 template <class Loop, class... Args>
 auto run_loop(Args... args) {
 #if TRIMTAB_X86_KERNELS

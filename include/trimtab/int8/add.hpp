@@ -56,8 +56,8 @@ void add(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float
                    grid_y.codes.qmin + shift, grid_y.codes.qmax + shift});
 }
 
-/// The sum, or with sign -1 the difference, of two codes in integers, as TFLite's ADD and SUB. With t = 2 * max(s_a, s_b) and every product
-/// rounded by multiply_twice:
+/// The sum, or with sign -1 the difference, of two codes in integers, as TFLite's ADD and SUB. With t = 2 * max(s_a, s_b) and
+/// every product rounded by multiply_twice:
 ///   y = clamp(z_y + ((a - z_a) * 2^20 * (s_a / t) +- (b - z_b) * 2^20 * (s_b / t)) * (t / (2^20 * s_y)), lo, hi)
 /// The inputs' 20 more bits keep what a common scale would lose; both terms stay below 2^28.
 class FixedPointSum {

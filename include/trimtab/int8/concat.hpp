@@ -19,7 +19,8 @@ struct ConcatInput {
 
 namespace detail {
 
-/// The inputs' codes side by side, each through a table by byte: value_of(grid) gives the function from an input's code to an element of y.
+/// The inputs' codes side by side, each through a table by byte: value_of(grid) gives the function from an input's code to an
+/// element of y.
 template <class T, Tensor Y, class ValueOf>
 void concat(std::span<const ConcatInput<T>> inputs, Y& y, const ValueOf& value_of, const char* what) {
   using Value = value_t<Y>;
@@ -63,8 +64,8 @@ inline auto concat_step(const Affine<float>& grid, float scale_y) {
 
 }  // namespace detail
 
-/// steps[.., c] = float(q - z) * m, m = s / s_y, of the inputs' codes q side by side along the last axis: what concat rounds. Throws
-/// shape_error as concat does.
+/// steps[.., c] = float(q - z) * m, m = s / s_y, of the inputs' codes q side by side along the last axis: what concat rounds.
+/// Throws shape_error as concat does.
 template <class T, Tensor Y>
 void concat_steps(std::span<const ConcatInput<T>> inputs, float scale_y, Y&& steps) {
   static_assert(std::is_same_v<value_t<Y>, float>, "trimtab: steps are float");
@@ -84,8 +85,8 @@ void concat(std::span<const ConcatInput<T>> inputs, const Affine<float>& grid_y,
   detail::concat(inputs, y, code_of, "concat");
 }
 
-/// The same in integers, as TFLite's QUANTIZE followed by CONCATENATION: y[.., c] = clamp(z_y + multiply_twice(q - z, m), lo, hi), m = s / s_y
-/// in fixed point. Throws as concat does.
+/// The same in integers, as TFLite's QUANTIZE followed by CONCATENATION: y[.., c] = clamp(z_y + multiply_twice(q - z, m), lo,
+/// hi), m = s / s_y in fixed point. Throws as concat does.
 template <class T, Tensor Y>
 void concat_fixed_point(std::span<const ConcatInput<T>> inputs, const Affine<float>& grid_y, Y&& y) {
   detail::steps_to_code<value_t<Y>>(grid_y, "concat_fixed_point");  // checks the grid

@@ -124,8 +124,9 @@ void global_average_pool(const X& x, const Affine<float>& grid_x, const Affine<f
 
 /// The mean of each window's codes on x's own grid, in integers, as TFLite's AVERAGE_POOL_2D: with n the number of pixels,
 ///   y = clamp(origin + round(sum of (x - origin) / n), codes), ties away from origin.
-/// `origin` is the code that TFLite has as 0. n counts the pixels inside the picture; with count_include_pad those outside too, which hold
-/// zero_point. x is N H W C of uint8 or int8, y N OH OW C of the same type. Throws shape_error when extents do not fit.
+/// `origin` is the code that TFLite has as 0. n counts the pixels inside the picture; with count_include_pad those outside too,
+/// which hold zero_point. x is N H W C of uint8 or int8, y N OH OW C of the same type. Throws shape_error when extents do not
+/// fit.
 template <Tensor X, Tensor Y>
 void average_pool_fixed_point(const X& x, std::int32_t zero_point, std::int32_t origin, std::size_t kernel_h,
                               std::size_t kernel_w, const WindowOptions& window, bool count_include_pad, const CodeRange& codes,

@@ -41,7 +41,8 @@ std::vector<Sum> code_sums(const ::trimtab::detail::ReducedAxes<K>& axes, const 
       [](Sum& sum, Sum later) { sum += later; });
 }
 
-/// What TFLite's MEAN over a picture does with the sum S of `count` codes less origin: offset + multiply_twice(S, multiplier), where
+/// What TFLite's MEAN over a picture does with the sum S of `count` codes less origin: offset + multiply_twice(S, multiplier),
+/// where
 /// offset = z_y - f(z_x s_x / s_y), f and the rest as in mean_fixed_point.
 struct MeanOverPicture {
   std::int32_t offset;
@@ -106,8 +107,8 @@ void reduce_codes(const X& x, const AxisList& axes, Y&& y) {
 ///   over_picture            z_y - f(z_x s_x / s_y) + multiply_twice(S, s_x / (n s_y))     its kernel for axes 1 and 2 of four, kept
 ///   else, grids are equal   S / n, truncated
 ///   else                    z_y + f(S / n * (s_x / s_y) - z_x * (s_x / s_y))
-/// clamped to y's codes. Axes and extents as in reduce_forward. Throws as reduce_steps does, value_error for sums beyond int32, and
-/// quantization_range_error where s_x / (n s_y) leaves fixed point's range.
+/// clamped to y's codes. Axes and extents as in reduce_forward. Throws as reduce_steps does, value_error for sums beyond int32,
+/// and quantization_range_error where s_x / (n s_y) leaves fixed point's range.
 template <Tensor X, Tensor Y>
 void mean_fixed_point(const X& x, const Affine<float>& grid_x, const AxisList& axes, bool over_picture, std::int32_t origin,
                       const Affine<float>& grid_y, Y&& y) {

@@ -10,8 +10,9 @@
 
 namespace trimtab::int8 {
 
-/// y[.., c] = requantize(acc[.., c], c): the stage after a layer's accumulators, channels last, into codes of uint8 or int8 of the same extents.
-/// Throws shape_error when extents differ or there is neither 1 multiplier nor one per channel, value_error when the codes do not fit y's type.
+/// y[.., c] = requantize(acc[.., c], c): the stage after a layer's accumulators, channels last, into codes of uint8 or int8 of
+/// the same extents. Throws shape_error when extents differ or there is neither 1 multiplier nor one per channel, value_error
+/// when the codes do not fit y's type.
 template <Tensor A, Tensor Y>
 void requantize(const A& acc, const FixedPointRequantize& requantize, Y&& y) {
   static_assert(std::is_same_v<value_t<const A>, std::int32_t>, "trimtab: accumulators are int32");

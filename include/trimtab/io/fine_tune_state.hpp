@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// A training run's state in a file, so that it can be stopped and continued. Needs the CMake target trimtab::onnx: the file is an ONNX model
-/// without nodes, whose initializers are the state and whose metadata describe the run. Netron and ONNX's own tools show it.
+/// A training run's state in a file, so that it can be stopped and continued. Needs the CMake target trimtab::onnx: the file is
+/// an ONNX model without nodes, whose initializers are the state and whose metadata describe the run. Netron and ONNX's own tools
+/// show it.
 
 #include <charconv>
 #include <cstddef>
@@ -90,8 +91,8 @@ inline std::string fingerprint(const QuantizedNetwork& q) {
 
 }  // namespace detail
 
-/// Describes the run FineTuning(q, teacher, options): every option, and fingerprints of the network, of its quantizers, and of the float
-/// network's outputs, in which the pictures show, too. Does not depend on the factors that training moves.
+/// Describes the run FineTuning(q, teacher, options): every option, and fingerprints of the network, of its quantizers, and of
+/// the float network's outputs, in which the pictures show, too. Does not depend on the factors that training moves.
 inline RunDescription describe_run(const QuantizedNetwork& q, const Array& teacher, const FineTuneOptions& options) {
   // Taken apart by name, so that an option that is added to the struct cannot be left out here.
   const auto& [epochs, batch, micro_batch, learning_rate, pointwise_rate, restarts, warmup, seed, trained, loss, weights_of_terms,
@@ -130,8 +131,8 @@ inline RunDescription describe_run(const QuantizedNetwork& q, const Array& teach
 
 namespace detail {
 
-/// What stands at the end of a state file: a metadata entry with the fingerprint of all bytes before it. Messages of protobuf that follow
-/// one another are one message, so the file stays an ONNX model.
+/// What stands at the end of a state file: a metadata entry with the fingerprint of all bytes before it. Messages of protobuf
+/// that follow one another are one message, so the file stays an ONNX model.
 inline std::string state_seal(std::string_view body) {
   ::onnx::ModelProto seal;
   auto& entry = *seal.add_metadata_props();
@@ -273,9 +274,9 @@ inline FineTuneState parse_fine_tune_state(std::string_view bytes, const RunDesc
   }
 }
 
-/// Reads a state that was written with the same description. Throws io_error when the file cannot be read, parse_error when it is damaged
-/// (any changed or missing byte is noticed) or no state, and value_error, naming each difference, when it belongs to another run. Memory
-/// stays within a small multiple of the file's size.
+/// Reads a state that was written with the same description. Throws io_error when the file cannot be read, parse_error when it is
+/// damaged (any changed or missing byte is noticed) or no state, and value_error, naming each difference, when it belongs to
+/// another run. Memory stays within a small multiple of the file's size.
 inline FineTuneState read_fine_tune_state(const std::filesystem::path& path, const RunDescription& run) {
   const std::vector<unsigned char> bytes =
       detail::read_bytes(path, static_cast<std::uintmax_t>(std::numeric_limits<int>::max()), "read_fine_tune_state");

@@ -28,8 +28,8 @@ inline constexpr std::size_t max_image_pixels = std::size_t{1} << 26;
 
 namespace detail {
 
-/// False where a Huffman table of a JPEG, met as decoders go from marker to marker, counts more than 256 symbols: stb_image before 2.28 trusts
-/// that number and writes past its arrays.
+/// False where a Huffman table of a JPEG, met as decoders go from marker to marker, counts more than 256 symbols: stb_image
+/// before 2.28 trusts that number and writes past its arrays.
 inline bool has_sound_huffman_tables(std::span<const unsigned char> bytes) {
   const auto at = [&](std::size_t i) { return i < bytes.size() ? int{bytes[i]} : 0; };
   for (std::size_t i = 0; i < bytes.size();) {
@@ -102,14 +102,14 @@ inline void resize_axis(const std::uint8_t* in, std::size_t outer, std::size_t i
 
 }  // namespace detail
 
-/// No picture holds more than this many pixels in a byte of its file: deflate writes at most 1032 bytes for one, of 8 grey pixels each; a block
-/// of 64 pixels takes a JPEG a bit or more. What claims more is refused before anything is allocated for it.
+/// No picture holds more than this many pixels in a byte of its file: deflate writes at most 1032 bytes for one, of 8 grey pixels
+/// each; a block of 64 pixels takes a JPEG a bit or more. What claims more is refused before anything is allocated for it.
 inline constexpr std::size_t max_pixels_per_byte = 1032 * 8;
 
-/// Decodes a JPEG or PNG to 1, 3 or 4 channels. Grey becomes equal red, green and blue, and colours become the grey (77 R + 150 G + 29 B) / 256,
-/// rounded down; transparency is dropped, not blended, where there is no channel for it; of 16 bits the upper 8 stay; EXIF rotation is not applied.
-/// Throws value_error for another number of channels; parse_error, with `name`, for what is no picture, is cut short, larger than
-/// max_image_pixels or claims more than max_pixels_per_byte.
+/// Decodes a JPEG or PNG to 1, 3 or 4 channels. Grey becomes equal red, green and blue, and colours become the grey (77 R + 150 G
+/// + 29 B) / 256, rounded down; transparency is dropped, not blended, where there is no channel for it; of 16 bits the upper 8
+/// stay; EXIF rotation is not applied. Throws value_error for another number of channels; parse_error, with `name`, for what is
+/// no picture, is cut short, larger than max_image_pixels or claims more than max_pixels_per_byte.
 inline Picture decode_image(std::span<const unsigned char> bytes, const std::string& name, std::size_t channels = 3) {
   const auto refuse = [&](const std::string& why) { throw parse_error("load_image: " + name + ": " + why); };
   if (channels != 1 && channels != 3 && channels != 4)

@@ -25,8 +25,8 @@
 
 namespace trimtab {
 
-/// The .jpg, .jpeg and .png files of a folder (letter case ignored; subfolders and names that begin with a dot, such as macOS leaves, left
-/// out), sorted by name. Throws io_error.
+/// The .jpg, .jpeg and .png files of a folder (letter case ignored; subfolders and names that begin with a dot, such as macOS
+/// leaves, left out), sorted by name. Throws io_error.
 inline std::vector<std::filesystem::path> list_images(const std::filesystem::path& folder) {
   std::error_code failed;
   std::vector<std::filesystem::path> files;
@@ -43,8 +43,8 @@ inline std::vector<std::filesystem::path> list_images(const std::filesystem::pat
   return files;
 }
 
-/// Lines `file,class_index`, the file's name without folders; a first line of these two words is skipped. Throws parse_error with `name` and
-/// the line's number for a malformed line or a file that is named twice.
+/// Lines `file,class_index`, the file's name without folders; a first line of these two words is skipped. Throws parse_error with
+/// `name` and the line's number for a malformed line or a file that is named twice.
 inline std::unordered_map<std::string, std::size_t> parse_labels(std::string_view text, const std::string& name) {
   std::unordered_map<std::string, std::size_t> labels;
   std::size_t number = 0;
@@ -78,7 +78,8 @@ inline std::unordered_map<std::string, std::size_t> read_labels(const std::files
 
 namespace detail {
 
-/// The class of a picture by its name. Throws value_error, naming it, when it is not among the labels or has a class of `classes` or more.
+/// The class of a picture by its name. Throws value_error, naming it, when it is not among the labels or has a class of `classes`
+/// or more.
 inline std::size_t label_of(const std::string& name, const std::unordered_map<std::string, std::size_t>& labels,
                             std::size_t classes) {
   const auto found = labels.find(name);
@@ -97,7 +98,8 @@ inline Picture load_fitted(const std::filesystem::path& file, const Fit& fit, st
   }
 }
 
-/// Pictures as floats N H W C; bytes_of(n) are those of the n-th. Throws value_error where the preprocessing is of other channels.
+/// Pictures as floats N H W C; bytes_of(n) are those of the n-th. Throws value_error where the preprocessing is of other
+/// channels.
 template <class BytesOf>
 Array to_floats(std::size_t count, const Extents& picture, const Preprocess& preprocess, const BytesOf& bytes_of) {
   const std::size_t channels = picture[2];
@@ -192,8 +194,8 @@ class PictureSet {
   std::vector<std::size_t> labels_;
 };
 
-/// Pictures of files, each read when a batch first asks for it, and kept as bytes: of several processes each reads only what it works on.
-/// A PictureSource; not to be called by two threads at once.
+/// Pictures of files, each read when a batch first asks for it, and kept as bytes: of several processes each reads only what it
+/// works on. A PictureSource; not to be called by two threads at once.
 class PictureFiles {
  public:
   /// Reads nothing yet. Pictures will have so many channels: 1, 3 or 4.
@@ -203,8 +205,8 @@ class PictureFiles {
   /// Number of files.
   std::size_t size() const { return files_.size(); }
 
-  /// The pictures `indices` as floats N H W C. Throws value_error for an index beyond the files and for preprocessing of other channels, and as
-  /// PictureSet::load.
+  /// The pictures `indices` as floats N H W C. Throws value_error for an index beyond the files and for preprocessing of other
+  /// channels, and as PictureSet::load.
   Array operator()(std::span<const std::size_t> indices) const {
     for (const std::size_t i : indices)
       if (i >= size()) throw value_error(detail::message("PictureFiles: picture ", i, " of ", size()));

@@ -102,8 +102,8 @@ inline Extents npy_shape(std::string_view text, const std::function<void(const c
 }  // namespace detail
 
 /// The head of a .npy file. Throws io_error when it cannot be read, parse_error for what is no .npy file, is shorter than it says
-/// or has a malformed head; unsupported_error for numbers of other types than floats, integers and booleans, big-endian ones, and Fortran's
-/// order.
+/// or has a malformed head; unsupported_error for numbers of other types than floats, integers and booleans, big-endian ones, and
+/// Fortran's order.
 inline NpyHeader read_npy_header(const std::filesystem::path& path) {
   const std::function<void(const char*)> refuse = [&](const char* why) {
     throw parse_error(detail::message("read_npy: ", path.string(), ": ", why));

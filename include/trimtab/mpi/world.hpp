@@ -23,8 +23,8 @@ inline bool launched() {
   return false;
 }
 
-/// All processes of the job. One object a program, made in main by the thread that uses it; a program that no launcher started is a world
-/// of one and never calls MPI.
+/// All processes of the job. One object a program, made in main by the thread that uses it; a program that no launcher started is
+/// a world of one and never calls MPI.
 class World {
  public:
   World() {
@@ -55,8 +55,8 @@ class World {
   /// Number of processes.
   std::size_t size() const { return size_; }
 
-  /// The lists of all processes, by rank; all processes have to be of one byte order. Throws peer_error when a process has failed instead,
-  /// value_error for more than 2^31 - 1 numbers.
+  /// The lists of all processes, by rank; all processes have to be of one byte order. Throws peer_error when a process has failed
+  /// instead, value_error for more than 2^31 - 1 numbers.
   template <class T>
   std::vector<T> gather(std::vector<T> mine) const {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -85,8 +85,8 @@ class World {
     return all;
   }
 
-  /// Instead of the next gather: makes it throw on every other process. Returns the message that all of them get, which is that of the
-  /// lowest rank that failed.
+  /// Instead of the next gather: makes it throw on every other process. Returns the message that all of them get, which is that
+  /// of the lowest rank that failed.
   std::string fail(const std::string& why) const { return size_ == 1 ? why : exchange_failures(exchange(failed), why); }
 
   /// Of all gathers so far.

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// Every operator of the library, a line each. Tests, the page docs/operators.md and file formats go through this list; networks take any type
-/// with OperatorRules, in the list or not.
+/// Every operator of the library, a line each. Tests, the page docs/operators.md and file formats go through this list; networks
+/// take any type with OperatorRules, in the list or not.
 
 #include <trimtab/core/config.hpp>
 #include <trimtab/net/operators/abs.hpp>

@@ -37,9 +37,9 @@ struct Recipe {
   LearnRoundingOptions rounding = {};
 };
 
-/// As the paper does it. Scalar: rescaling of its pairs (3.3), then point-wise factors are trained and thresholds are not (4.2). Vector, and
-/// vector in depthwise layers alone: the thresholds are trained (3.1). The optimizer is reset (4.1.2); how often the paper does not say, and
-/// here it is once an epoch.
+/// As the paper does it. Scalar: rescaling of its pairs (3.3), then point-wise factors are trained and thresholds are not (4.2).
+/// Vector, and vector in depthwise layers alone: the thresholds are trained (3.1). The optimizer is reset (4.1.2); how often the
+/// paper does not say, and here it is once an epoch.
 inline Recipe paper_recipe(WeightMode weights) {
   Recipe r;
   r.rescale_dws = weights == WeightMode::scalar;
@@ -49,8 +49,8 @@ inline Recipe paper_recipe(WeightMode weights) {
 }
 
 /// No training: equalization where one threshold has to fit all filters of depthwise layers, ranges of least squared error, bias
-/// correction. Up to three float runs over the calibration pictures. rescale_dws before equalize is no help: it leaves channels at the
-/// bound, where they are locked.
+/// correction. Up to three float runs over the calibration pictures. rescale_dws before equalize is no help: it leaves channels
+/// at the bound, where they are locked.
 inline Recipe fast_recipe(WeightMode weights) {
   Recipe r;
   r.equalize = weights == WeightMode::scalar;
@@ -59,7 +59,8 @@ inline Recipe fast_recipe(WeightMode weights) {
   return r;
 }
 
-/// The fast recipe, then learned rounding. No training: at 8 bits, thresholds trained before the rounding have measured no better.
+/// The fast recipe, then learned rounding. No training: at 8 bits, thresholds trained before the rounding have measured no
+/// better.
 inline Recipe best_recipe(WeightMode weights) {
   Recipe r = fast_recipe(weights);
   r.learn_rounding = true;
@@ -72,8 +73,9 @@ struct Applied {
   Network reference;                             ///< the float network with the channels evened out: what `network` stands for
   std::vector<std::string> transforms;           ///< a line for each that was carried out
   std::vector<StructureFinding> structure = {};  ///< what costs accuracy whichever recipe is taken
-  /// How near `reference` is to the float network on pictures that the channels' maxima come from others than: evening channels out keeps
-  /// the function on the calibration pictures alone. Nothing where none are evened out, or where there are fewer than 5 pictures.
+  /// How near `reference` is to the float network on pictures that the channels' maxima come from others than: evening channels
+  /// out keeps the function on the calibration pictures alone. Nothing where none are evened out, or where there are fewer than 5
+  /// pictures.
   std::optional<Fidelity> beyond_calibration = {};
 };
 
@@ -135,8 +137,8 @@ inline std::vector<MseObserver<float>> mse_observers(const Network& network, con
 }
 
 /// What comes before training. teacher: the float network, folded and fused (fold_batch_norm, fuse_clips); the first `count`
-/// pictures calibrate it. Ranges come from shares of the processes of `world`, bias correction from every process alike. Where channels are
-/// evened out, that is first tried with the maxima of four fifths of the pictures and judged by the last fifth
+/// pictures calibrate it. Ranges come from shares of the processes of `world`, bias correction from every process alike. Where
+/// channels are evened out, that is first tried with the maxima of four fifths of the pictures and judged by the last fifth
 /// (Applied::beyond_calibration), then done with the maxima of all. Throws as the transforms do.
 template <PictureSource Pictures, Communicator C = SingleProcess>
 Applied prepare(const Recipe& recipe, const Network& teacher, const Pictures& pictures, std::size_t count,

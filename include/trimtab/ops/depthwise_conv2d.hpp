@@ -162,8 +162,8 @@ void depthwise_conv2d_forward(const X& x, const W& weight, const B& bias, const 
   detail::depthwise_gather<Real>(g, taps, {taps.cols, 1, options.stride_w}, g.h, g.w, xv.data, wv.data, b, false, yv.data);
 }
 
-/// grad_x[ih, iw, c] += sum of grad_y[oh, ow, c] * weight[kh, kw, c] over all that depthwise_conv2d_forward joins, or = where `mode`
-/// says so.
+/// grad_x[ih, iw, c] += sum of grad_y[oh, ow, c] * weight[kh, kw, c] over all that depthwise_conv2d_forward joins, or = where
+/// `mode` says so.
 template <Tensor G, Tensor W, Tensor GX>
 void depthwise_conv2d_backward_input(const G& grad_y, const W& weight, const WindowOptions& options, GX&& grad_x,
                                      GradientMode mode = GradientMode::add) {

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// From an int32 accumulator to an 8-bit code without floating point, as TFLite defines it (Jacob et al., CVPR 2018, section 2.2): the
-/// second requantizer, for integer-only targets. See docs/tflite.md for which operator rounds how.
+/// From an int32 accumulator to an 8-bit code without floating point, as TFLite defines it (Jacob et al., CVPR 2018, section
+/// 2.2): the second requantizer, for integer-only targets. See docs/tflite.md for which operator rounds how.
 
 #include <algorithm>
 #include <cmath>
@@ -68,8 +68,8 @@ inline std::int32_t multiply_once(std::int32_t x, FixedPointMultiplier m) {
 
 /// x * m as `twice` rounds it, with e the exponent:
 ///   high = round((x * 2^max(e, 0)) * mantissa / 2^31),   round(high / 2^max(-e, 0))
-/// The first rounding takes ties up (a truncating division after a nudge does so for negative products too), the second away from zero.
-/// The shifted x is held within int32, where TFLite lets it overflow; either way the code is an end of its range.
+/// The first rounding takes ties up (a truncating division after a nudge does so for negative products too), the second away from
+/// zero. The shifted x is held within int32, where TFLite lets it overflow; either way the code is an end of its range.
 inline std::int32_t multiply_twice(std::int32_t x, FixedPointMultiplier m) {
   const std::int64_t shifted = detail::saturate_int32(std::int64_t{x} * (std::int64_t{1} << std::max(m.exponent, 0)));
   const std::int64_t product = shifted * m.mantissa, nudge = product >= 0 ? std::int64_t{1} << 30 : 1 - (std::int64_t{1} << 30);

@@ -17,11 +17,13 @@ namespace trimtab {
 /// A learned zero point beside a learned scale (after Bhalgat et al., "LSQ+", CVPR Workshops 2020). With n = qmax - qmin:
 ///   scale      = clip(a) * R / n
 ///   zero_point = round_half_even(qmin + clip(z) * n)
-/// a, the scale over the calibrated one, starts at 1; z, where 0 lies between the grid's ends, starts where it lay in the range, at
-/// -T_l / R. LSQ+ trains scale and offset in the tensor's units, and nothing keeps its scale above 0 or 0 on its grid. Here neither
-/// factor can leave its bounds, so the scale stays positive and real 0 a code; and since the bounds of one do not depend on the other, no
-/// combination of them is without a gradient: AdjustableRange's left limit and width can meet such, these cannot. factors() holds every
-/// a, then every z. With a zero point that should stay 0, AdjustableThreshold with wide bounds is LSQ.
+/// a, the scale over the calibrated one, starts at 1; z, where 0 lies between the grid's ends, starts where it lay in the range,
+/// at
+/// -T_l / R. LSQ+ trains scale and offset in the tensor's units, and nothing keeps its scale above 0 or 0 on its grid. Here
+/// neither factor can leave its bounds, so the scale stays positive and real 0 a code; and since the bounds of one do not depend
+/// on the other, no combination of them is without a gradient: AdjustableRange's left limit and width can meet such, these
+/// cannot. factors() holds every a, then every z. With a zero point that should stay 0, AdjustableThreshold with wide bounds is
+/// LSQ.
 template <std::floating_point Real>
 class LearnedGrid {
  public:
@@ -29,8 +31,9 @@ class LearnedGrid {
   static constexpr Bounds<Real> default_scale_bounds{Real(1) / 16, 2};  ///< of a
   static constexpr Bounds<Real> default_zero_bounds{0, 1};              ///< of z: all there are
 
-  /// `ranges`: one for each channel, widened to hold 0, those of dust as AdjustableRange takes them; throws as it does, and value_error
-  /// for bounds of z outside [0, 1]. For tensors that cannot be negative, zero_bounds {0, 0} leave the zero point at qmin.
+  /// `ranges`: one for each channel, widened to hold 0, those of dust as AdjustableRange takes them; throws as it does, and
+  /// value_error for bounds of z outside [0, 1]. For tensors that cannot be negative, zero_bounds {0, 0} leave the zero point at
+  /// qmin.
   explicit LearnedGrid(CodeRange codes, std::vector<Range<Real>> ranges, Granularity granularity = per_tensor,
                        Bounds<Real> scale_bounds = default_scale_bounds, Bounds<Real> zero_bounds = default_zero_bounds)
       : codes_(codes), granularity_(granularity), scale_bounds_(scale_bounds), zero_bounds_(zero_bounds) {
@@ -84,8 +87,9 @@ class LearnedGrid {
   static constexpr bool is_symmetric() { return false; }
 
   /// Adds dloss/da and dloss/dz. y is s * round(x / s) inside the grid, whatever z, s * (qmin - zero_point) below, s * (qmax -
-  /// zero_point) above; so dy/ds is (y - x) / s, qmin - zero_point, qmax - zero_point, ds/da = R / n; and with the zero point's rounding
-  /// straight through dy/dz is 0 inside and -s * n below and above. A factor beyond its bounds has no gradient; on them it has.
+  /// zero_point) above; so dy/ds is (y - x) / s, qmin - zero_point, qmax - zero_point, ds/da = R / n; and with the zero point's
+  /// rounding straight through dy/dz is 0 inside and -s * n below and above. A factor beyond its bounds has no gradient; on them
+  /// it has.
   void add_gradient(std::size_t c, const GridGradient& g, std::span<Real> grad_factors) const {
     const std::size_t a = c, z = channels() + c;
     const double steps = codes_.qmax - codes_.qmin;

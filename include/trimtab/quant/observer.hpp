@@ -30,8 +30,8 @@ concept RangeObserver = requires(O& o, const O& other, const std::vector<typenam
 }
 &&std::copyable<O>;
 
-/// What it needs, too, where several processes calibrate together: what it has seen as a list of numbers, empty for nothing, and to merge
-/// such a list as it would merge the observer.
+/// What it needs, too, where several processes calibrate together: what it has seen as a list of numbers, empty for nothing, and
+/// to merge such a list as it would merge the observer.
 template <class O>
 concept SharedObserver = RangeObserver<O> && requires(O& o, const O& other, std::span<const double> summary) {
   { other.summary() } -> std::same_as<std::vector<double>>;
@@ -244,8 +244,8 @@ class MseObserver {
   static constexpr int candidates = 100;            ///< for each end
   static constexpr double smallest_fraction = 0.2;  ///< of the largest range
 
-  /// Powers of two are chosen for as other symmetric thresholds, learned grids as asymmetric ones. Throws value_error when the codes do
-  /// not hold 0, or, symmetric, 1.
+  /// Powers of two are chosen for as other symmetric thresholds, learned grids as asymmetric ones. Throws value_error when the
+  /// codes do not hold 0, or, symmetric, 1.
   explicit MseObserver(CodeRange codes = signed_codes(), Scheme scheme = Scheme::symmetric) : codes_(codes), scheme_(scheme) {
     if (codes.qmin > 0 || codes.qmax < (is_symmetric(scheme) ? 1 : 0) || codes.qmin == codes.qmax)
       throw value_error(detail::message("MseObserver: codes ", codes.qmin, " .. ", codes.qmax, " do not hold 0 and another"));

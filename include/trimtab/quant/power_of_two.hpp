@@ -18,12 +18,13 @@ namespace trimtab {
 
 /// Symmetric thresholds with
 ///   scale = 2^k,   k = ceil(log2(T / qmax) + clip(tau))
-/// and zero point 0, one trained tau for each channel (Jain et al., "Trained Quantization Thresholds", MLSys 2020, with the top code
-/// in place of a power of two): tau is the logarithm of the adjusted threshold over the calibrated one, T_adj = 2^tau T, and starts at 0,
-/// where the grid is that of power_of_two_threshold(T), the finest that holds T. ceil counts as identity in the gradient.
+/// and zero point 0, one trained tau for each channel (Jain et al., "Trained Quantization Thresholds", MLSys 2020, with the top
+/// code in place of a power of two): tau is the logarithm of the adjusted threshold over the calibrated one, T_adj = 2^tau T, and
+/// starts at 0, where the grid is that of power_of_two_threshold(T), the finest that holds T. ceil counts as identity in the
+/// gradient.
 ///
-/// Between two powers one gradient points up and the other down, so training often ends at their border: on which side is chance, and the
-/// loss of both tells which is better.
+/// Between two powers one gradient points up and the other down, so training often ends at their border: on which side is chance,
+/// and the loss of both tells which is better.
 template <std::floating_point Real>
 class PowerOfTwoThreshold {
  public:
@@ -67,8 +68,8 @@ class PowerOfTwoThreshold {
   const std::vector<Real>& calibrated() const { return threshold_; }  ///< T of every channel
   static constexpr bool is_symmetric() { return true; }               ///< the zero point is always 0
 
-  /// grad_tau[c] += dloss/dtau. With ceil straight through, ds/dtau = ln(2) s; dy/ds is (y - x) / s inside, qmin below, qmax above.
-  /// tau beyond its bounds has no gradient; on them it has.
+  /// grad_tau[c] += dloss/dtau. With ceil straight through, ds/dtau = ln(2) s; dy/ds is (y - x) / s inside, qmin below, qmax
+  /// above. tau beyond its bounds has no gradient; on them it has.
   void add_gradient(std::size_t c, const GridGradient& g, std::span<Real> grad_factors) const {
     if (!detail::is_free(bounds_, tau_[c])) return;
     const double scale = std::ldexp(1.0, exponent(c));

@@ -38,8 +38,9 @@ class Adam {
                                         " are out of range"));
   }
 
-  /// parameter -= rate * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon), algorithm 1 of the paper. Throws value_error on a
-  /// gradient that is not finite, or a rate that is not or is negative, before anything is changed; shape_error when the lengths differ.
+  /// parameter -= rate * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon), algorithm 1 of the paper. Throws value_error on
+  /// a gradient that is not finite, or a rate that is not or is negative, before anything is changed; shape_error when the
+  /// lengths differ.
   void step(std::span<Real> parameters, std::span<const Real> gradients, double rate) {
     auto& [steps, mean, variance] = state_;
     if (parameters.size() != mean.size() || gradients.size() != mean.size())
@@ -69,8 +70,8 @@ class Adam {
 
   /// To be kept, and given to restore.
   const AdamState& state() const { return state_; }
-  /// Goes on from a state of as many parameters. Throws shape_error when their number differs, value_error for a state that no step
-  /// leaves: a negative count, a moment that is not finite, a negative variance.
+  /// Goes on from a state of as many parameters. Throws shape_error when their number differs, value_error for a state that no
+  /// step leaves: a negative count, a moment that is not finite, a negative variance.
   void restore(AdamState state) {
     if (state.mean.size() != state_.mean.size() || state.variance.size() != state_.mean.size())
       throw shape_error(detail::message("Adam::restore: ", state.mean.size(), " means and ", state.variance.size(),

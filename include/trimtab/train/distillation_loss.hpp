@@ -13,8 +13,9 @@
 
 namespace trimtab {
 
-/// Weights of the terms of eq. (24), L = alpha H(y, z_T) + beta H(y, z_A) + gamma H(z_T, z_A), with y the labels, z_T the teacher's
-/// outputs and z_A the student's. Each is finite and not negative. As they are, L is the RMSE of eq. (25), which needs no labels.
+/// Weights of the terms of eq. (24), L = alpha H(y, z_T) + beta H(y, z_A) + gamma H(z_T, z_A), with y the labels, z_T the
+/// teacher's outputs and z_A the student's. Each is finite and not negative. As they are, L is the RMSE of eq. (25), which needs
+/// no labels.
 struct DistillationWeights {
   double teacher_labels =
       0;               ///< alpha: cross-entropy of the labels and the teacher; without gradient, since the teacher stays as it is
@@ -30,8 +31,8 @@ inline bool has_cross_entropies(const DistillationWeights& w) { return wants_lab
 
 namespace detail {
 
-/// weight * sum over the rows of -sum over c of softmax(teacher)[c] log softmax(student)[c], and its gradient added to `grad` unless that is
-/// null.
+/// weight * sum over the rows of -sum over c of softmax(teacher)[c] log softmax(student)[c], and its gradient added to `grad`
+/// unless that is null.
 template <class Real>
 double soft_cross_entropy(const Real* teacher, const TensorView<const Real>& student, double weight, Real* grad) {
   const std::size_t classes = student.extent[1];
@@ -69,8 +70,8 @@ double cross_entropies(const TensorView<const Real>& teacher, const TensorView<c
 
 /// Cross-entropy with the teacher's softmax for a label (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, at
 /// temperature 1): the mean over n of -sum over c of softmax(teacher[n])[c] * log(softmax(student[n])[c]), and
-/// grad_student[n, c] += (softmax(student[n])[c] - softmax(teacher[n])[c]) / N. 0 for an empty batch. Throws shape_error when the extents
-/// differ or are not N C.
+/// grad_student[n, c] += (softmax(student[n])[c] - softmax(teacher[n])[c]) / N. 0 for an empty batch. Throws shape_error when the
+/// extents differ or are not N C.
 template <Tensor T, Tensor S, Tensor GS>
 double soft_cross_entropy(const T& teacher, const S& student, GS&& grad_student) {
   using Real = detail::shared_real<const T, const S, GS>;
@@ -80,9 +81,9 @@ double soft_cross_entropy(const T& teacher, const S& student, GS&& grad_student)
       });
 }
 
-/// L of eq. (24), every term a mean over the N pictures but the RMSE, and grad_student += its gradient. `labels`: one a picture; none
-/// where no weight asks for them. 0 for an empty batch. Throws shape_error when extents or the number of labels do not fit, value_error
-/// for a label outside [0, C) or weights that cannot be.
+/// L of eq. (24), every term a mean over the N pictures but the RMSE, and grad_student += its gradient. `labels`: one a picture;
+/// none where no weight asks for them. 0 for an empty batch. Throws shape_error when extents or the number of labels do not fit,
+/// value_error for a label outside [0, C) or weights that cannot be.
 template <Tensor T, Tensor S, Tensor GS>
 double distillation_loss(const T& teacher, const S& student, std::span<const int> labels, const DistillationWeights& weights,
                          GS&& grad_student) {
@@ -100,8 +101,8 @@ double distillation_loss(const T& teacher, const S& student, std::span<const int
       });
 }
 
-/// What a part of a batch adds to N times the cross-entropies of distillation_loss, weighted, and their gradient: parts can be run one by
-/// one, as with squared_error, which is the same for the RMSE and is left out here. Throws as distillation_loss does.
+/// What a part of a batch adds to N times the cross-entropies of distillation_loss, weighted, and their gradient: parts can be
+/// run one by one, as with squared_error, which is the same for the RMSE and is left out here. Throws as distillation_loss does.
 template <Tensor T, Tensor S, Tensor GS>
 double cross_entropy_terms(const T& teacher, const S& student, std::span<const int> labels, const DistillationWeights& weights,
                            GS&& grad_student) {

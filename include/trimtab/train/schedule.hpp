@@ -11,9 +11,9 @@
 namespace trimtab {
 
 /// Cosine annealing with restarts (paper 4.1.2; Loshchilov and Hutter, ICLR 2017): within each period of `period` steps the rate
-/// falls from `peak` to `floor` as half a cosine. The first `warmup` steps of a period rise linearly to the peak instead, since the
-/// optimizer's state is reset there and its first step would move every factor by the whole rate. They take at most a third of
-/// the period, so that two thirds of every period fall: of 9 steps 3 rise, whether 3 were asked for or 8.
+/// falls from `peak` to `floor` as half a cosine. The first `warmup` steps of a period rise linearly to the peak instead, since
+/// the optimizer's state is reset there and its first step would move every factor by the whole rate. They take at most a third
+/// of the period, so that two thirds of every period fall: of 9 steps 3 rise, whether 3 were asked for or 8.
 class CosineAnnealing {
  public:
   /// Throws value_error unless 0 <= floor <= peak, period >= 1 and warmup < period.

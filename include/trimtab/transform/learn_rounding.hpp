@@ -54,10 +54,10 @@ struct RoundingReport {
   std::size_t changed = 0;  ///< weights whose code is not the nearest
 };
 
-/// Coordinate descent on q^T H q - 2 q^T c over the points of a grid, from the points nearest to `row`, which receives the result.
-/// With the other weights fixed the best value of one is q_k - (H q - c)_k / H_kk, and since the parabola is symmetric the best
-/// code is the nearest to that: no step raises the sum. h: symmetric, K x K, positive diagonal (an entry of 0 leaves its weight
-/// at the nearest point); c: K. Returns the number of weights that left the nearest point.
+/// Coordinate descent on q^T H q - 2 q^T c over the points of a grid, from the points nearest to `row`, which receives the
+/// result. With the other weights fixed the best value of one is q_k - (H q - c)_k / H_kk, and since the parabola is symmetric
+/// the best code is the nearest to that: no step raises the sum. h: symmetric, K x K, positive diagonal (an entry of 0 leaves its
+/// weight at the nearest point); c: K. Returns the number of weights that left the nearest point.
 /// Throws shape_error when lengths differ.
 template <std::floating_point Real>
 std::size_t round_by_descent(std::span<const double> h, std::span<const double> c, const Affine<Real>& grid, std::span<Real> row,

@@ -19,8 +19,8 @@ inline std::int32_t quantize_bias(double bias, double scale_x, double scale_w) {
 }
 
 /// The smallest weight threshold with which |bias| stays within 2^28 steps of the accumulator. A filter that died in training
-/// (weights near 1e-23) has a bias all the same; on a grid fit to its weights that bias would overflow and be lost. Factors of 0.5 on
-/// both scales still leave it below 2^30. scale_x: of the layer's input; qmax: of the weight codes.
+/// (weights near 1e-23) has a bias all the same; on a grid fit to its weights that bias would overflow and be lost. Factors of
+/// 0.5 on both scales still leave it below 2^30. scale_x: of the layer's input; qmax: of the weight codes.
 inline double least_weight_threshold(double bias, double scale_x, double qmax) {
   return std::abs(bias) * qmax / (scale_x * 0x1p28);
 }

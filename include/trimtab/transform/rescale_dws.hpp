@@ -24,8 +24,8 @@ struct RescaleLimits {
   /// A channel whose output before the activation reaches this is locked: its filter stays as it is (step 3). Without an upper
   /// bound no channel is.
   double lock_at = 5.9;
-  /// Step 6 with a margin: no factor above 1 brings a channel's calibrated maximum past this share of the upper bound. Other pictures may
-  /// reach further than those of the calibration.
+  /// Step 6 with a margin: no factor above 1 brings a channel's calibrated maximum past this share of the upper bound. Other
+  /// pictures may reach further than those of the calibration.
   double reach = 1;
   /// Factors lie within [1 / max_factor, max_factor].
   double max_factor = 1024;
@@ -34,7 +34,8 @@ struct RescaleLimits {
   double max_consumer_growth = std::numeric_limits<double>::infinity();
 };
 
-/// The same with the upper bound, for callers that fill in all of it one by one. It has no default: one that is not set is refused.
+/// The same with the upper bound, for callers that fill in all of it one by one. It has no default: one that is not set is
+/// refused.
 struct RescaleOptions : RescaleLimits {
   double upper_bound = std::numeric_limits<double>::quiet_NaN();  ///< where the activation clips: 6 for ReLU6, or no_upper_bound
 };
@@ -48,9 +49,9 @@ struct Rescaling {
   std::vector<double> thresholds_before, thresholds_after;  ///< largest |weight| of each filter of the producer
   double consumer_before = 0, consumer_after = 0;           ///< largest |weight| of the consumer
   /// The largest change of one product weight * activation in the consumer, when every channel puts out its calibrated maximum;
-  /// without maxima, when it puts out 1. A check of the arithmetic: step 6 has seen to it that nothing is clipped there, so it is float
-  /// rounding, about 2^-24 of the product. What pictures beyond the calibration lose, only such pictures can tell: see `prepare` in
-  /// net/recipe.hpp.
+  /// without maxima, when it puts out 1. A check of the arithmetic: step 6 has seen to it that nothing is clipped there, so it is
+  /// float rounding, about 2^-24 of the product. What pictures beyond the calibration lose, only such pictures can tell: see
+  /// `prepare` in net/recipe.hpp.
   double largest_change = 0;
 };
 
@@ -170,9 +171,9 @@ Rescaling apply_factors(PairState s, std::span<const double> wished, TensorView<
 /// filter (all zeros, or below 1e-6 of the layer's largest weight) stays, and does not count in T_0. A channel that was never
 /// positive (maxima[k] <= 0) has no limit of step 6, but max_factor. Where limits contradict each other that of step 6 prevails.
 ///
-/// upper_bound: where the activation between the layers clips, 6 for ReLU6, no_upper_bound for ReLU and for none. Layouts and axes as
-/// for scale_channels. maxima: one number a channel, or, without an upper bound, none. Throws shape_error when channel counts differ;
-/// value_error for maxima that are not finite or impossible limits; quantization_range_error for
+/// upper_bound: where the activation between the layers clips, 6 for ReLU6, no_upper_bound for ReLU and for none. Layouts and
+/// axes as for scale_channels. maxima: one number a channel, or, without an upper bound, none. Throws shape_error when channel
+/// counts differ; value_error for maxima that are not finite or impossible limits; quantization_range_error for
 /// weights that are not finite. Nothing is changed then.
 template <Tensor P, Tensor B, Tensor C, Tensor M>
 Rescaling rescale_dws(P& producer, ChannelAxis producer_axis, B& bias, C& consumer, ChannelAxis consumer_axis, const M& maxima,

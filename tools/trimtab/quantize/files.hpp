@@ -26,9 +26,9 @@ struct Labelled {
   Samples samples;
   std::vector<std::size_t> labels;
 };
-/// Those samples that `labels` knows, or all where it is empty. Notes on standard error tell of samples without a label and labels
-/// without a sample. `option` is what messages call them. Throws value_error where nothing is left, a label is no class, or labels are
-/// given for a network without an output of classes.
+/// Those samples that `labels` knows, or all where it is empty. Notes on standard error tell of samples without a label and
+/// labels without a sample. `option` is what messages call them. Throws value_error where nothing is left, a label is no class,
+/// or labels are given for a network without an output of classes.
 Labelled labelled(Samples samples, const std::string& labels, const char* option, const FloatModel& model,
                   const QuantizeArguments& a);
 /// The samples of --images that are evaluated.

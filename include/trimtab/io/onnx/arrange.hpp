@@ -129,8 +129,8 @@ inline OnnxActivation plain(OnnxImport& import, OnnxActivation x) {
   return x;
 }
 
-/// Activations for one node that reads all of them: of one rank, by axes of 1 in front, and with the batch at one place. Where the
-/// file has the batch at none, an axis is added for it in front.
+/// Activations for one node that reads all of them: of one rank, by axes of 1 in front, and with the batch at one place. Where
+/// the file has the batch at none, an axis is added for it in front.
 struct OnnxAligned {
   std::vector<OnnxActivation> x;
   bool added = false;

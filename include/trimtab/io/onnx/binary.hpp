@@ -255,8 +255,8 @@ inline OnnxActivation read_chain(const OnnxNode& n, OnnxBinary kind) {
                              n.is_codes(i) ? &std::get<OnnxCodes>(n.value(i)) : nullptr);
   return y;
 }
-/// sum (x - z_x) w[o] - z[o] * sum (x - z_x), the second sum an integer layer of ones over the same input: zero points of the first
-/// one's weights.
+/// sum (x - z_x) w[o] - z[o] * sum (x - z_x), the second sum an integer layer of ones over the same input: zero points of the
+/// first one's weights.
 void subtract_integers(const OnnxNode& n);
 /// What is quantized anew for each input times its scale. False where no input is.
 bool multiply_dynamic(const OnnxNode& n);

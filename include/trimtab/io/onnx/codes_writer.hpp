@@ -73,8 +73,8 @@ class OnnxCodesWriter : public OnnxWriter {
     return found->second;
   }
   std::string real(std::size_t i = 0) { return real(i, in(i).scale); }
-  /// float(code - zero_point) * (scale / scale_y): input i in steps of this node's grid, rounded once. A DequantizeLinear at that scale would
-  /// give the same, but ONNX Runtime replaces it, with what follows, by an operator of its own rounding.
+  /// float(code - zero_point) * (scale / scale_y): input i in steps of this node's grid, rounded once. A DequantizeLinear at that
+  /// scale would give the same, but ONNX Runtime replaces it, with what follows, by an operator of its own rounding.
   std::string steps(std::size_t i) {
     const std::string y = value("steps");
     add("Mul", y, {real(i, 1), scale(in(i).scale / node().grid.scale)}, y);
@@ -223,7 +223,8 @@ class OnnxCodesWriter : public OnnxWriter {
   std::map<Reading, std::string> reals_;
 };
 
-/// Extents of a constant as the file holds it: with axes of 1 in front, as many as the widest of its readers has, so that it broadcasts.
+/// Extents of a constant as the file holds it: with axes of 1 in front, as many as the widest of its readers has, so that it
+/// broadcasts.
 template <class Nodes, class ReadersOf>
 Extents constant_extent(const Nodes& nodes, NodeId id, const ReadersOf& reads) {
   std::size_t rank = nodes[id].extent.size();

@@ -85,8 +85,8 @@ inline std::vector<std::int32_t> channel_integers(const OnnxNode& n, int i, cons
   return {codes.begin(), codes.end()};
 }
 
-/// Arithmetic on int32 sums of an integer layer: a bias, or factors that are zero points of another layer's weights. False where no
-/// input is of int32.
+/// Arithmetic on int32 sums of an integer layer: a bias, or factors that are zero points of another layer's weights. False where
+/// no input is of int32.
 inline bool reads_integers(const OnnxNode& n) {
   const auto integer = [&](int i) { return n.is_activation(i) && n.padded(i).type == OnnxType::int32; };
   return n.inputs() == 2 && (integer(0) || integer(1));

@@ -9,7 +9,8 @@
 
 namespace trimtab {
 
-/// table[256 * c + code]: exactly the table's codes, in either form, since the function that it was made of is not known any more.
+/// table[256 * c + code]: exactly the table's codes, in either form, since the function that it was made of is not known any
+/// more.
 template <>
 struct OnnxRules<LookupTable> {
   static void write_codes(detail::OnnxCodesWriter& w, const LookupTable& l) {

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// From the network of a quantized ONNX file, whose weights are codes and which has a node for every QuantizeLinear and DequantizeLinear, to
-/// one of integers where codes go in and come out, and of floats elsewhere.
+/// From the network of a quantized ONNX file, whose weights are codes and which has a node for every QuantizeLinear and
+/// DequantizeLinear, to one of integers where codes go in and come out, and of floats elsewhere.
 
 #include <algorithm>
 #include <cmath>
@@ -16,9 +16,9 @@
 
 namespace trimtab::detail {
 
-/// Each value is one of three: codes; a reading, codes of another value on a grid; a real. A real that a QuantizeLinear takes is computed from
-/// codes onto its grid where every input is a reading and its operator has integers; all other reals that anything asks for are computed in
-/// float.
+/// Each value is one of three: codes; a reading, codes of another value on a grid; a real. A real that a QuantizeLinear takes is
+/// computed from codes onto its grid where every input is a reading and its operator has integers; all other reals that anything
+/// asks for are computed in float.
 class OnnxLowering {
  public:
   OnnxLowering(const Network& network, const OnnxQuantization& quantization, std::size_t file_size)

@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// Normalization by a value's own statistics: InstanceNormalization, GroupNormalization, LayerNormalization, LpNormalization, LRN.
+/// Normalization by a value's own statistics: InstanceNormalization, GroupNormalization, LayerNormalization, LpNormalization,
+/// LRN.
 
 #include <cmath>
 #include <cstdint>

@@ -150,7 +150,8 @@ template <>
 struct OnnxRules<GlobalAveragePool> {
   static void read(detail::OnnxReaders& readers) { readers.add("GlobalAveragePool", detail::read_global_average_pool); }
   static void write(detail::OnnxWriter& w, const GlobalAveragePool&, const detail::OnnxCall& n) { w.add("GlobalAveragePool", n); }
-  /// No standard operator sums codes; ONNX Runtime's own computes float(sum (x - z_x)) * m, m = scale_x / (scale_y * H W), as this library.
+  /// No standard operator sums codes; ONNX Runtime's own computes float(sum (x - z_x)) * m, m = scale_x / (scale_y * H W), as
+  /// this library.
   static void write_codes(detail::OnnxCodesWriter& w, const GlobalAveragePool& l) {
     if (w.form() == OnnxForm::qdq) return w.write_in_float(write, l);
     w.require_microsoft();

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// ONNX operators on codes. QuantizeLinear and DequantizeLinear become nodes that compute nothing; the QLinear operators are taken
-/// for what they mean, a float operator between those two.
+/// ONNX operators on codes. QuantizeLinear and DequantizeLinear become nodes that compute nothing; the QLinear operators are
+/// taken for what they mean, a float operator between those two.
 
 #include <algorithm>
 #include <cmath>
@@ -428,8 +428,8 @@ inline void subtract_integers(const OnnxNode& n) {
   n.define(x);
 }
 
-/// Quant of Brevitas and QONNX: scale * (clamp(round(x / scale) + zero_point, lowest, highest) - zero_point) with 2 to 16 bits, or of constants
-/// up to 32.
+/// Quant of Brevitas and QONNX: scale * (clamp(round(x / scale) + zero_point, lowest, highest) - zero_point) with 2 to 16 bits,
+/// or of constants up to 32.
 inline void read_brevitas_quant(const OnnxNode& n) {
   n.require({"narrow", "rounding_mode", "signed"});
   n.require_inputs(4, 4);

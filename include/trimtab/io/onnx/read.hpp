@@ -349,12 +349,13 @@ inline OnnxModel parse_float_model(std::string_view bytes, const std::string& na
 TRIMTAB_FILES_INLINE OnnxModel parse_onnx(std::string_view bytes, const std::string& name = "model",
                                           const OnnxReadOptions& options = {});
 
-/// Reads a float network, opset 7 to 25 and any IR version, with any number of inputs and outputs. The first axis of every input is
-/// the batch: whatever number the file sets there, the network takes any. Pictures N C H W are held as N H W C, and N C L as N L C:
-/// OnnxModel::inputs and outputs tell how axes lie, to_file_layout and from_file_layout bring arrays there. Weights may be float,
-/// double, float16 or bfloat16, inside the file or beside it; what a file computes from constants and shapes is computed here. Nodes
-/// are called as in the file. Clips stay nodes of their own; `fuse_clips` of net/passes/fold.hpp joins them. Where a file quantizes
-/// activations anew for each input (DynamicQuantizeLinear), they are float here, and so are those of 16 bits; a note says so.
+/// Reads a float network, opset 7 to 25 and any IR version, with any number of inputs and outputs. The first axis of every input
+/// is the batch: whatever number the file sets there, the network takes any. Pictures N C H W are held as N H W C, and N C L as N
+/// L C: OnnxModel::inputs and outputs tell how axes lie, to_file_layout and from_file_layout bring arrays there. Weights may be
+/// float, double, float16 or bfloat16, inside the file or beside it; what a file computes from constants and shapes is computed
+/// here. Nodes are called as in the file. Clips stay nodes of their own; `fuse_clips` of net/passes/fold.hpp joins them. Where a
+/// file quantizes activations anew for each input (DynamicQuantizeLinear), they are float here, and so are those of 16 bits; a
+/// note says so.
 ///
 /// The operators are those of io/onnx/operators.hpp. At the end of a classifier Softmax, LogSoftmax, and the labels of ai.onnx.ml
 /// are left out with a note.

@@ -47,16 +47,18 @@ inline QuantizedOnnxModel parse_quantized_model(std::string_view bytes, const st
 TRIMTAB_FILES_INLINE QuantizedOnnxModel parse_quantized_onnx(std::string_view bytes, const std::string& name = "model",
                                                              const OnnxReadOptions& options = {});
 
-/// Reads a network that is quantized, wholly or in parts, in whichever form: float operators between DequantizeLinear and QuantizeLinear;
-/// QLinearConv, QLinearMatMul, and of the domain com.microsoft QLinearAdd, QLinearMul, QLinearConcat, QLinearAveragePool,
-/// QLinearGlobalAveragePool, QLinearLeakyRelu, QLinearSigmoid and QGemm; ConvInteger and MatMulInteger with the operators that make codes of their sums (Add, Sub, Cast, Mul,
-/// QuantizeLinear); movements and tables of codes. Operators, layouts and exceptions are those of read_onnx; an input may be of codes, too,
-/// as reals of scale 1, and so may an output. Activations are uint8 or int8 with one scale; weights, of 4 or 8 bits, with one or one for each
-/// output channel, zero points too. Activations of 16 bits are rounded in float (FakeQuantize), weights of 16 bits are floats.
+/// Reads a network that is quantized, wholly or in parts, in whichever form: float operators between DequantizeLinear and
+/// QuantizeLinear; QLinearConv, QLinearMatMul, and of the domain com.microsoft QLinearAdd, QLinearMul, QLinearConcat,
+/// QLinearAveragePool, QLinearGlobalAveragePool, QLinearLeakyRelu, QLinearSigmoid and QGemm; ConvInteger and MatMulInteger with
+/// the operators that make codes of their sums (Add, Sub, Cast, Mul, QuantizeLinear); movements and tables of codes. Operators,
+/// layouts and exceptions are those of read_onnx; an input may be of codes, too, as reals of scale 1, and so may an output.
+/// Activations are uint8 or int8 with one scale; weights, of 4 or 8 bits, with one or one for each output channel, zero points
+/// too. Activations of 16 bits are rounded in float (FakeQuantize), weights of 16 bits are floats.
 ///
-/// What reads codes and is quantized is computed as this library does, in integers with one rounding a layer: what the file means up to ties,
-/// and exactly what write_onnx wrote. Clips right behind it narrow its codes, constant factors and terms right behind a layer become its
-/// scales and biases. Everything else is computed in float (LoweredNode::in_float). A file that carries a test is run on it (self_check).
+/// What reads codes and is quantized is computed as this library does, in integers with one rounding a layer: what the file means
+/// up to ties, and exactly what write_onnx wrote. Clips right behind it narrow its codes, constant factors and terms right behind
+/// a layer become its scales and biases. Everything else is computed in float (LoweredNode::in_float). A file that carries a test
+/// is run on it (self_check).
 TRIMTAB_FILES_INLINE QuantizedOnnxModel read_quantized_onnx(const std::filesystem::path& path,
                                                             const OnnxReadOptions& options = {});
 

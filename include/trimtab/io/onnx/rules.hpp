@@ -13,8 +13,8 @@
 
 namespace trimtab {
 
-/// How an operator is read from ONNX and written to it. Specialised in io/onnx/ for an operator L, or for a name that stands for a
-/// family of ONNX's operators, with
+/// How an operator is read from ONNX and written to it. Specialised in io/onnx/ for an operator L, or for a name that stands for
+/// a family of ONNX's operators, with
 ///   static void read(detail::OnnxReaders&)                adds a reader for each of ONNX's operators that may become an L
 ///   static void write(detail::OnnxWriter&, const L&, const detail::OnnxCall&)
 ///                                                         in operators of ONNX on reals, and on codes where L only moves them

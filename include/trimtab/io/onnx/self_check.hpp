@@ -15,11 +15,12 @@
 
 namespace trimtab {
 
-/// The key of the test in a model's metadata. Its value is the output's bytes for self_check_picture, two hexadecimal digits each.
+/// The key of the test in a model's metadata. Its value is the output's bytes for self_check_picture, two hexadecimal digits
+/// each.
 inline constexpr const char* self_check_key = "trimtab.self_check";
 
-/// Byte i of the pictures, one after the other and each H W C, is number i of std::mt19937 seeded with 1, shifted right by 24 and clamped to
-/// the input's codes; its real value lies at that code exactly, or for an input of reals at (byte - 128) / 64.
+/// Byte i of the pictures, one after the other and each H W C, is number i of std::mt19937 seeded with 1, shifted right by 24 and
+/// clamped to the input's codes; its real value lies at that code exactly, or for an input of reals at (byte - 128) / 64.
 inline std::vector<Array> self_check_pictures(const LoweredNetwork& network) {
   std::mt19937 generator(1);
   std::vector<Array> pictures;
@@ -77,8 +78,9 @@ inline double memory_of(const LoweredNetwork& network) {
 
 }  // namespace detail
 
-/// Runs the test where the metadata has one. Throws parse_error, naming the first code that differs, when the network gives anything else;
-/// unsupported_error when the run would take more than 2^34 multiplications or 2^28 bytes, which a small file may ask for.
+/// Runs the test where the metadata has one. Throws parse_error, naming the first code that differs, when the network gives
+/// anything else; unsupported_error when the run would take more than 2^34 multiplications or 2^28 bytes, which a small file may
+/// ask for.
 inline void self_check(const LoweredNetwork& network, const std::map<std::string, std::string>& metadata) {
   const auto found = metadata.find(self_check_key);
   if (found == metadata.end()) return;

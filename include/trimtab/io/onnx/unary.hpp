@@ -196,7 +196,8 @@ struct OnnxRules<Elu> {
 template <>
 struct OnnxRules<Gelu> {
   static void read(detail::OnnxReaders& readers) { readers.add("Gelu", detail::read_gelu); }
-  /// 0.5 * x * (1 + erf(x / sqrt(2))), or with tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)): the operator of its own came with opset 20.
+  /// 0.5 * x * (1 + erf(x / sqrt(2))), or with tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)): the operator of its own came with opset
+  /// 20.
   static void write(detail::OnnxWriter& w, const Gelu& l, const detail::OnnxCall& n) {
     const std::string& x = n.inputs[0];
     std::string inner;

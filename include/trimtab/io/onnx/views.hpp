@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// Operators that only look at a value with other axes or another type, or tell its extents: Reshape, Flatten, Squeeze, Unsqueeze,
-/// Transpose, Identity, Dropout, Cast, Shape, Size.
+/// Operators that only look at a value with other axes or another type, or tell its extents: Reshape, Flatten, Squeeze,
+/// Unsqueeze, Transpose, Identity, Dropout, Cast, Shape, Size.
 
 #include <algorithm>
 #include <cstdint>
@@ -14,8 +14,8 @@
 namespace trimtab {
 namespace detail {
 
-/// Constant codes with other axes: `fold` gives those of the numbers. Scales of several places move with their axis, where `to` says
-/// where axis i went; without it there may be one alone.
+/// Constant codes with other axes: `fold` gives those of the numbers. Scales of several places move with their axis, where `to`
+/// says where axis i went; without it there may be one alone.
 template <class Fold>
 bool view_codes(const OnnxNode& n, const Fold& fold, const std::vector<std::size_t>* perm = nullptr) {
   const auto* held = n.has(0) ? std::get_if<OnnxCodes>(&n.value(0)) : nullptr;
@@ -113,8 +113,8 @@ inline void read_dropout(const OnnxNode& n) {
   if (n.has(2) && (!is_boolean(n.known(2).type) || n.number(2) != 0)) throw unsupported_error("in training mode");
   hand_on(n);
 }
-/// Between types that hold the same numbers: reals stay float32 here, integers are reals without a fraction. bfloat16 is refused: it
-/// keeps 8 bits of a number, so results would differ.
+/// Between types that hold the same numbers: reals stay float32 here, integers are reals without a fraction. bfloat16 is refused:
+/// it keeps 8 bits of a number, so results would differ.
 inline void read_cast(const OnnxNode& n) {
   n.require({"saturate", "to", "round_mode"});
   n.require_inputs(1, 1);

@@ -88,12 +88,13 @@ TRIMTAB_FILES_INLINE std::string serialize_onnx(const Network& network, const st
 }
 #endif
 
-/// Writes the network as float32 ONNX, opset 13 (14 with HardSwish, 17 with LayerNorm): input `input`, output `logits`, or where there
-/// are several all under their nodes' names; pictures N C H W, everything else with the batch in front of the node's axes. Nodes keep
-/// their names, a node's clip is a Relu or Clip after it. read_onnx gives the same nodes back, but clips as nodes of their own, and in
-/// place of a Silu, Mish, Gelu, GroupNorm, wrapping Pad or L2Norm with epsilon the operators that they are written in.
-/// The file is there whole or not at all. Throws io_error when it cannot be written; unsupported_error for an operator without a form,
-/// named with its node: AveragePool with dilation, a Concat of constants, resizing by TFLite's arithmetic; and for more than 2 GiB.
+/// Writes the network as float32 ONNX, opset 13 (14 with HardSwish, 17 with LayerNorm): input `input`, output `logits`, or where
+/// there are several all under their nodes' names; pictures N C H W, everything else with the batch in front of the node's axes.
+/// Nodes keep their names, a node's clip is a Relu or Clip after it. read_onnx gives the same nodes back, but clips as nodes of
+/// their own, and in place of a Silu, Mish, Gelu, GroupNorm, wrapping Pad or L2Norm with epsilon the operators that they are
+/// written in. The file is there whole or not at all. Throws io_error when it cannot be written; unsupported_error for an
+/// operator without a form, named with its node: AveragePool with dilation, a Concat of constants, resizing by TFLite's
+/// arithmetic; and for more than 2 GiB.
 inline void write_onnx(const Network& network, const std::filesystem::path& path,
                        const std::map<std::string, std::string>& metadata = {}) {
   write_file_atomically(path, serialize_onnx(network, metadata));

@@ -148,23 +148,23 @@ TRIMTAB_FILES_INLINE std::string serialize_onnx(const LoweredNetwork& network, O
 }
 #endif
 
-/// Writes a quantized network as ONNX: float inputs and outputs as write_onnx of a float network has them, in between the bytes of
-/// Int8Network as uint8. Weights are uint8 too, their codes and zero points 128 higher: with int8 ones ONNX Runtime may saturate on CPUs
-/// without VNNI. Factors, scales and biases are folded; a node's clip is the range of its codes, behind a Clip where that is not
-/// 0 .. 255. Nodes in float are the float operators that they are.
+/// Writes a quantized network as ONNX: float inputs and outputs as write_onnx of a float network has them, in between the bytes
+/// of Int8Network as uint8. Weights are uint8 too, their codes and zero points 128 higher: with int8 ones ONNX Runtime may
+/// saturate on CPUs without VNNI. Factors, scales and biases are folded; a node's clip is the range of its codes, behind a Clip
+/// where that is not 0 .. 255. Nodes in float are the float operators that they are.
 ///
 /// Codes in OnnxForm::qoperator, read by an exact runtime, equal this library's
 ///   always                       of convolutions, Linear, MatMul, Add, Sub, Max, Min, Mul, Concat, GlobalAveragePool, tables of
 ///                                functions, and of all that moves codes; of Div where no divisor is 0
 ///   while sums stay below 2^24   of ConvTranspose2d, ReduceSum, ReduceMean, ReduceL2
-/// Of AveragePool, Softmax, ResizeLinear, InstanceNorm, GroupNorm, LayerNorm, L2Norm and nodes in float, which are float operators
-/// between DequantizeLinear and QuantizeLinear in either form, single codes may differ by one step.
+/// Of AveragePool, Softmax, ResizeLinear, InstanceNorm, GroupNorm, LayerNorm, L2Norm and nodes in float, which are float
+/// operators between DequantizeLinear and QuantizeLinear in either form, single codes may differ by one step.
 ///
-/// A network of Requantizer::fixed_point, as read_quantized_tflite gives it, is refused: ONNX has no such rounding. With its `requantizer` set
-/// to float32 it is written, and the file's codes are those of Int8Network of that network.
+/// A network of Requantizer::fixed_point, as read_quantized_tflite gives it, is refused: ONNX has no such rounding. With its
+/// `requantizer` set to float32 it is written, and the file's codes are those of Int8Network of that network.
 ///
-/// The file is there whole or not at all. Throws io_error when it cannot be written; unsupported_error for Requantizer::fixed_point, for an
-/// operator without a form, named with its node, and for more than 2 GiB.
+/// The file is there whole or not at all. Throws io_error when it cannot be written; unsupported_error for
+/// Requantizer::fixed_point, for an operator without a form, named with its node, and for more than 2 GiB.
 inline void write_onnx(const LoweredNetwork& network, OnnxForm form, const std::filesystem::path& path,
                        const std::map<std::string, std::string>& metadata = {}) {
   write_file_atomically(path, serialize_onnx(network, form, metadata));

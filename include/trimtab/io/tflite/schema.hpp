@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// The part of the TFLite file format that trimtab writes: a model of one graph as plain structs, and its bytes as a flatbuffer of the format's
-/// version 3. Numbers of tables' fields, of operators and of types are those of the format.
+/// The part of the TFLite file format that trimtab writes: a model of one graph as plain structs, and its bytes as a flatbuffer
+/// of the format's version 3. Numbers of tables' fields, of operators and of types are those of the format.
 
 #include <flatbuffers/flatbuffers.h>
 

@@ -61,8 +61,8 @@ class TfliteExport : public TfliteWriter {
     return (one(node(id).op.get_if<L>()) || ...);
   }
 
-  /// TFLite pads as SAME, by half of what is missing before and the rest after, or not at all (VALID). What neither gives becomes a PAD by
-  /// codes that stand for 0.
+  /// TFLite pads as SAME, by half of what is missing before and the rest after, or not at all (VALID). What neither gives becomes
+  /// a PAD by codes that stand for 0.
   struct Window {
     tflite::Padding padding;
     Index input;
@@ -376,14 +376,17 @@ class TfliteExport : public TfliteWriter {
 }  // namespace detail
 #endif
 
-/// The network as a TFLite model of batch 1: int8 codes, Int8Network's bytes less 128, with symmetric weights; or uint8 codes with asymmetric
-/// ones of one scale for all filters. Every input is read on the grid that it was written on, as `lower` makes them.
+/// The network as a TFLite model of batch 1: int8 codes, Int8Network's bytes less 128, with symmetric weights; or uint8 codes
+/// with asymmetric ones of one scale for all filters. Every input is read on the grid that it was written on, as `lower` makes
+/// them.
 ///
-/// Codes of a TFLite runtime equal Int8Network's for Requantizer::fixed_point, up to what docs/tflite.md says; with float32 what rounds may
-/// differ by one. Movements, REDUCE_MAX, REDUCE_MIN and tables of functions (CAST, ADD, GATHER) are equal in either case.
+/// Codes of a TFLite runtime equal Int8Network's for Requantizer::fixed_point, up to what docs/tflite.md says; with float32 what
+/// rounds may differ by one. Movements, REDUCE_MAX, REDUCE_MIN and tables of functions (CAST, ADD, GATHER) are equal in either
+/// case.
 ///
-/// Throws unsupported_error, naming the node, for what the format cannot say or says by another arithmetic: nodes in float, asymmetric weights
-/// of several scales, groups of several channels, average pools with a grid of their own, odd paddings of pools, and operators without a form here.
+/// Throws unsupported_error, naming the node, for what the format cannot say or says by another arithmetic: nodes in float,
+/// asymmetric weights of several scales, groups of several channels, average pools with a grid of their own, odd paddings of
+/// pools, and operators without a form here.
 TRIMTAB_FILES_INLINE tflite::Model to_tflite(const LoweredNetwork& n, const TfliteOptions& options = {});
 #if TRIMTAB_FILES_HERE
 TRIMTAB_FILES_INLINE tflite::Model to_tflite(const LoweredNetwork& n, const TfliteOptions& options) {

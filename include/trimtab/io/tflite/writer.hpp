@@ -100,7 +100,8 @@ class TfliteWriter {
     return from;
   }
 
-  /// The operator that computes node `id` with an activation in byte field `field` of its options; held within its codes where that is not enough.
+  /// The operator that computes node `id` with an activation in byte field `field` of its options; held within its codes where
+  /// that is not enough.
   Index computed(NodeId id, Code code, Index of_int8, std::vector<Index> inputs, tflite::Options options, Index field) {
     const std::optional<tflite::Activation> a = activation(id);
     options.byte(field, a.value_or(tflite::Activation::none));

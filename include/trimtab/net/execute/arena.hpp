@@ -54,8 +54,8 @@ inline std::vector<std::size_t> largest_first(std::span<const Lifetime> buffers)
 
 }  // namespace detail
 
-/// Gives each buffer an offset, a multiple of `alignment`, such that buffers alive at the same step do not overlap: the largest first, each
-/// into the lowest gap that takes it (greedy by size; Pisarchyk and Lee, arXiv 2001.03288).
+/// Gives each buffer an offset, a multiple of `alignment`, such that buffers alive at the same step do not overlap: the largest
+/// first, each into the lowest gap that takes it (greedy by size; Pisarchyk and Lee, arXiv 2001.03288).
 inline ArenaPlan plan_arena(std::span<const Lifetime> buffers, std::size_t alignment = 64) {
   return detail::place_in_order(buffers, detail::largest_first(buffers), alignment);
 }

@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// Runs a quantized network in training: forward on the integers that the int8 network will see, backward straight through to every
-/// trained factor. The name is the field's; nothing is faked here, since codes, accumulators and requantization are those of deployment.
+/// Runs a quantized network in training: forward on the integers that the int8 network will see, backward straight through to
+/// every trained factor. The name is the field's; nothing is faked here, since codes, accumulators and requantization are those
+/// of deployment.
 
 #include <algorithm>
 #include <any>
@@ -23,8 +24,8 @@
 
 namespace trimtab {
 
-/// Holds the activations of one batch between forward and backward. Not to be shared by threads, while executors of common weights may run
-/// at once; its own work is cut into threads by itself.
+/// Holds the activations of one batch between forward and backward. Not to be shared by threads, while executors of common
+/// weights may run at once; its own work is cut into threads by itself.
 class FakeQuantExecutor {
  public:
   /// `q` must outlive the executor, and may change its factors between calls. `products`: what the backward multiplies in.
@@ -50,8 +51,8 @@ class FakeQuantExecutor {
   /// The same for one node, after a change of its weights.
   void refresh(NodeId id) { weights_->refresh(id); }
 
-  /// Runs x, the batch as first axis, and returns the first output's real values; outputs() has all. Throws shape_error when x does not fit the
-  /// network.
+  /// Runs x, the batch as first axis, and returns the first output's real values; outputs() has all. Throws shape_error when x
+  /// does not fit the network.
   const Array& forward(const Feed& x) {
     forward_up_to(network().size() - 1, x);
     const std::vector<NodeId> wanted = network().outputs();
@@ -87,7 +88,8 @@ class FakeQuantExecutor {
     nodes_[id].reals = LargeArray();
   }
 
-  /// Adds dloss/dfactor of the last forward to `grad_factors`, in the order of factor_blocks. grad_outputs: dloss/doutput of each output.
+  /// Adds dloss/dfactor of the last forward to `grad_factors`, in the order of factor_blocks. grad_outputs: dloss/doutput of each
+  /// output.
   void backward(std::span<const Array> grad_outputs, std::span<float> grad_factors, TrainedSet trained = {}) {
     if (grad_factors.size() != factor_count(*q_))
       throw shape_error(detail::message("FakeQuantExecutor::backward: ", grad_factors.size(), " gradients for ",
@@ -271,8 +273,8 @@ class FakeQuantExecutor {
     });
   }
 
-  /// The place of node id's gradient, and whether it holds something to be added to already. Buffers go from node to node within a backward, so
-  /// that there are few and the last one is still in the cache.
+  /// The place of node id's gradient, and whether it holds something to be added to already. Buffers go from node to node within
+  /// a backward, so that there are few and the last one is still in the cache.
   InputGradients::Claim claim(NodeId id) {
     State& s = nodes_[id];
     const GradientMode mode = s.has_grad ? GradientMode::add : GradientMode::assign;

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// A layer's weights as its backward in 16-bit integers reads them: codes for the input's gradient, and the weights' derivatives by the
-/// factors of their thresholds.
+/// A layer's weights as its backward in 16-bit integers reads them: codes for the input's gradient, and the weights' derivatives
+/// by the factors of their thresholds.
 
 #include <algorithm>
 #include <cmath>
@@ -89,8 +89,8 @@ class Int16Weights {
   std::span<const Derivative> derivatives() const { return derivatives_; }  ///< alpha; or alpha_T, alpha_R
 
  private:
-  /// Rounds a column to 2^15 - 1 steps, or to fewer until its products with codes of inputs stay in 32 bits: sum of |to| <= 2^23, and
-  /// 255 * 2^23 < 2^31. Returns the step.
+  /// Rounds a column to 2^15 - 1 steps, or to fewer until its products with codes of inputs stay in 32 bits: sum of |to| <= 2^23,
+  /// and 255 * 2^23 < 2^31. Returns the step.
   static float round_column(const std::vector<float>& r, const std::vector<float>& ones, std::int16_t* to) {
     float step = 0;
     const auto round = [&](double limit) {

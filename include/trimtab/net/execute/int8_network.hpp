@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// The network as it is deployed: packed weights, integers from the first layer to the last, and one block of memory for all activations.
+/// The network as it is deployed: packed weights, integers from the first layer to the last, and one block of memory for all
+/// activations.
 
 #include <cstdint>
 #include <cstring>
@@ -16,9 +17,9 @@
 
 namespace trimtab {
 
-/// A lowered network, packed. It does not change after construction, and holds nothing of the float network but what runs in float: any number of
-/// threads may run it, each with a Workspace of its own. Codes are held in bytes (byte_grid). They equal those of FakeQuantExecutor, all of them;
-/// see verify.
+/// A lowered network, packed. It does not change after construction, and holds nothing of the float network but what runs in
+/// float: any number of threads may run it, each with a Workspace of its own. Codes are held in bytes (byte_grid). They equal
+/// those of FakeQuantExecutor, all of them; see verify.
 class Int8Network {
  public:
   /// Memory of one caller: the activations and the kernels' scratch. Grown by the first run of a batch size, then reused.
@@ -55,8 +56,8 @@ class Int8Network {
     }
   }
 
-  /// Runs x, floats with the batch as first axis, and calls look(node, Output) after each node. Throws shape_error when x does not fit. Results
-  /// live in `workspace` until its next use.
+  /// Runs x, floats with the batch as first axis, and calls look(node, Output) after each node. Throws shape_error when x does
+  /// not fit. Results live in `workspace` until its next use.
   template <class Look>
   void run_nodes(const Feed& x, Workspace& workspace, const Look& look) const {
     const std::size_t batch = x.batch(fed_extents(), "Int8Network::run: x");

@@ -86,7 +86,8 @@ class SwitchedExecutor {
     return output_rows(wanted);
   }
 
-  /// The network's outputs, side by side, under the switches `after`, when run(x, before) gave `outputs`: runs only what the difference reaches.
+  /// The network's outputs, side by side, under the switches `after`, when run(x, before) gave `outputs`: runs only what the
+  /// difference reaches.
   Array rerun(const Feed& x, const std::vector<Array>& outputs, const Switches& before, const Switches& after) {
     std::vector<const Array*> known(outputs.size());
     std::vector<bool> changed(outputs.size());

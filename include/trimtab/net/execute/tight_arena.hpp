@@ -12,8 +12,9 @@
 
 namespace trimtab {
 
-/// plan_arena byte by byte, for memory that counts. Other orders are tried, too, two buffers of the best one in each other's place, until
-/// nothing is left between the block and the most that is alive at one step. The same buffers get the same plan everywhere.
+/// plan_arena byte by byte, for memory that counts. Other orders are tried, too, two buffers of the best one in each other's
+/// place, until nothing is left between the block and the most that is alive at one step. The same buffers get the same plan
+/// everywhere.
 inline ArenaPlan plan_tight_arena(std::span<const Lifetime> buffers) {
   std::vector<std::size_t> order = detail::largest_first(buffers);
   ArenaPlan best = detail::place_in_order(buffers, order, 1);

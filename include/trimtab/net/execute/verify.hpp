@@ -18,8 +18,8 @@ struct CodeDifference {
   double trained = 0, deployed = 0;  ///< the two codes, or the two reals of a node in float
 };
 
-/// Runs x (the batch as first axis) through the deployed network and compares every code of every node, and every real of those in float, with
-/// the last forward of the trained one, which was for the same x; nothing when all are equal.
+/// Runs x (the batch as first axis) through the deployed network and compares every code of every node, and every real of those
+/// in float, with the last forward of the trained one, which was for the same x; nothing when all are equal.
 inline std::optional<CodeDifference> compare_codes(const FakeQuantExecutor& trained, const Int8Network& deployed, const Feed& x,
                                                    Int8Network::Workspace& workspace) {
   std::optional<CodeDifference> first;

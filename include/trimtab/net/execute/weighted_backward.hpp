@@ -31,8 +31,8 @@ struct WeightFactorGradients {
 /// The backward of a layer with weights, and the memory it keeps from layer to layer.
 class WeightedBackward {
  public:
-  /// Adds dloss/dfactor of the weights' thresholds and, where they are trained, of the point-wise factors. `grad`: dloss/doutput; `x`: the
-  /// input's codes.
+  /// Adds dloss/dfactor of the weights' thresholds and, where they are trained, of the point-wise factors. `grad`: dloss/doutput;
+  /// `x`: the input's codes.
   void factors(const WeightedLayer& layer, const QuantizedWeights& weights, NodeId id, const TensorView<const float>& grad,
                const CodeInput& x, TrainedSet trained, const WeightFactorGradients& to) {
     const bool pointwise = trained.pointwise && !to.pointwise_weight.empty();
@@ -79,8 +79,9 @@ class WeightedBackward {
   }
 
  private:
-  /// The weights' gradient times their derivative by a factor is what the layer would put out with that derivative for weights, times the
-  /// output's gradient: sum over k of (sum over m of grad[m][o] x[m][k]) r[k][o] = sum over m of grad[m][o] (sum over k of x[m][k] r[k][o]).
+  /// The weights' gradient times their derivative by a factor is what the layer would put out with that derivative for weights,
+  /// times the output's gradient: sum over k of (sum over m of grad[m][o] x[m][k]) r[k][o] = sum over m of grad[m][o] (sum over k
+  /// of x[m][k] r[k][o]).
   static void threshold_factors(const WindowGeometry& g, const Int16Weights& weights, const TensorView<const float>& grad,
                                 const TensorView<const std::uint8_t>& x, const Affine<float>& grid, std::span<float> to) {
     const std::size_t channels = to.size() / weights.derivatives().size();

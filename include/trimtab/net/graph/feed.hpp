@@ -7,8 +7,8 @@
 
 namespace trimtab {
 
-/// The arrays of a network's inputs, in the order of Network::inputs(), the batch as first axis. They are the caller's and have to outlive
-/// the call that they are handed to. A network of one input takes its array as it is.
+/// The arrays of a network's inputs, in the order of Network::inputs(), the batch as first axis. They are the caller's and have
+/// to outlive the call that they are handed to. A network of one input takes its array as it is.
 class Feed {
  public:
   Feed(const Array& only) : arrays_{&only} {}  ///< of a network with one input
@@ -17,7 +17,8 @@ class Feed {
   }
   std::size_t size() const { return arrays_.size(); }                   ///< arrays
   const Array& operator[](std::size_t i) const { return *arrays_[i]; }  ///< of input i
-  /// Elements of the batch. Throws shape_error, naming `what`, unless the arrays have these extents (batch excluded) and one batch size.
+  /// Elements of the batch. Throws shape_error, naming `what`, unless the arrays have these extents (batch excluded) and one
+  /// batch size.
   std::size_t batch(std::span<const Extents> extents, const char* what) const {
     if (arrays_.size() != extents.size())
       throw shape_error(detail::message(what, ": ", arrays_.size(), " arrays for ", extents.size(), " inputs"));

@@ -58,8 +58,8 @@ class Network {
   const Node& operator[](NodeId id) const { return nodes_[id]; }  ///< unchecked
   /// For passes that change weights in place; extents must stay as they are (require_extents).
   Node& operator[](NodeId id) { return nodes_[id]; }
-  /// Throws shape_error, naming the node, when one that was changed in place no longer gives the extents that the nodes behind it were
-  /// added for. quantize and run ask.
+  /// Throws shape_error, naming the node, when one that was changed in place no longer gives the extents that the nodes behind it
+  /// were added for. quantize and run ask.
   void require_extents() const {
     for (NodeId id = 0; id < nodes_.size(); ++id)
       if (const Extents now = nodes_[id].op->extent(input_extents(id), nodes_[id].name); now != nodes_[id].extent)

@@ -44,15 +44,16 @@ class OperatorInterface {
   virtual double macs(std::span<const Extents> in, const Extents& out) const = 0;  ///< multiply-accumulates of one batch element
   virtual void visit(OperatorVisitor& visitor) = 0;                                ///< all parameters
 
-  /// Multiplies itself into the layer that it alone reads, so that the layer computes both; false, and nothing is changed, where it cannot.
+  /// Multiplies itself into the layer that it alone reads, so that the layer computes both; false, and nothing is changed, where
+  /// it cannot.
   virtual bool fold_into(WeightedLayer& before) const = 0;
   /// An equal operator for inference, of one that is IntegerRule::folded; else itself.
   virtual Operator simplified() const = 0;
 
   /// y = op(x) in float.
   virtual void forward(FloatInputs x, const TensorView<float>& y) const = 0;
-  /// The same when a backward follows; `cache` is for it. Batch norm takes the batch's statistics, and moves its own towards them at
-  /// `statistics_rate`.
+  /// The same when a backward follows; `cache` is for it. Batch norm takes the batch's statistics, and moves its own towards them
+  /// at `statistics_rate`.
   virtual void train_forward(FloatInputs x, const TensorView<float>& y, std::any& cache, float statistics_rate) = 0;
   virtual void backward(const FloatBackward& b) const = 0;  ///< of train_forward
 
@@ -363,8 +364,8 @@ template <class L>
 requires(!std::is_same_v<std::remove_cvref_t<L>, Operator>) Operator::Operator(L&& layer)
     : model_(std::make_unique<detail::OperatorModel<std::remove_cvref_t<L>>>(std::forward<L>(layer))) {}
 
-/// Base of OperatorRules<L> for operators that only look at their inputs: no multiply-accumulates worth counting; training runs it as
-/// everything else does; a layer before it stays by itself; in a network of integers it is the same.
+/// Base of OperatorRules<L> for operators that only look at their inputs: no multiply-accumulates worth counting; training runs
+/// it as everything else does; a layer before it stays by itself; in a network of integers it is the same.
 template <class L>
 struct SimpleRules {
   static double macs(const L&, std::span<const Extents>, const Extents&) { return 0; }
@@ -375,7 +376,8 @@ struct SimpleRules {
   static Operator lowered(const L& l, std::span<const Affine<float>>, const Affine<float>&) { return l; }
 };
 
-/// Base of OperatorRules<L> for operators whose codes are their steps, rounded: steps() is the definition, in training and in deployment.
+/// Base of OperatorRules<L> for operators whose codes are their steps, rounded: steps() is the definition, in training and in
+/// deployment.
 template <class L>
 struct RoundsSteps {
   static constexpr IntegerRule integers = IntegerRule::rounds;
@@ -386,8 +388,8 @@ struct RoundsSteps {
   }
 };
 
-/// Base of OperatorRules<L> for operators whose backward on codes is that of floats, at what the inputs' codes stand for. `by_output`:
-/// whether it looks at the output or at a cache, which have to be computed again.
+/// Base of OperatorRules<L> for operators whose backward on codes is that of floats, at what the inputs' codes stand for.
+/// `by_output`: whether it looks at the output or at a cache, which have to be computed again.
 template <class L, bool by_output>
 struct BackwardOfReals {
   /// Adds the gradients of the inputs to grad_x.
@@ -414,8 +416,8 @@ struct BackwardOfReals {
 
 }  // namespace trimtab
 
-/// The last line of an operator's header, in namespace trimtab: with TRIMTAB_EXTERN_KERNELS its model is compiled once, with the kernels,
-/// and not in every file that puts it into a network (core/config.hpp). WEIGHTED_OPERATOR: of one with WeightedRules.
+/// The last line of an operator's header, in namespace trimtab: with TRIMTAB_EXTERN_KERNELS its model is compiled once, with the
+/// kernels, and not in every file that puts it into a network (core/config.hpp). WEIGHTED_OPERATOR: of one with WeightedRules.
 #ifdef TRIMTAB_KERNELS_TEMPLATE
 #define TRIMTAB_OPERATOR_MODEL(L) TRIMTAB_KERNELS_TEMPLATE class detail::OperatorModel<L>;
 #define TRIMTAB_WEIGHTED_OPERATOR_MODEL(L)                 \

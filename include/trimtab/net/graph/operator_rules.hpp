@@ -1,8 +1,8 @@
 #pragma once
 /// \file
-/// What an operator says of itself. `OperatorRules<L>` of a type L holds all of it, in the operator's one header; executors, passes, reports
-/// and writers ask these rules and never name an operator. No rule has a default: what is missing is a compile error with a sentence
-/// (net/graph/operator.hpp).
+/// What an operator says of itself. `OperatorRules<L>` of a type L holds all of it, in the operator's one header; executors,
+/// passes, reports and writers ask these rules and never name an operator. No rule has a default: what is missing is a compile
+/// error with a sentence (net/graph/operator.hpp).
 
 #include <algorithm>
 #include <any>

@@ -13,8 +13,8 @@ class Operator;
 
 namespace detail {
 
-/// Whether it can be this rule that makes L's codes. `integers` is a constant, or a function of the parameters that chooses between moves and
-/// rounds.
+/// Whether it can be this rule that makes L's codes. `integers` is a constant, or a function of the parameters that chooses
+/// between moves and rounds.
 template <class L>
 constexpr bool may_be(IntegerRule rule) {
   if constexpr (requires(const L& l) { IntegerRule(OperatorRules<L>::integers(l)); })

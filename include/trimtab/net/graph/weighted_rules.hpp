@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// The facet of operators with weights: convolutions and linear layers. An operator L has it where WeightedRules<L> is specialised; L then
-/// has the members `weight` and `bias`, containers of float, the bias with one number for each output channel or none.
+/// The facet of operators with weights: convolutions and linear layers. An operator L has it where WeightedRules<L> is
+/// specialised; L then has the members `weight` and `bias`, containers of float, the bias with one number for each output channel
+/// or none.
 
 #include <cstdint>
 #include <memory>
@@ -44,17 +45,19 @@ class WeightedLayer {
   virtual std::size_t input_axis()
       const = 0;  ///< of the weight: counts the inputs of a group; the same as output_axis where each channel has its own
   virtual std::size_t groups() const = 0;  ///< that do not mix, depthwise layers counting as one
-  /// The part of the output's pixels in which a weight has a product, borders aside: 1, but less of transposed convolutions with strides.
+  /// The part of the output's pixels in which a weight has a product, borders aside: 1, but less of transposed convolutions with
+  /// strides.
   virtual double reach() const = 0;
   virtual FixedPointProduct fixed_point_product() const = 0;  ///< see there
 
   /// Why factors on the channels of what the layer reads cannot be moved into it; empty where they can.
   virtual std::string mixes_channels() const = 0;
-  /// The weight by the channels of what the layer reads, when its last axis has `channels` of them: where mixes_channels() is empty.
+  /// The weight by the channels of what the layer reads, when its last axis has `channels` of them: where mixes_channels() is
+  /// empty.
   virtual ChannelWeight by_input_channel(std::size_t channels) = 0;
 
-  /// Packs codes (in the weight's extents) for the kernels. `packed` is reused when it came from the same layer, and made when null. Throws as
-  /// int8::pack_conv2d does.
+  /// Packs codes (in the weight's extents) for the kernels. `packed` is reused when it came from the same layer, and made when
+  /// null. Throws as int8::pack_conv2d does.
   virtual void pack(const TensorView<const std::int8_t>& codes, std::span<const std::int32_t> zero_point,
                     std::shared_ptr<void>& packed) const = 0;
   /// The largest |bias| of output channel o with which no sum leaves int32.

@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// Batch norm over the last axis: trained as such, folded into the layer before it, or left as an affine function of each channel.
+/// Batch norm over the last axis: trained as such, folded into the layer before it, or left as an affine function of each
+/// channel.
 
 #include <trimtab/net/operators/channel_affine.hpp>
 #include <trimtab/net/operators/windows.hpp>

@@ -9,7 +9,8 @@
 
 namespace trimtab {
 
-/// y = codes[256 * c + x], c the channel (index of the last axis), or 0 where there is one table for all. In networks of integers only.
+/// y = codes[256 * c + x], c the channel (index of the last axis), or 0 where there is one table for all. In networks of integers
+/// only.
 struct LookupTable {
   std::vector<std::uint8_t> codes;  ///< 256 bytes, or 256 for each channel
 

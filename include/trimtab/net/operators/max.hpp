@@ -9,8 +9,8 @@ namespace trimtab {
 /// max(a, b), with broadcasting.
 struct Max {};
 
-/// Both inputs brought onto the output's grid, the larger one rounded. Of equal ones the first has the gradient. One input that is
-/// never negative would be enough for the output; it is not looked for.
+/// Both inputs brought onto the output's grid, the larger one rounded. Of equal ones the first has the gradient. One input that
+/// is never negative would be enough for the output; it is not looked for.
 template <>
 struct OperatorRules<Max> : Broadcast<Max, binary::Max> {
   static constexpr const char* name = "Max";

@@ -15,8 +15,8 @@
 
 namespace trimtab {
 
-/// Where inputs come from: `pictures(indices)` gives them as a batch, preprocessed: one array N H W C, or for networks of several inputs a
-/// vector of arrays, one for each.
+/// Where inputs come from: `pictures(indices)` gives them as a batch, preprocessed: one array N H W C, or for networks of several
+/// inputs a vector of arrays, one for each.
 template <class P>
 concept PictureSource = requires(const P& pictures, std::span<const std::size_t> indices) {
   { pictures(indices) } -> std::convertible_to<Array>;
@@ -55,8 +55,8 @@ inline std::vector<std::size_t> first_indices(std::size_t count) {
   return indices;
 }
 
-/// Deals 0 .. count - 1 out and calls body(indices of the batch) for each batch of this process's share. All go from batch to batch
-/// together: `progress` counts what all have done, and a failure anywhere ends all within a batch.
+/// Deals 0 .. count - 1 out and calls body(indices of the batch) for each batch of this process's share. All go from batch to
+/// batch together: `progress` counts what all have done, and a failure anywhere ends all within a batch.
 template <Communicator C, class Body>
 void for_each_shared_batch(std::size_t count, std::size_t batch, const Progress& progress, const C& world, const Body& body) {
   const std::vector<std::size_t> indices = first_indices(count);
@@ -72,8 +72,8 @@ void for_each_shared_batch(std::size_t count, std::size_t batch, const Progress&
   }
 }
 
-/// What the observers of all processes have seen together, the ranks in order, so that pictures keep theirs. `fresh`: as many observers
-/// that have seen nothing.
+/// What the observers of all processes have seen together, the ranks in order, so that pictures keep theirs. `fresh`: as many
+/// observers that have seen nothing.
 template <class Observer, Communicator C>
 std::vector<Observer> merge_observers(std::vector<Observer> mine, std::vector<Observer> fresh, const C& world) {
   static_assert(std::same_as<C, SingleProcess> || SharedObserver<Observer>,
@@ -101,9 +101,9 @@ std::vector<Observer> merge_observers(std::vector<Observer> mine, std::vector<Ob
 
 }  // namespace detail
 
-/// Runs `network` in float on the first `count` pictures and returns the range of every node's output, clips applied, by an observer
-/// for each node (see quant/observer.hpp), which has seen nothing yet. Each process of `world` runs a share of the pictures; all return the
-/// same bits. Throws value_error when count is 0 or the observers are not as many as the nodes.
+/// Runs `network` in float on the first `count` pictures and returns the range of every node's output, clips applied, by an
+/// observer for each node (see quant/observer.hpp), which has seen nothing yet. Each process of `world` runs a share of the
+/// pictures; all return the same bits. Throws value_error when count is 0 or the observers are not as many as the nodes.
 template <class Observer, PictureSource Pictures, Communicator C = SingleProcess>
 std::vector<Range<float>> calibrate(const Network& network, const Pictures& pictures, std::size_t count,
                                     std::vector<Observer> observers, const Progress& progress = {}, const C& world = {}) {

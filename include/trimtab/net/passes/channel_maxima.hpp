@@ -43,7 +43,8 @@ inline Unfused unfuse_clips(const Network& network) {
 
 }  // namespace detail
 
-/// Runs `network` in float on the first `count` pictures, each process of `world` on a share of them. Throws value_error when count is 0.
+/// Runs `network` in float on the first `count` pictures, each process of `world` on a share of them. Throws value_error when
+/// count is 0.
 template <PictureSource Pictures, Communicator C = SingleProcess>
 ChannelMaxima channel_maxima(const Network& network, const Pictures& pictures, std::size_t count, const Progress& progress = {},
                              const C& world = {}) {

@@ -33,9 +33,9 @@ Network rewrite(const Network& network, const Absorb& absorb) {
 
 }  // namespace detail
 
-/// Folds every batch norm, and other operators that are an affine function of each channel, into the layer before it (paper 3.1.2, eq. 10 and
-/// 11). A batch norm that follows anything else, or a layer with further readers, becomes an affine function of its own. Every layer with weights
-/// has a bias afterwards.
+/// Folds every batch norm, and other operators that are an affine function of each channel, into the layer before it (paper
+/// 3.1.2, eq. 10 and 11). A batch norm that follows anything else, or a layer with further readers, becomes an affine function of
+/// its own. Every layer with weights has a bias afterwards.
 inline Network fold_batch_norm(const Network& network) {
   Network folded = detail::rewrite(network, [](const Node& node, Node& before) {
     WeightedLayer* layer = before.op->weighted();
@@ -55,8 +55,8 @@ inline Network fold_batch_norm(const Network& network) {
   return result;
 }
 
-/// Makes ReLU, ReLU6 and other clips part of the node before them, where nothing else reads that node and it rounds its output: of codes that
-/// are only moved the clip stays a node.
+/// Makes ReLU, ReLU6 and other clips part of the node before them, where nothing else reads that node and it rounds its output:
+/// of codes that are only moved the clip stays a node.
 inline Network fuse_clips(const Network& network) {
   return detail::rewrite(network, [](const Node& node, Node& before) {
     const Clip* clip = node.op.get_if<Clip>();

@@ -8,9 +8,10 @@
 
 namespace trimtab {
 
-/// Everything that changes how the function is computed and not the function, up to float rounding: normalizations and activations written as
-/// several operators become one (fuse_norms, fuse_activations), batch norms and other affine functions of channels go into the layers before
-/// them (fold_batch_norm), clips into the nodes before them (fuse_clips). What calibrate and quantize expect.
+/// Everything that changes how the function is computed and not the function, up to float rounding: normalizations and
+/// activations written as several operators become one (fuse_norms, fuse_activations), batch norms and other affine functions of
+/// channels go into the layers before them (fold_batch_norm), clips into the nodes before them (fuse_clips). What calibrate and
+/// quantize expect.
 inline Network simplify(const Network& network) { return fuse_clips(fold_batch_norm(fuse_activations(fuse_norms(network)))); }
 
 }  // namespace trimtab

@@ -76,8 +76,8 @@ class AnyQuantizer {
   void add_gradient(std::size_t c, const GridGradient& g, std::span<float> grad_factors) const {
     model_->add_gradient(c, g, grad_factors);
   }
-  /// Moves it to where rounding and clipping of these weights cost the least squared error (search_threshold). Throws unsupported_error where
-  /// there is no search_threshold for its type.
+  /// Moves it to where rounding and clipping of these weights cost the least squared error (search_threshold). Throws
+  /// unsupported_error where there is no search_threshold for its type.
   void search(const TensorView<const float>& weight) { model_->search(weight); }
 
  private:

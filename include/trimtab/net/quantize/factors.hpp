@@ -96,8 +96,8 @@ inline Bounds<float> bounds_of(const QuantizedNetwork& q, const FactorBlock& blo
 
 }  // namespace detail
 
-/// How many factors training can move: those of `trained` whose bounds leave them more than one value (is_dead). Left limits of tensors that
-/// begin at 0 are part of the row, but not of this.
+/// How many factors training can move: those of `trained` whose bounds leave them more than one value (is_dead). Left limits of
+/// tensors that begin at 0 are part of the row, but not of this.
 inline std::size_t live_factor_count(const QuantizedNetwork& q, TrainedSet trained) {
   std::size_t count = 0;
   for (const FactorBlock& block : factor_blocks(q))
@@ -119,7 +119,8 @@ inline std::vector<float> gather_factors(const QuantizedNetwork& q) {
   return row;
 }
 
-/// The calibrated numbers that the factors of thresholds move, quantizers in the same order: T of each channel, or T_l and R = T_r - T_l.
+/// The calibrated numbers that the factors of thresholds move, quantizers in the same order: T of each channel, or T_l and R =
+/// T_r - T_l.
 inline std::vector<float> gather_thresholds(const QuantizedNetwork& q) {
   std::vector<float> row;
   for_each_quantizer(q, [&](const AnyQuantizer& quantizer) {
@@ -129,8 +130,8 @@ inline std::vector<float> gather_thresholds(const QuantizedNetwork& q) {
   return row;
 }
 
-/// Puts the row back, each factor within its bounds, and writes the clipped values into the row, too. Throws shape_error when it has
-/// another length.
+/// Puts the row back, each factor within its bounds, and writes the clipped values into the row, too. Throws shape_error when it
+/// has another length.
 inline void scatter_factors(std::span<float> row, QuantizedNetwork& q) {
   if (row.size() != factor_count(q))
     throw shape_error(detail::message("scatter_factors: ", row.size(), " numbers for ", factor_count(q), " factors"));

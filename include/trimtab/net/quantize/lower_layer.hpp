@@ -46,9 +46,9 @@ inline void fold_pointwise(Operator& layer, PointwiseFactors& factors) {
   for (auto* list : {&factors.weight, &factors.bias}) std::fill(list->begin(), list->end(), 1.0F);
 }
 
-/// Adds what Requantizer::fixed_point multiplies by: scale_x * scale_w / scale_y in double; where TFLite knows but one weight scale (uint8
-/// weights, and layers that say so) the product is a float32 as there. Its kernels round twice for uint8 weights, else as `product` says.
-/// Throws quantization_range_error when a multiplier leaves fixed point's range.
+/// Adds what Requantizer::fixed_point multiplies by: scale_x * scale_w / scale_y in double; where TFLite knows but one weight
+/// scale (uint8 weights, and layers that say so) the product is a float32 as there. Its kernels round twice for uint8 weights,
+/// else as `product` says. Throws quantization_range_error when a multiplier leaves fixed point's range.
 inline void multiply_in_fixed_point(LoweredLayer& lowered, const FixedPointProduct& product, bool uint8_weights, bool one_scale,
                                     float scale_x, float scale_y) {
   const bool in_float = uint8_weights || (product.one_scale_in_float && one_scale);
@@ -59,7 +59,8 @@ inline void multiply_in_fixed_point(LoweredLayer& lowered, const FixedPointProdu
 }
 
 /// The integers of a layer, as transform/lower.hpp has them. In fixed point multiply_in_fixed_point; the weights of asymmetric
-/// quantizers are TFLite's uint8. Throws quantization_range_error when a multiplier leaves the normal numbers, or fixed point's range.
+/// quantizers are TFLite's uint8. Throws quantization_range_error when a multiplier leaves the normal numbers, or fixed point's
+/// range.
 inline LoweredLayer lower_layer(const WeightedLayer& layer, const AnyQuantizer& quantizer, float scale_x, float scale_y,
                                 Requantizer requantizer = Requantizer::float32) {
   LoweredLayer lowered = detail::lower(layer.weight(), layer.output_axis(), layer.bias(), scale_x, quantizer, scale_y);

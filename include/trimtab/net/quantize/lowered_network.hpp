@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// A network of integers: what lies between a QuantizedNetwork and the Int8Network that runs it, and what files of quantized networks hold.
+/// A network of integers: what lies between a QuantizedNetwork and the Int8Network that runs it, and what files of quantized
+/// networks hold.
 
 #include <cstdint>
 #include <optional>
@@ -11,7 +12,8 @@
 
 namespace trimtab {
 
-/// Where a node finds an input, and how it reads the bytes: real = scale * (byte - zero_point). Of reals, nothing but the node counts.
+/// Where a node finds an input, and how it reads the bytes: real = scale * (byte - zero_point). Of reals, nothing but the node
+/// counts.
 struct LoweredInput {
   NodeId node = 0;
   float scale = 1;
@@ -34,8 +36,8 @@ struct LoweredNode {
   bool holds_codes = true;  ///< else the output is reals
 };
 
-/// Each node stands after its inputs. Only ratios of scales matter inside, so a node may read its input at another scale than that at
-/// which it was written; to the outside an output's bytes mean output_grids.
+/// Each node stands after its inputs. Only ratios of scales matter inside, so a node may read its input at another scale than
+/// that at which it was written; to the outside an output's bytes mean output_grids.
 struct LoweredNetwork {
   std::vector<LoweredNode> nodes;
   std::vector<NodeId> inputs, outputs;      ///< in order
@@ -51,7 +53,8 @@ inline std::shared_ptr<void> pack(const LoweredNode& node) {
   return packed;
 }
 
-/// Lowers every layer (lower_layer), its point-wise factors multiplied in. Throws quantization_range_error and value_error as that does.
+/// Lowers every layer (lower_layer), its point-wise factors multiplied in. Throws quantization_range_error and value_error as
+/// that does.
 inline LoweredNetwork lower(const QuantizedNetwork& q) {
   const Network& n = q.network;
   LoweredNetwork result;

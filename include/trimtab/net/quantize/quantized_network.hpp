@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// A float network together with a quantizer for each weight tensor and each activation: what is trained, and what is lowered to int8.
+/// A float network together with a quantizer for each weight tensor and each activation: what is trained, and what is lowered to
+/// int8.
 
 #include <algorithm>
 #include <cmath>
@@ -41,8 +42,8 @@ struct QuantizationOptions {
   Scheme scheme = Scheme::symmetric;                                 ///< of weights and activations
   int weight_bits = 8, activation_bits = 8;                          ///< 2 to 8
   Bounds<float> alpha = AdjustableThreshold<float>::default_bounds;  ///< of symmetric factors and asymmetric width factors
-  /// fixed_point makes every operator TFLite's: integers only, average pools on their input's grid, and signed activations that use their
-  /// lowest code, -128 of 8 bits, too (docs/tflite.md).
+  /// fixed_point makes every operator TFLite's: integers only, average pools on their input's grid, and signed activations that
+  /// use their lowest code, -128 of 8 bits, too (docs/tflite.md).
   Requantizer requantizer = Requantizer::float32;
   /// Nodes, by their names, and operators, by theirs, that run in float between a dequantize and a quantize. With float32 only.
   std::vector<std::string> keep_float = {};
@@ -55,8 +56,8 @@ struct QuantizationOptions {
   Bounds<float> pointwise = default_pointwise_bounds;                        ///< of add_pointwise_factors (paper 4.2)
 };
 
-/// One factor for each weight and each bias of a layer (paper 4.2), clipped to its bounds: small changes that move single values to a
-/// neighbouring code. Empty lists: the layer's own values.
+/// One factor for each weight and each bias of a layer (paper 4.2), clipped to its bounds: small changes that move single values
+/// to a neighbouring code. Empty lists: the layer's own values.
 struct PointwiseFactors {
   std::vector<float> weight, bias;                  ///< in the layer's order
   Bounds<float> bounds = default_pointwise_bounds;  ///< of every factor
@@ -65,10 +66,10 @@ struct PointwiseFactors {
 /// As grid_of: the node's output stays real.
 inline constexpr NodeId no_grid = ~NodeId{0};
 
-/// `network` is folded and its clips are fused; `weight[id]` is set for layers with weights that run on codes, `output[id]` for nodes that put
-/// their result on a grid of their own. Node id's codes lie on the grid of output[grid_of[id]]: operators that move codes keep their input's, in
-/// fixed point average pools do too, and what only feeds a Concat takes the Concat's. A node in float whose readers are in float, too, holds
-/// reals: it has no grid.
+/// `network` is folded and its clips are fused; `weight[id]` is set for layers with weights that run on codes, `output[id]` for
+/// nodes that put their result on a grid of their own. Node id's codes lie on the grid of output[grid_of[id]]: operators that
+/// move codes keep their input's, in fixed point average pools do too, and what only feeds a Concat takes the Concat's. A node in
+/// float whose readers are in float, too, holds reals: it has no grid.
 struct QuantizedNetwork {
   Network network;                                          ///< folded and fused
   std::vector<std::optional<AnyQuantizer>> weight, output;  ///< by node
@@ -83,8 +84,8 @@ struct QuantizedNetwork {
   Affine<float> output_grid(NodeId id) const { return output[grid_of[id]]->grid(0); }
 };
 
-/// Calls f(quantizer) for every quantizer of activations, then of weights, in the order of the nodes: the order of their blocks in
-/// factor_blocks.
+/// Calls f(quantizer) for every quantizer of activations, then of weights, in the order of the nodes: the order of their blocks
+/// in factor_blocks.
 template <class Q, class F>
 requires std::same_as<std::remove_const_t<Q>, QuantizedNetwork>
 void for_each_quantizer(Q& q, const F& f) {
@@ -111,7 +112,8 @@ inline std::vector<bool> non_negative_nodes(const Network& network) {
   return result;
 }
 
-/// Which nodes run in float: those without integers, those that the options name, what moves the values of such, and sources that only such read.
+/// Which nodes run in float: those without integers, those that the options name, what moves the values of such, and sources that
+/// only such read.
 inline std::vector<bool> nodes_in_float(const Network& network, const QuantizationOptions& o) {
   std::vector<bool> in_float(network.size());
   std::vector<bool> used(o.keep_float.size());
@@ -183,16 +185,17 @@ inline AnyQuantizer activation_quantizer(const Range<float>& range, bool non_neg
   return threshold_quantizer(non_negative ? codes : of_signed, {range.threshold()}, per_tensor, o);
 }
 
-/// By how much least_weight_threshold has to grow so that bias codes stay within 5 * 2^28 whatever factors training finds: they are at most
-/// 2^28 at first, and rise as both scales fall, and with a point-wise factor. 1 for the paper's bounds: 2^28 / (0.5 * 0.5) * 1.25.
+/// By how much least_weight_threshold has to grow so that bias codes stay within 5 * 2^28 whatever factors training finds: they
+/// are at most 2^28 at first, and rise as both scales fall, and with a point-wise factor. 1 for the paper's bounds: 2^28 / (0.5 *
+/// 0.5) * 1.25.
 inline double bias_headroom(const QuantizationOptions& o) {
   const double least = o.scheme == Scheme::power_of_two ? std::exp2(double(o.log_threshold.lo))
                                                         : double(o.scheme == Scheme::learned ? o.learned_scale.lo : o.alpha.lo);
   return std::max(1.0, double(o.pointwise.hi) / (5 * least * least));
 }
 
-/// A quantizer fit to a layer's weights: their extreme values, raised where the bias needs a coarser grid (least_weight_threshold).
-/// granularity: per_tensor, or per_channel of the layer's output axis.
+/// A quantizer fit to a layer's weights: their extreme values, raised where the bias needs a coarser grid
+/// (least_weight_threshold). granularity: per_tensor, or per_channel of the layer's output axis.
 inline AnyQuantizer weight_quantizer(const WeightedLayer& layer, Granularity granularity, float scale_x,
                                      const QuantizationOptions& o) {
   const std::size_t axis = layer.output_axis(), channels = layer.output_channels();
@@ -231,10 +234,10 @@ inline AnyQuantizer weight_quantizer(const WeightedLayer& layer, Granularity gra
 
 }  // namespace detail
 
-/// Puts quantizers on a float network. `network`: folded and fused (fold_batch_norm, fuse_clips); `ranges`: of each of its nodes, from
-/// calibrate. Throws value_error when their number differs, for a name in keep_float or weights_of that is nobody's, or for impossible
-/// bounds; unsupported_error for a batch norm that is still there and for operators that the requantizer has no definition of;
-/// quantization_range_error for ranges or weights that are not finite.
+/// Puts quantizers on a float network. `network`: folded and fused (fold_batch_norm, fuse_clips); `ranges`: of each of its nodes,
+/// from calibrate. Throws value_error when their number differs, for a name in keep_float or weights_of that is nobody's, or for
+/// impossible bounds; unsupported_error for a batch norm that is still there and for operators that the requantizer has no
+/// definition of; quantization_range_error for ranges or weights that are not finite.
 inline QuantizedNetwork quantize(Network network, std::span<const Range<float>> ranges, const QuantizationOptions& options) {
   if (ranges.size() != network.size())
     throw value_error(detail::message("quantize: ", ranges.size(), " ranges for ", network.size(), " nodes"));

@@ -27,11 +27,13 @@ inline double own_step(const Range<float>& range, bool non_negative, const Quant
 
 }  // namespace detail
 
-/// Looks for what costs most networks their accuracy. `network`: folded and fused; `ranges`: of each of its nodes, from calibrate; `options`:
-/// what it is quantized to. Finds
+/// Looks for what costs most networks their accuracy. `network`: folded and fused; `ranges`: of each of its nodes, from
+/// calibrate; `options`: what it is quantized to. Finds
 /// - inputs of one shared grid (a Concat) whose own steps differ by more than 16 times: the finer ones lose four bits or more;
-/// - activations that an exporter wrote as several operators, which fuse_activations makes one: as parts each is rounded by itself;
-/// - operands that are spread over other axes (broadcast) and have one sign in all that was seen, on a symmetric grid for both signs: half of
+/// - activations that an exporter wrote as several operators, which fuse_activations makes one: as parts each is rounded by
+/// itself;
+/// - operands that are spread over other axes (broadcast) and have one sign in all that was seen, on a symmetric grid for both
+/// signs: half of
 ///   its codes are never used, and what is spread is in error everywhere.
 /// Throws value_error when the ranges are not as many as the nodes.
 inline std::vector<StructureFinding> structure_findings(const Network& network, std::span<const Range<float>> ranges,

@@ -16,9 +16,9 @@
 
 namespace trimtab {
 
-/// What each column of the rows of all outputs (output_rows) is multiplied by before outputs are compared: nothing for a network of one output;
-/// for one of several, each output by 1 / its root mean square in `teacher`, so that boxes in pixels do not drown scores below 1. An output that
-/// is 0 throughout counts as it is.
+/// What each column of the rows of all outputs (output_rows) is multiplied by before outputs are compared: nothing for a network
+/// of one output; for one of several, each output by 1 / its root mean square in `teacher`, so that boxes in pixels do not drown
+/// scores below 1. An output that is 0 throughout counts as it is.
 inline std::vector<float> output_weights(const Network& network, const Array& teacher) {
   const std::vector<NodeId> outputs = network.outputs();
   std::vector<float> weights;
@@ -60,21 +60,22 @@ enum class DistillationLoss {
   charbonnier  ///< train/loss.hpp, a mean over the pictures: what the paper's authors train with in their program
 };
 
-/// The RMSE of paper eq. (25) between a quantized network's outputs y and given ones t over a batch of N pictures, and its gradient for
-/// all factors:
+/// The RMSE of paper eq. (25) between a quantized network's outputs y and given ones t over a batch of N pictures, and its
+/// gradient for all factors:
 ///   H = sqrt(sum over n of |y[n] - t[n]|^2 / N),    dH/dy = (y - t) / (N H)
-/// A backward is linear in dloss/dy, so that each piece of the batch goes forward and backward by itself with y - t, and the one number
-/// that needs the whole batch, 1 / (N H), multiplies the sum over the pieces. Pieces run on several threads, or several processes; their
-/// sums are taken in the order of the pieces. With the others, likewise, H is a mean of sums over the pictures, and needs no such number.
+/// A backward is linear in dloss/dy, so that each piece of the batch goes forward and backward by itself with y - t, and the one
+/// number that needs the whole batch, 1 / (N H), multiplies the sum over the pieces. Pieces run on several threads, or several
+/// processes; their sums are taken in the order of the pieces. With the others, likewise, H is a mean of sums over the pictures,
+/// and needs no such number.
 ///
-/// With weights other than the default, the loss is eq. (24): weights.outputs times H, and the cross-entropies, whose gradient needs a
-/// backward of its own, since H's factor is known but at the end.
+/// With weights other than the default, the loss is eq. (24): weights.outputs times H, and the cross-entropies, whose gradient
+/// needs a backward of its own, since H's factor is known but at the end.
 class DistillationStep {
  public:
-  /// `q` must outlive this object, and may change its factors between calls of executor().refresh(). A piece has `piece` pictures, 1 or
-  /// more: few, so that their activations stay in the cache.
-  /// columns: what each is multiplied by (output_weights), or none. Throws value_error for weights that leave nothing to train, or that ask
-  /// for cross-entropies of a network of several outputs or of columns that are multiplied.
+  /// `q` must outlive this object, and may change its factors between calls of executor().refresh(). A piece has `piece`
+  /// pictures, 1 or more: few, so that their activations stay in the cache.
+  /// columns: what each is multiplied by (output_weights), or none. Throws value_error for weights that leave nothing to train,
+  /// or that ask for cross-entropies of a network of several outputs or of columns that are multiplied.
   explicit DistillationStep(const QuantizedNetwork& q, std::size_t piece = 2, DistillationLoss loss = DistillationLoss::rmse,
                             std::vector<float> columns = {}, const DistillationWeights& weights = {})
       : piece_(piece), factors_(factor_count(q)), loss_(loss), columns_(std::move(columns)), weights_(weights) {
@@ -89,10 +90,10 @@ class DistillationStep {
   /// The executor of the first worker, whose weights all share.
   FakeQuantExecutor& executor() { return *workers_[0]; }
 
-  /// For each piece of x, in their order: the gradient of half its sum of squared errors, or of its sum of the other losses, by every
-  /// factor, in the order of factor_blocks, then that sum; then, where cross-entropies are asked for, the same of their weighted sum. target:
-  /// N rows of all outputs side by side (output_rows). labels: of the pictures, where weights ask for them. Throws shape_error when they do
-  /// not fit the network or one another, value_error for a label out of range.
+  /// For each piece of x, in their order: the gradient of half its sum of squared errors, or of its sum of the other losses, by
+  /// every factor, in the order of factor_blocks, then that sum; then, where cross-entropies are asked for, the same of their
+  /// weighted sum. target: N rows of all outputs side by side (output_rows). labels: of the pictures, where weights ask for them.
+  /// Throws shape_error when they do not fit the network or one another, value_error for a label out of range.
   std::vector<float> rows(const Feed& x, const Array& target, TrainedSet trained = {}, std::span<const int> labels = {}) {
     const std::size_t n = x[0].dimension() == 0 ? 0 : x[0].shape(0), pieces = (n + piece_ - 1) / piece_;
     if (target.dimension() != 2 || target.shape(0) != n)
@@ -129,8 +130,8 @@ class DistillationStep {
     return rows;
   }
 
-  /// The loss and, into `grad_factors`, its gradient (that of H is 0 where H is) from the rows of all pieces of a batch of `pictures`.
-  /// Throws shape_error when there is not one gradient for each factor.
+  /// The loss and, into `grad_factors`, its gradient (that of H is 0 where H is) from the rows of all pieces of a batch of
+  /// `pictures`. Throws shape_error when there is not one gradient for each factor.
   double combine(std::span<const float> rows, std::size_t pictures, std::span<float> grad_factors) const {
     if (grad_factors.size() != factors_)
       throw shape_error(detail::message("DistillationStep: ", grad_factors.size(), " gradients for ", factors_, " factors"));

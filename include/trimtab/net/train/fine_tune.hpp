@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// Threshold training by distillation (paper 3.2, 4.1.2): Adam with cosine annealing and restarts moves the factors so that the quantized
-/// network's pre-softmax outputs come near the float network's, on unlabelled pictures. Everything but the chosen factors is fixed.
+/// Threshold training by distillation (paper 3.2, 4.1.2): Adam with cosine annealing and restarts moves the factors so that the
+/// quantized network's pre-softmax outputs come near the float network's, on unlabelled pictures. Everything but the chosen
+/// factors is fixed.
 
 #include <algorithm>
 #include <chrono>
@@ -77,8 +78,8 @@ inline std::vector<int> labels_of(std::span<const int> labels, std::span<const s
 
 }  // namespace detail
 
-/// The float network's outputs for the first `count` pictures: what students are compared with. A row of all outputs side by side for each
-/// picture, on every process, of which each runs a share.
+/// The float network's outputs for the first `count` pictures: what students are compared with. A row of all outputs side by side
+/// for each picture, on every process, of which each runs a share.
 template <PictureSource Pictures, Communicator C = SingleProcess>
 Array teacher_outputs(const Network& teacher, const Pictures& pictures, std::size_t count, const Progress& progress = {},
                       const C& world = {}) {
@@ -95,10 +96,11 @@ Array teacher_outputs(const Network& teacher, const Pictures& pictures, std::siz
   return outputs;
 }
 
-/// L of eq. (24), with `weights` as they are the RMSE of eq. (25), between `teacher` (count x columns of all outputs) and the quantized network
-/// over its first `count` pictures, outputs weighed as output_weights says. labels: of these pictures where `weights` ask for them, or none.
-/// Each process runs a share and all return the same bits. Throws value_error for another number of labels, or one out of range, and for
-/// weights that cannot be, or that ask for cross-entropies of a network of several outputs.
+/// L of eq. (24), with `weights` as they are the RMSE of eq. (25), between `teacher` (count x columns of all outputs) and the
+/// quantized network over its first `count` pictures, outputs weighed as output_weights says. labels: of these pictures where
+/// `weights` ask for them, or none. Each process runs a share and all return the same bits. Throws value_error for another number
+/// of labels, or one out of range, and for weights that cannot be, or that ask for cross-entropies of a network of several
+/// outputs.
 template <PictureSource Pictures, Communicator C = SingleProcess>
 double distillation_loss(FakeQuantExecutor& student, const Array& teacher, const Pictures& pictures, const C& world = {},
                          const DistillationWeights& weights = {}, std::span<const int> labels = {}) {
@@ -139,8 +141,8 @@ double distillation_loss(FakeQuantExecutor& student, const Array& teacher, const
   return loss;
 }
 
-/// Where a training run stands. FineTuning goes on from it to the same bits as if it had never stopped: the order of the pictures and the
-/// place in the schedule follow from the seed and the number of steps done, which is loss.size().
+/// Where a training run stands. FineTuning goes on from it to the same bits as if it had never stopped: the order of the pictures
+/// and the place in the schedule follow from the seed and the number of steps done, which is loss.size().
 struct FineTuneState {
   std::vector<double> loss;           ///< of each step done
   std::vector<float> thresholds;      ///< gather_thresholds: fixed, and what the factors multiply
@@ -149,16 +151,17 @@ struct FineTuneState {
   friend bool operator==(const FineTuneState&, const FineTuneState&) = default;
 };
 
-/// A training run, step by step; it can be stopped after any step and continued from its state. Trains q's factors on the pictures
-/// 0 .. teacher.shape(0) - 1, whose float outputs `teacher` holds (teacher_outputs).
+/// A training run, step by step; it can be stopped after any step and continued from its state. Trains q's factors on the
+/// pictures 0 .. teacher.shape(0) - 1, whose float outputs `teacher` holds (teacher_outputs).
 ///
-/// A step's batch is cut into micro-batches, each of which gives a row of sums (DistillationStep). With `world` the micro-batches are dealt out and the rows exchanged, so that every process takes the
-/// same step: any number of threads and processes gives the same bits.
+/// A step's batch is cut into micro-batches, each of which gives a row of sums (DistillationStep). With `world` the micro-batches
+/// are dealt out and the rows exchanged, so that every process takes the same step: any number of threads and processes gives the
+/// same bits.
 class FineTuning {
  public:
   /// `q` and `teacher` must outlive the run. Throws value_error without pictures, for a batch, micro-batch or number of epochs or
-  /// restarts of 0, for weights of the loss that cannot be, or where they ask for labels and there is not one of the network's classes for
-  /// each picture.
+  /// restarts of 0, for weights of the loss that cannot be, or where they ask for labels and there is not one of the network's
+  /// classes for each picture.
   FineTuning(QuantizedNetwork& q, const Array& teacher, const FineTuneOptions& options)
       : q_(&q),
         teacher_(&teacher),
@@ -177,8 +180,8 @@ class FineTuning {
     state_.start = state_.factors = gather_factors(q);
   }
 
-  /// Goes on from `state`, the state() of a run with an equal network, teacher and options, and gives q its factors. Throws shape_error or
-  /// value_error when it cannot be one, and then has changed nothing in q.
+  /// Goes on from `state`, the state() of a run with an equal network, teacher and options, and gives q its factors. Throws
+  /// shape_error or value_error when it cannot be one, and then has changed nothing in q.
   FineTuning(QuantizedNetwork& q, const Array& teacher, const FineTuneOptions& options, FineTuneState state)
       : FineTuning(q, teacher, options) {
     if (state.start.size() != state_.start.size() || state.factors.size() != state_.start.size())
@@ -202,8 +205,8 @@ class FineTuning {
   /// True after the last step.
   bool done() const { return steps_done() == steps(); }
 
-  /// Runs the next step and returns its batch's loss. Throws value_error when a gradient is not finite; the factors are then those
-  /// of the last good step.
+  /// Runs the next step and returns its batch's loss. Throws value_error when a gradient is not finite; the factors are then
+  /// those of the last good step.
   template <PictureSource Pictures, Communicator C = SingleProcess>
   double step(const Pictures& pictures, const C& world = {}) {
     const auto start = std::chrono::steady_clock::now();
@@ -236,8 +239,8 @@ class FineTuning {
     return state;
   }
 
-  /// Measures the loss over all pictures with the factors from before the first step and with those of now, and leaves the better ones in q:
-  /// training may raise it in a network that per-tensor thresholds have broken.
+  /// Measures the loss over all pictures with the factors from before the first step and with those of now, and leaves the better
+  /// ones in q: training may raise it in a network that per-tensor thresholds have broken.
   template <PictureSource Pictures, Communicator C = SingleProcess>
   FineTuneReport finish(const Pictures& pictures, const C& world = {}) {
     const auto loss_with = [&](std::span<float> factors) {
