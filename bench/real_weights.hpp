@@ -9,6 +9,9 @@
 #include <map>
 #include <string>
 #include <trimtab/io/onnx/read.hpp>
+#include <trimtab/net/operators/conv2d.hpp>
+#include <trimtab/net/operators/depthwise_conv2d.hpp>
+#include <trimtab/net/operators/linear.hpp>
 #include <trimtab/net/passes/fold.hpp>
 #include <vector>
 

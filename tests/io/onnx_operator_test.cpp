@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <trimtab/io/onnx.hpp>
+#include <trimtab/io/onnx/operators.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
 #include <vector>

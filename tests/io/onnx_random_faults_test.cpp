@@ -4,6 +4,7 @@
 #include <string>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
+#include <trimtab/net/operators.hpp>
 #include <trimtab/net/quantize/quantized_network.hpp>
 #include <vector>
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <trimtab/io/onnx.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
+#include <trimtab/net/operators.hpp>
 
 #include "onnx_builder.hpp"
 #include "onnx_cases.hpp"

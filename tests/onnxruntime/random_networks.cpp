@@ -14,6 +14,7 @@
 #include <map>
 #include <string>
 #include <trimtab/io/onnx.hpp>
+#include <trimtab/io/onnx/writer.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
 #include <trimtab/net/passes/calibrate.hpp>
