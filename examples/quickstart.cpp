@@ -105,7 +105,7 @@ void make_table(const std::filesystem::path& folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
+  if (argc != 2 || argv[1][0] == '-') {
     std::fprintf(stderr, "usage: quickstart FOLDER, as quickstart_data made it\n");
     return 2;
   }

@@ -105,7 +105,7 @@ void make(const std::filesystem::path& folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
+  if (argc != 2 || argv[1][0] == '-') {
     std::fprintf(stderr, "usage: quickstart_data FOLDER\n");
     return 2;
   }
