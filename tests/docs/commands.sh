@@ -18,6 +18,7 @@ while read -r program options; do
     command=${options%% *}
     source=tools/trimtab/main.cpp
     case $command in
+      */*) continue ;;
       [a-z]*) ;;
       *) continue ;;  # another program is told where this one lies
     esac

@@ -15,7 +15,7 @@ same() {
   printf 'expected %s\noffered  %s\n' "$2" "$1"
   exit 1
 }
-same "$(offered '')" '--help --version compare quantize run show '
+same "$(offered '')" '--help --version compare generate quantize run show '
 same "$(offered com)" 'compare '
 for command in quantize run show compare; do
   declared=$("$program" "$command" --help | sed -n 's/^  \(-[^ {]*\({[a-z]*},[^ {]*\)*\).*/\1/p' | grep -o -e '--[a-z][a-z-]*' |

@@ -68,10 +68,9 @@ class Int8Network {
       const LoweredNode& node = n_.nodes[id];
       if (node.op->is_fed())
         take(id, x[fed++].data(), batch, workspace);
-      else if (node.in_float || node.op->integers() == IntegerRule::source)
-        run_float(id, batch, workspace);
-      else
-        run_codes(id, batch, workspace);
+      else if (!is_input(node, id))
+        node.in_float || node.op->integers() == IntegerRule::source ? run_float(id, batch, workspace)
+                                                                    : run_codes(id, batch, workspace);
       look(id, output_of(id, batch, workspace));
     }
   }
@@ -153,6 +152,11 @@ class Int8Network {
     });
   }
 
+  /// Whether a node's output is what its input has in memory.
+  bool is_input(const LoweredNode& node, NodeId id) const {
+    return !node.inputs.empty() && buffer_of_[id] == buffer_of_[node.inputs[0].node];
+  }
+
   /// A node in float, between a dequantize and, where its output is codes, a quantize.
   void run_float(NodeId id, std::size_t batch, Workspace& w) const {
     const LoweredNode& node = n_.nodes[id];
@@ -183,7 +187,6 @@ class Int8Network {
 
   void run_codes(NodeId id, std::size_t batch, Workspace& w) const {
     const LoweredNode& node = n_.nodes[id];
-    if (!node.inputs.empty() && buffer_of_[id] == buffer_of_[node.inputs[0].node]) return;
     std::vector<CodeInput>& x = w.inputs_;
     x.clear();
     for (const LoweredInput& in : node.inputs) x.push_back({bytes(in.node, batch, w), in.grid()});

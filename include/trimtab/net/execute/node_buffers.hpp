@@ -20,6 +20,7 @@ namespace detail {
 /// Whether a node's output is its input, in values and in memory.
 inline bool keeps_memory(const LoweredNetwork& n, const LoweredNode& node) {
   if (node.op->integers() != IntegerRule::moves || node.inputs.size() != 1) return false;
+  if (node.in_float && node.holds_codes) return false;  // codes of a grid of its own
   const LoweredNode& in = n.nodes[node.inputs[0].node];
   const bool clips = node.in_float ? node.clip != no_clip
                                    : in.grid.codes.qmin < node.grid.codes.qmin || in.grid.codes.qmax > node.grid.codes.qmax;
