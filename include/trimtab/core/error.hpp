@@ -3,6 +3,7 @@
 /// Everything trimtab throws. A message names the function, the tensor, node or file, and the numbers.
 
 #include <initializer_list>
+#include <iomanip>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -78,11 +79,17 @@ inline std::string join(std::initializer_list<MessagePart> parts) {
   return joined;
 }
 
+/// std::fixed and the like, which say how what follows them is printed.
+template <class T>
+inline constexpr bool is_manipulator =
+    std::is_same_v<T, std::ios_base& (*)(std::ios_base&)> || std::is_same_v<T, decltype(std::setprecision(0))> ||
+    std::is_same_v<T, decltype(std::setw(0))>;
+
 /// Joins its arguments: the text of an exception.
 template <class... Parts>
 std::string message(Parts... parts) {
-  if constexpr ((std::is_same_v<Parts, std::ios_base& (*)(std::ios_base&)> || ...)) {
-    std::ostringstream out;  // std::fixed and the like are of what follows them
+  if constexpr ((is_manipulator<Parts> || ...)) {
+    std::ostringstream out;
     (out << ... << parts);
     return out.str();
   } else {

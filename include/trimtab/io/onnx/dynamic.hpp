@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <trimtab/io/onnx/binary.hpp>
@@ -17,11 +18,13 @@
 namespace trimtab {
 namespace detail {
 
-inline void note_dynamic_quantization(OnnxImport& import) {
-  if (import.dynamic_quantizers++ == 0)
+/// One more quantizer of this kind; its number. The first one leaves a note.
+inline std::size_t add_dynamic_quantizer(OnnxImport& import) {
+  if (import.dynamic_quantizers == 0)
     import.notes.push_back(
         "the file quantizes activations anew for each input (DynamicQuantizeLinear); here they are float, and the network wants "
         "calibration to run in integers (trimtab quantize)");
+  return import.dynamic_quantizers++;
 }
 
 /// x as codes, their scale, their zero point.
@@ -29,8 +32,7 @@ inline void read_dynamic_quantize(const OnnxNode& n) {
   n.require({});
   n.require_inputs(1, 1);
   const OnnxActivation x = n.real(0);
-  const std::vector<std::size_t> own{n.import.dynamic_quantizers};
-  note_dynamic_quantization(n.import);
+  const std::vector<std::size_t> own{add_dynamic_quantizer(n.import)};
   const KnownTensor factor = make_known(OnnxType::float32, {}, [] { return 1.0; });
   n.define(OnnxDynamic{OnnxDynamic::Kind::codes, own, x, {}}, 0);
   n.define(OnnxDynamic{OnnxDynamic::Kind::scale, own, {}, factor}, 1);

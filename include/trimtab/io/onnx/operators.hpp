@@ -4,6 +4,7 @@
 
 #include <trimtab/io/onnx/batch_norm.hpp>
 #include <trimtab/io/onnx/binary.hpp>
+#include <trimtab/io/onnx/brevitas_quant.hpp>
 #include <trimtab/io/onnx/clip.hpp>
 #include <trimtab/io/onnx/concat.hpp>
 #include <trimtab/io/onnx/conv.hpp>
@@ -17,6 +18,7 @@
 #include <trimtab/io/onnx/normalize.hpp>
 #include <trimtab/io/onnx/pad.hpp>
 #include <trimtab/io/onnx/pools.hpp>
+#include <trimtab/io/onnx/quantize_linear.hpp>
 #include <trimtab/io/onnx/quantized.hpp>
 #include <trimtab/io/onnx/reduce.hpp>
 #include <trimtab/io/onnx/removed.hpp>
@@ -37,10 +39,10 @@ using OnnxOperators =
     std::tuple<Abs, Add, ArgMax, AveragePool, BatchNorm, Ceil, Celu, ChannelAffine, Clip, Concat, Conv2d, ConvTranspose2d, Cos,
                DepthToSpace, DepthwiseConv2d, Div, Elu, Erf, Exp, Expand, FakeQuantize, Flatten, Floor, Gather, Gelu,
                GlobalAveragePool, GroupNorm, HardSigmoid, HardSwish, InstanceNorm, L2Norm, LayerNorm, LeakyRelu, Linear,
-               LocalResponseNorm, Log, LogSoftmax, LookupTable, MatMul, Max, MaxPool, Min, Mish, Mul, Neg,
-               OnnxDynamicQuantization, OnnxQuantized, OnnxRemoved, OnnxViews, Pad, Pow, PRelu, Reciprocal, ReduceL2, ReduceMax,
-               ReduceMean, ReduceMin, ReduceSum, Reshape, ResizeLinear, ResizeNearest, Round, Selu, Sigmoid, Sign, Silu, Sin,
-               Slice, Softmax, SoftmaxTable, Softplus, Softsign, SpaceToDepth, Sqrt, Sub, Tanh, Tile, Transpose>;
+               LocalResponseNorm, Log, LogSoftmax, LookupTable, MatMul, Max, MaxPool, Min, Mish, Mul, Neg, OnnxBrevitasQuant,
+               OnnxDynamicQuantization, OnnxQuantizeLinear, OnnxQuantized, OnnxRemoved, OnnxViews, Pad, Pow, PRelu, Reciprocal,
+               ReduceL2, ReduceMax, ReduceMean, ReduceMin, ReduceSum, Reshape, ResizeLinear, ResizeNearest, Round, Selu, Sigmoid,
+               Sign, Silu, Sin, Slice, Softmax, SoftmaxTable, Softplus, Softsign, SpaceToDepth, Sqrt, Sub, Tanh, Tile, Transpose>;
 
 namespace detail {
 

@@ -1,7 +1,6 @@
 #pragma once
 /// \file
-/// ONNX operators on codes. QuantizeLinear and DequantizeLinear become nodes that compute nothing; the QLinear operators are
-/// taken for what they mean, a float operator between those two.
+/// ONNX operators on codes: taken for what they mean, a float operator between DequantizeLinear and QuantizeLinear.
 
 #include <algorithm>
 #include <cmath>
@@ -12,192 +11,15 @@
 #include <string_view>
 #include <trimtab/io/onnx/concat.hpp>
 #include <trimtab/io/onnx/conv.hpp>
-#include <trimtab/io/onnx/dynamic.hpp>
-#include <trimtab/io/onnx/fake_quantize.hpp>
 #include <trimtab/io/onnx/linear.hpp>
 #include <trimtab/io/onnx/pools.hpp>
-#include <trimtab/io/onnx/rules.hpp>
+#include <trimtab/io/onnx/quantize_linear.hpp>
 #include <trimtab/io/onnx/unary.hpp>
 #include <utility>
 #include <vector>
 
 namespace trimtab {
 namespace detail {
-
-/// Scales: finite and positive. Those of weights may be 0, where a filter is.
-inline std::vector<float> read_scales(const OnnxNode& n, int i, bool of_constant) {
-  const KnownTensor& tensor = n.known(i);
-  if (tensor.dims.size() > 1 || tensor.count() == 0)
-    throw unsupported_error(message("'", n.proto.input(i), "' is neither one scale nor a row of them"));
-  const OnnxFloats scale = n.floats(i);
-  for (const float s : scale.values)
-    if (!(s > 0 || (of_constant && s == 0)) || !std::isfinite(s))
-      throw parse_error(message("scale ", s, " is not positive and finite"));
-  return {scale.values.begin(), scale.values.end()};
-}
-
-/// Zero points and their type; 0 of type `fallback` where they are left out.
-inline std::pair<std::vector<std::int32_t>, OnnxType> read_zero_points(const OnnxNode& n, int i, OnnxType fallback) {
-  if (!n.has(i)) return {{0}, fallback};
-  const KnownTensor& tensor = n.known(i);
-  if (is_real(tensor.type)) throw unsupported_error(message("codes of ", type_name(tensor.type)));
-  if (tensor.dims.size() > 1 || tensor.count() == 0)
-    throw unsupported_error(message("'", n.proto.input(i), "' is neither one zero point nor a row of them"));
-  n.import.charge(tensor.count());
-  const std::span<const std::int32_t> codes = tensor.codes();
-  return {{codes.begin(), codes.end()}, tensor.type};
-}
-
-/// What QuantizeLinear and DequantizeLinear have since opset 21, at the values that change nothing.
-inline void require_plain_quantization(const OnnxNode& n) {
-  n.require({"axis", "block_size", "output_dtype", "precision", "saturate"});
-  if (const std::int64_t block = n.integer("block_size", 0); block != 0)
-    throw unsupported_error(message("a scale for each block of ", block, " elements"));
-  if (const std::int64_t precision = n.integer("precision", 0); precision != 0 && precision != 1)
-    throw unsupported_error(message("precision ", precision));
-}
-/// The type of the codes that QuantizeLinear gives.
-inline OnnxType code_type(const OnnxNode& n) {
-  const std::int64_t named = n.integer("output_dtype", 0);
-  const OnnxType fallback = named == 0 ? OnnxType::uint8 : onnx_type(static_cast<std::int32_t>(named));
-  const OnnxType type = n.has(2) ? n.known(2).type : fallback;
-  if (named != 0 && type != fallback)
-    throw parse_error(message("output_dtype is ", type_name(fallback), ", the zero point of ", type_name(type)));
-  return type;
-}
-
-/// The scale and the zero point in inputs 1 and 2 of an activation, and the type of its codes.
-struct OnnxActivationGrid {
-  float scale;
-  std::int32_t zero_point;
-  OnnxType type;
-};
-inline OnnxActivationGrid read_activation_grid(const OnnxNode& n, OnnxType fallback) {
-  const std::vector<float> scale = read_scales(n, 1, false);
-  const auto [zero_point, type] = read_zero_points(n, 2, fallback);
-  if (scale.size() != 1 || zero_point.size() != 1)
-    throw unsupported_error(message("an activation with ", scale.size(), " scales; only weights may have several"));
-  return {scale[0], zero_point[0], type};
-}
-/// The same of 8 bits.
-inline OnnxGrid read_grid(const OnnxNode& n, OnnxType fallback) {
-  const OnnxActivationGrid grid = read_activation_grid(n, fallback);
-  if (!is_code_type(grid.type))
-    throw unsupported_error(message("activations of ", type_name(grid.type), ", expected 8 or 16 bits"));
-  return {grid.scale, grid.zero_point, grid.type == OnnxType::int8};
-}
-
-/// Codes of 16 bits, as the reals that they stand for.
-inline void read_wide_quantize(const OnnxNode& n, OnnxType type) {
-  const OnnxActivationGrid grid = read_activation_grid(n, type);
-  n.define(OnnxWideCodes{fake_quantized(n, n.real(0), {grid.scale, grid.zero_point, code_range(type)}), type, grid.scale,
-                         grid.zero_point});
-}
-inline void read_wide_dequantize(const OnnxNode& n, const OnnxWideCodes& codes) {
-  const OnnxActivationGrid grid = read_activation_grid(n, codes.type);
-  if (grid.type != codes.type)
-    throw parse_error(message("zero points of ", type_name(grid.type), " for codes of ", type_name(codes.type)));
-  if (grid.scale != codes.scale || grid.zero_point != codes.zero_point)
-    throw unsupported_error("16-bit codes that are read on another grid than they were made on");
-  n.define(codes.real);
-}
-/// An input of the network that is codes of 16 bits: scale * (code - zero_point).
-inline void read_wide_input(const OnnxNode& n, OnnxActivation x) {
-  const OnnxActivationGrid grid = read_activation_grid(n, x.type);
-  if (grid.type != x.type)
-    throw parse_error(message("zero points of ", type_name(grid.type), " for codes of ", type_name(x.type)));
-  x.node = n.add("steps", affine({1}, {-static_cast<float>(grid.zero_point)}), {x.node});
-  x.type = OnnxType::float32;
-  n.apply(std::move(x), affine({grid.scale}, {0}));
-}
-
-/// Scales, zero points and axis of constant codes of the given type.
-inline OnnxCodes read_constant_codes(const OnnxNode& n, const KnownTensor& tensor, OnnxType type) {
-  OnnxCodes codes{tensor, type, read_scales(n, 1, true), {}, n.integer("axis", 1), false};
-  auto [zero_point, zero_type] = read_zero_points(n, 2, type);
-  if (zero_type != type) throw parse_error(message("zero points of ", type_name(zero_type), " for codes of ", type_name(type)));
-  codes.zero_point = std::move(zero_point);
-  if (type == OnnxType::uint8)
-    for (std::int32_t& z : codes.zero_point) z -= 128;
-  const auto rank = static_cast<std::int64_t>(tensor.dims.size());
-  if (codes.axis < 0) codes.axis += rank;
-  const std::size_t several = std::max(codes.scale.size(), codes.zero_point.size());
-  for (const std::size_t count : {codes.scale.size(), codes.zero_point.size()})
-    if (count != 1 && count != several)
-      throw shape_error(message(codes.scale.size(), " scales with ", codes.zero_point.size(), " zero points"));
-  if (several == 1)
-    codes.axis = 0;
-  else if (codes.axis < 0 || codes.axis >= rank ||
-           tensor.dims[static_cast<std::size_t>(codes.axis)] != static_cast<std::int64_t>(several))
-    throw shape_error(message(several, " scales along axis ", codes.axis, " do not fit the codes"));
-  return codes;
-}
-
-/// A node that computes nothing, where codes are made of x or read.
-inline NodeId mark_grid(const OnnxNode& n, OnnxActivation x, OnnxType type, std::unordered_map<NodeId, OnnxGrid>& grids,
-                        const OnnxGrid& grid) {
-  x.node = n.add(Clip{}, {x.node});
-  x.type = type;
-  grids[x.node] = grid;
-  n.define(x);
-  return x.node;
-}
-
-inline void read_quantize(const OnnxNode& n) {
-  require_plain_quantization(n);
-  n.require_inputs(2, 3);
-  const OnnxType type = code_type(n);
-  if (n.is_known(0)) {
-    if (!is_code_type(type) && !is_wide_type(type)) throw unsupported_error(message("constant codes of ", type_name(type)));
-    return n.define(read_constant_codes(n, n.known(0), type));
-  }
-  if (is_wide_type(type)) return read_wide_quantize(n, type);
-  const OnnxGrid grid = read_grid(n, type);
-  mark_grid(n, n.real(0), type, n.import.quantization.quantize, grid);
-}
-
-/// Constant codes as what reads them takes them: codes, or, of 16 bits, the reals that they stand for.
-inline void define_dequantized(const OnnxNode& n, OnnxCodes codes) {
-  codes.real = true;
-  if (!is_wide_type(codes.type)) return n.define(std::move(codes));
-  n.define(n.known_reals(codes));
-}
-
-inline void read_dequantize(const OnnxNode& n) {
-  require_plain_quantization(n);
-  n.require_inputs(2, 3);
-  if (const std::int64_t to = n.integer("output_dtype", 0); to != 0 && !is_real(onnx_type(static_cast<std::int32_t>(to))))
-    throw parse_error(message("output_dtype is ", to));
-  if (n.is_known(0)) {
-    OnnxCodes codes = read_constant_codes(n, n.known(0), n.known(0).type);
-    // Codes of 4 bits are codes of 8.
-    const auto fits = [&](OnnxType small, OnnxType held, std::int32_t shift) {
-      if (codes.type != small) return;
-      codes.type = codes.tensor.type = held;
-      for (std::int32_t& z : codes.zero_point) z -= shift;
-    };
-    fits(OnnxType::int4, OnnxType::int8, 0);
-    fits(OnnxType::uint4, OnnxType::uint8, 128);
-    return define_dequantized(n, std::move(codes));
-  }
-  if (n.is_codes(0)) {
-    const OnnxCodes quantized = std::get<OnnxCodes>(n.value(0));
-    if (quantized.real) throw unsupported_error("reads reals");
-    OnnxCodes codes = read_constant_codes(n, quantized.tensor, quantized.type);
-    // By other numbers than they were quantized by: they have to be codes first.
-    if (codes.scale != quantized.scale || codes.zero_point != quantized.zero_point || codes.axis != quantized.axis)
-      codes.tensor = n.codes_as_integers(quantized);
-    return define_dequantized(n, std::move(codes));
-  }
-  if (const OnnxWideCodes* codes = n.wide_codes(0)) return read_wide_dequantize(n, *codes);
-  if (n.dynamic(0) != nullptr) return n.define(dynamic_codes(n, 0, 1, 2).real);
-  const OnnxActivation x = n.activation(0);
-  if (is_wide_type(x.type)) return read_wide_input(n, x);
-  OnnxGrid grid = read_grid(n, x.type);
-  if (!is_code_type(x.type) || grid.is_signed != (x.type == OnnxType::int8))
-    throw unsupported_error(message("reads ", type_name(x.type), ", which are no codes of its type"));
-  mark_grid(n, x, OnnxType::float32, n.import.quantization.dequantize, grid);
-}
 
 /// Nodes that stand for one of the file's; their values are named after its output.
 class OnnxExpansion {
@@ -324,7 +146,7 @@ inline void finish_fused(const OnnxNode& n, OnnxExpansion& e, const std::string&
 /// a as floats, b, its scale and zero point: a is quantized anew for each input.
 inline void read_dynamic_quantize_matmul(const OnnxNode& n) {
   n.require_inputs(3, 5);
-  note_dynamic_quantization(n.import);
+  add_dynamic_quantizer(n.import);
   OnnxExpansion e(n);
   finish_fused(n, e, e.apply("MatMul", read_matmul, {n.proto.input(0), e.floats(1, 2, 3, 1)}), 4);
 }
@@ -428,78 +250,14 @@ inline void subtract_integers(const OnnxNode& n) {
   n.define(x);
 }
 
-/// Quant of Brevitas and QONNX: scale * (clamp(round(x / scale) + zero_point, lowest, highest) - zero_point) with 2 to 16 bits,
-/// or of constants up to 32.
-inline void read_brevitas_quant(const OnnxNode& n) {
-  n.require({"narrow", "rounding_mode", "signed"});
-  n.require_inputs(4, 4);
-  if (const std::string mode = n.text("rounding_mode", "ROUND"); mode != "ROUND")
-    throw unsupported_error(message("rounding_mode '", mode, "'"));
-  const bool is_signed = n.integer("signed", 1) != 0, narrow = n.integer("narrow", 0) != 0;
-  const double bits = n.number(3), zero = n.number(2);
-  if (bits != std::nearbyint(bits) || bits < 2 || bits > (n.is_known(0) ? 32 : 16))
-    throw unsupported_error(message(bits, " bits"));
-  if (zero != std::nearbyint(zero) || std::abs(zero) > 255) throw unsupported_error(message("zero point ", zero));
-  const double span = std::exp2(bits), lo = is_signed ? -span / 2 + (narrow ? 1 : 0) : 0,
-               hi = is_signed ? span / 2 - 1 : span - 1 - (narrow ? 1 : 0);
-  const OnnxFloats scale = n.floats(1);
-  for (const float s : scale.values)
-    if (!(s > 0) || !std::isfinite(s)) throw parse_error(message("scale ", s, " is not positive and finite"));
-  const OnnxType type = bits > 8 ? OnnxType::int32 : is_signed ? OnnxType::int8 : OnnxType::uint8;
-  if (n.is_known(0)) {
-    if (bits > 8 && (!is_signed || zero != 0)) throw unsupported_error(message(bits, " bits with a zero point, or unsigned"));
-    const OnnxFloats x = n.floats(0);
-    std::int64_t axis = 0;  // the one along which there are several scales, of a tensor of the same rank
-    for (std::size_t i = 0; i < scale.dims.size(); ++i)
-      if (scale.dims[i] != 1) axis = static_cast<std::int64_t>(i);
-    const auto at = static_cast<std::size_t>(axis);
-    if (scale.values.size() != 1 &&
-        (scale.dims.size() != x.dims.size() || scale.dims[at] != static_cast<std::int64_t>(scale.values.size()) ||
-         x.dims[at] != scale.dims[at]))
-      throw unsupported_error(message(scale.values.size(), " scales along several axes"));
-    std::size_t inner = 1;
-    for (std::size_t i = at + 1; i < x.dims.size(); ++i) inner *= static_cast<std::size_t>(x.dims[i]);
-    std::vector<std::int32_t> codes;
-    for (std::size_t i = 0; i < x.values.size(); ++i) {
-      const float s = scale.values[scale.values.size() == 1 ? 0 : i / inner % scale.values.size()];
-      codes.push_back(static_cast<std::int32_t>(std::clamp(std::nearbyint(double(x.values[i] / s)) + zero, lo, hi)));
-    }
-    const auto zero_code = static_cast<std::int32_t>(zero) - (type == OnnxType::uint8 ? 128 : 0);
-    return n.define(OnnxCodes{{type, x.dims, std::make_shared<const KnownNumbers>(std::move(codes))},
-                              type,
-                              {scale.values.begin(), scale.values.end()},
-                              {zero_code},
-                              axis,
-                              true});
-  }
-  if (scale.values.size() != 1)
-    throw unsupported_error(message("an activation with ", scale.values.size(), " scales; only weights may have several"));
-  if (bits > 8)
-    return n.define(fake_quantized(
-        n, n.real(0),
-        {scale.values[0], static_cast<std::int32_t>(zero), {static_cast<std::int32_t>(lo), static_cast<std::int32_t>(hi)}}));
-  const OnnxGrid grid{scale.values[0], static_cast<std::int32_t>(zero), is_signed};
-  OnnxActivation x = n.real(0);
-  x.node = n.add("codes", Clip{}, {x.node});
-  n.import.quantization.quantize[x.node] = grid;
-  if (hi - lo < 255) x.node = n.add("clamped", Clip{static_cast<float>(lo), static_cast<float>(hi)}, {x.node});
-  mark_grid(n, x, OnnxType::float32, n.import.quantization.dequantize, grid);
-}
-
 }  // namespace detail
 
-/// Operators on codes, of ONNX, of ONNX Runtime and of Brevitas.
+/// Operators on codes, of ONNX and of ONNX Runtime.
 struct OnnxQuantized {};
 
 template <>
 struct OnnxRules<OnnxQuantized> {
   static void read(detail::OnnxReaders& readers) {
-    for (const char* domain : {"", "com.microsoft"}) {
-      readers.add("QuantizeLinear", detail::read_quantize, domain);
-      readers.add("DequantizeLinear", detail::read_dequantize, domain);
-    }
-    for (const char* domain : {"onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general"})
-      readers.add("Quant", detail::read_brevitas_quant, domain);
     readers.add("QLinearConv", detail::read_qlinear_conv);
     readers.add("QLinearMatMul", detail::read_qlinear_matmul);
     readers.add("ConvInteger", detail::read_conv_integer);
