@@ -48,7 +48,8 @@ std::string size_text(const std::string& file) {
   std::error_code ignored;
   const double bytes = double(fs::file_size(file, ignored));
   if (ignored) return "?";
-  return bytes < 1e5 ? detail::message(bytes, " bytes") : detail::message(std::fixed, std::setprecision(1), bytes / 1e6, " MB");
+  if (bytes < 1e4) return detail::message(bytes, " bytes");
+  return detail::message(std::fixed, std::setprecision(1), bytes < 1e6 ? bytes / 1e3 : bytes / 1e6, bytes < 1e6 ? " kB" : " MB");
 }
 
 }  // namespace program

@@ -84,8 +84,9 @@ std::string bits(const QuantizeArguments& a) {
 void print(const QuantizeArguments& a, const Results& r) {
   std::printf("\n%s, %s %s thresholds, %s, %zu samples\n", a.model.c_str(), a.weights_name(), a.scheme_name(), bits(a).c_str(),
               r.evaluated_on);
-  std::printf("  transforms:");
-  for (const std::string& t : r.transforms) std::printf(" %s;", t.c_str());
+  std::string transforms;
+  for (const std::string& t : r.transforms) transforms += (transforms.empty() ? "" : "; ") + t;
+  std::printf("  transforms: %s", transforms.empty() ? "none" : transforms.c_str());
   const std::size_t n = r.evaluated_on;
   std::printf("\n  %-22s %16s %16s %12s %10s%s\n", "", "top-1 %", "agreement %", "RMSE", "SQNR dB",
               r.before.outputs.size() > 1 ? "  output" : "");
