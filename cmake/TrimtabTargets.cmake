@@ -25,6 +25,7 @@ if(TRIMTAB_OPENMP)
 endif()
 
 include("${CMAKE_CURRENT_LIST_DIR}/TrimtabKernels.cmake")
+trimtab_add_kernels("${PROJECT_SOURCE_DIR}/include")
 
 # trimtab::onnx: reading and writing ONNX files, through the ONNX project's own protobuf schema.
 set(TRIMTAB_HAS_ONNX OFF)

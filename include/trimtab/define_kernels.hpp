@@ -1,7 +1,8 @@
 #pragma once
 /// \file
 /// Defines the kernels for a program whose files are compiled with -DTRIMTAB_EXTERN_KERNELS. One of its files includes this
-/// header, before any other of trimtab. CMake's target trimtab::kernels does all of it.
+/// header, before any other of trimtab; a program of networks has another with trimtab/define_operators.hpp. CMake's target
+/// trimtab::kernels does all of it.
 
 #ifdef TRIMTAB_KERNELS_HERE
 #error "trimtab: include <trimtab/define_kernels.hpp> before any other header of trimtab"
@@ -11,5 +12,4 @@
 
 #include <trimtab/core/matrix_product.hpp>
 #include <trimtab/int8/kernel_table.hpp>
-#include <trimtab/net/operators.hpp>
 #include <trimtab/ops/kernels/table.hpp>

@@ -59,6 +59,13 @@
 #define TRIMTAB_KERNELS_INLINE inline
 #endif
 
+// Nor the models of operators, which take longer: a file that includes trimtab/define_operators.hpp defines them.
+#if defined(TRIMTAB_DEFINE_OPERATORS)
+#define TRIMTAB_OPERATORS_TEMPLATE template
+#elif defined(TRIMTAB_EXTERN_KERNELS)
+#define TRIMTAB_OPERATORS_TEMPLATE extern template
+#endif
+
 // Likewise the readers and writers of files: with -DTRIMTAB_EXTERN_FILES they are declared only, and one file of the program
 // defines TRIMTAB_DEFINE_FILES before it includes their headers.
 #if defined(TRIMTAB_DEFINE_FILES)

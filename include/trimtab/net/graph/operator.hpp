@@ -416,12 +416,12 @@ struct BackwardOfReals {
 
 }  // namespace trimtab
 
-/// The last line of an operator's header, in namespace trimtab: with TRIMTAB_EXTERN_KERNELS its model is compiled once, with the
-/// kernels, and not in every file that puts it into a network (core/config.hpp). WEIGHTED_OPERATOR: of one with WeightedRules.
-#ifdef TRIMTAB_KERNELS_TEMPLATE
-#define TRIMTAB_OPERATOR_MODEL(L) TRIMTAB_KERNELS_TEMPLATE class detail::OperatorModel<L>;
-#define TRIMTAB_WEIGHTED_OPERATOR_MODEL(L)                 \
-  TRIMTAB_KERNELS_TEMPLATE class detail::WeightedModel<L>; \
+/// The last line of an operator's header, in namespace trimtab: with TRIMTAB_EXTERN_KERNELS its model is compiled once, and
+/// not in every file that puts it into a network (core/config.hpp). WEIGHTED_OPERATOR: of one with WeightedRules.
+#ifdef TRIMTAB_OPERATORS_TEMPLATE
+#define TRIMTAB_OPERATOR_MODEL(L) TRIMTAB_OPERATORS_TEMPLATE class detail::OperatorModel<L>;
+#define TRIMTAB_WEIGHTED_OPERATOR_MODEL(L)                   \
+  TRIMTAB_OPERATORS_TEMPLATE class detail::WeightedModel<L>; \
   TRIMTAB_OPERATOR_MODEL(L)
 #else
 #define TRIMTAB_OPERATOR_MODEL(L)
