@@ -29,7 +29,7 @@ for network in $networks; do
         json=$out/$network.${mode/\//_}.$recipe.$seed.json
         [[ -s $json ]] && continue
         how=(--recipe "$recipe" --train "$out/own")
-        [[ $recipe == none ]] && how=()
+        [[ $recipe == none ]] && how=(--recipe none)
         echo "$network $mode $recipe, seed $seed" >&2
         "$program" quantize --quiet "$data/models/$network.onnx" --images "$data/images/evaluate" --labels "$data/images/evaluate/labels.csv" \
           --calibrate "$out/own" --weights "${mode%/*}" --scheme "${mode#*/}" --seed "$seed" "${how[@]}" --json "$json" "$@"

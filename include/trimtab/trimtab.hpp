@@ -10,6 +10,7 @@
 #include <trimtab/core/adapt_eigen.hpp>
 #include <trimtab/core/adapt_xtensor.hpp>
 #include <trimtab/core/parallel.hpp>
+#include <trimtab/net/choose_recipe.hpp>
 #include <trimtab/net/execute/fake_quant_executor.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/execute/verify.hpp>

@@ -59,6 +59,14 @@ inline Recipe fast_recipe(WeightMode weights) {
   return r;
 }
 
+/// No training of its own, and what choose_recipe (net/choose_recipe.hpp) chooses still as fast_recipe has it: ranges of least
+/// squared error, bias correction. Thresholds are trained where there are pictures for it.
+inline Recipe auto_recipe() {
+  Recipe r;
+  r.mse_ranges = r.correct_bias = true;
+  return r;
+}
+
 /// The fast recipe, then learned rounding. No training: at 8 bits, thresholds trained before the rounding have measured no
 /// better.
 inline Recipe best_recipe(WeightMode weights) {

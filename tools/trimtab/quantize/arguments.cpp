@@ -1,8 +1,10 @@
 #include "arguments.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <initializer_list>
 #include <map>
 
 #include "../choice.hpp"
@@ -23,7 +25,10 @@ std::function<std::string(const std::string&)> at_least(std::size_t least) {
 }
 
 Recipe recipe_named(const std::string& name, WeightMode weights) {
-  return name == "paper" ? paper_recipe(weights) : (name == "fast" ? fast_recipe(weights) : best_recipe(weights));
+  if (name == "paper") return paper_recipe(weights);
+  if (name == "fast") return fast_recipe(weights);
+  if (name == "best") return best_recipe(weights);
+  return name == "auto" ? auto_recipe() : Recipe{};
 }
 
 std::string positive(const std::string& text) {
@@ -67,14 +72,18 @@ void describe_recipe(CLI::App& app, QuantizeArguments& a) {
          },
          "NAME=scalar or NAME=vector, of a layer or an operator, instead of --weights; may be repeated")
       ->allow_extra_args(false);
+  a.recipe = "auto";
+  static_cast<Recipe&>(a) = auto_recipe();
   app.add_option_function<std::string>(
          "--recipe",
          [&a](const std::string& name) {
            a.recipe = name;
            static_cast<Recipe&>(a) = recipe_named(name, a.quantization.weights);
          },
-         "paper, fast or best: a set of the choices below, see docs/recipes.md")
-      ->check(CLI::IsMember({"paper", "fast", "best"}));
+         "A set of the choices below, see docs/recipes.md; auto tries a few on calibration samples held back, none takes what "
+         "options say alone")
+      ->check(CLI::IsMember({"auto", "fast", "best", "paper", "none"}))
+      ->default_str("auto");
   const std::string rescaling =
       "Even out the channels between depthwise and other convolutions, ReLU6 kept (paper 3.3); --rescale-dws=all: between others "
       "and "
@@ -252,6 +261,10 @@ void describe(CLI::App& app, QuantizeArguments& a) {
       ->default_str("qoperator");
   app.add_flag("--quiet", a.quiet, "No progress bars and no table");
   app.callback([&app, &a] {
+    const auto free = [&](std::initializer_list<const char*> options) {
+      return a.recipe == "auto" && std::ranges::none_of(options, [&](const char* one) { return app.count(one) > 0; });
+    };
+    a.freedom = {free({"--rescale-dws", "--equalize"}), free({"--mse-ranges"})};
     if (app.count("--weight-bits") == 0) a.quantization.weight_bits = a.quantization.activation_bits;
     if (a.train.empty() && (a.recipe == "paper" || a.fine_tune.trained.pointwise))
       throw CLI::RequiredError(a.recipe == "paper" ? "--recipe paper trains: --train" : "--pointwise trains: --train");

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <trimtab/io/onnx/write_quantized.hpp>
+#include <trimtab/net/choose_recipe.hpp>
 #include <trimtab/net/recipe.hpp>
 #include <vector>
 
@@ -36,7 +37,8 @@ struct QuantizeArguments : trimtab::Recipe {
   PictureArguments pictures;
   trimtab::OnnxForm format = trimtab::OnnxForm::qoperator;
   std::size_t calibrate_count = 100, train_count = 500, limit = 0, state_every = 10;
-  std::optional<double> learning_rate;  // as given
+  std::optional<double> learning_rate;           // as given
+  trimtab::RecipeFreedom freedom{false, false};  // what --recipe auto chooses
   trimtab::QuantizationOptions quantization;
   LayerReportOptions report;
   Execute execute = Execute::both;

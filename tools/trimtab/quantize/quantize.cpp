@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <trimtab/io/progress_bar.hpp>
+#include <trimtab/net/choose_recipe.hpp>
 #include <trimtab/net/recipe.hpp>
 #include <trimtab/net/report/evaluate.hpp>
 
@@ -96,8 +97,7 @@ void quantize(QuantizeArguments& a, const World& world) {
     a.fine_tune.labels.assign(set.labels.begin(), set.labels.end());
   }
   if (!a.train.empty() && !a.trains() && !a.quiet)
-    std::fprintf(stderr, "note: nothing is trained%s%s: --train is not used\n", a.recipe.empty() ? "" : " by --recipe ",
-                 a.recipe.c_str());
+    std::fprintf(stderr, "note: nothing is trained by --recipe %s with these options: --train is not used\n", a.recipe.c_str());
   if (a.learn_rounding) require_memory(model.network, calibration.size());
   read_all(a, {&evaluation, &calibration, &training}, world);
   Results r;
@@ -120,6 +120,14 @@ void quantize(QuantizeArguments& a, const World& world) {
                    *r.float_top1);
   }
 
+  if (a.freedom.evening_out || a.freedom.ranges) {
+    const Stopwatch watch;
+    ProgressBar bar("choose a recipe", a.quiet);
+    const RecipeChoice choice = choose_recipe(a, model.network, calibration, calibration.size(), a.quantization, a.freedom, bar);
+    static_cast<Recipe&>(a) = choice.recipe;
+    r.trials = choice.trials;
+    r.seconds_choose = watch.seconds();
+  }
   Applied applied = [&] {
     const Stopwatch watch;
     ProgressBar bar("calibrate", a.quiet);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <iomanip>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -79,11 +80,22 @@ std::string bits(const QuantizeArguments& a) {
   return w == x ? detail::message(x, " bits") : detail::message(w, " bits for weights and ", x, " for activations");
 }
 
+/// What was tried, the best first.
+std::string describe_trials(std::vector<RecipeTrial> trials) {
+  std::ranges::stable_sort(trials, std::ranges::greater{}, &RecipeTrial::sqnr_db);
+  std::string text;
+  for (const RecipeTrial& t : trials)
+    text += detail::message(text.empty() ? "" : "; ", t.name, ' ', std::fixed, std::setprecision(1), t.sqnr_db, " dB",
+                            text.empty() ? " (chosen)" : "");
+  return text;
+}
+
 }  // namespace
 
 void print(const QuantizeArguments& a, const Results& r) {
   std::printf("\n%s, %s %s thresholds, %s, %zu samples\n", a.model.c_str(), a.weights_name(), a.scheme_name(), bits(a).c_str(),
               r.evaluated_on);
+  if (!r.trials.empty()) std::printf("  recipe auto, in %.1f s: %s\n", r.seconds_choose, describe_trials(r.trials).c_str());
   std::string transforms;
   for (const std::string& t : r.transforms) transforms += (transforms.empty() ? "" : "; ") + t;
   std::printf("  transforms: %s", transforms.empty() ? "none" : transforms.c_str());
@@ -139,6 +151,7 @@ ReportInput report_page(const QuantizeArguments& a, const Results& r) {
                                ", ", bits(a));
   page.facts = {{"evaluated on", detail::message(r.evaluated_on, " pictures")},
                 {"calibrated on", detail::message(r.calibrated_on, " pictures")}};
+  if (!r.trials.empty()) page.facts.emplace_back("recipe auto", describe_trials(r.trials));
   for (const std::string& t : r.transforms) page.facts.emplace_back("transform", t);
   page.outcomes = {{"float", r.float_top1, std::nullopt}, {"quantized", r.before.top1, page_fidelity(r.before)}};
   if (const char* second = second_row(a, r)) page.outcomes.push_back({second, r.after.top1, page_fidelity(r.after)});
@@ -171,6 +184,11 @@ void write_json(const QuantizeArguments& a, const Results& r) {
   out["float_ms_per_image_1_thread"] = or_null(r.float_ms);
   out["isa"] = name(active_isa());
   out["peak_memory_mb"] = peak_memory_megabytes();
+  out["recipe"] = a.recipe;
+  Json trials = Json::array();
+  for (const RecipeTrial& one : r.trials) trials.push_back({{"name", one.name}, {"sqnr_db", one.sqnr_db}});
+  out["trials"] = trials;
+  out["seconds_choose"] = r.seconds_choose;
   out["transforms"] = r.transforms;
   out["seconds_calibrate"] = r.seconds_calibrate;
   out["seconds_round"] = r.seconds_round;

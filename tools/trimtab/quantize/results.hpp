@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <trimtab/io/html_report.hpp>
+#include <trimtab/net/choose_recipe.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
 #include <vector>
 
@@ -35,10 +36,11 @@ struct Trained {
 struct Results {
   std::size_t processes = 1, calibrated_on = 0, evaluated_on = 0;  // the latter: pictures
   std::vector<std::string> transforms;
+  std::vector<trimtab::RecipeTrial> trials;  // of --recipe auto
   std::optional<double> float_top1, float_ms, int8_ms;
   Outcome before, after;  // training and rounding
   std::optional<Trained> training;
-  double seconds_calibrate = 0, seconds_round = 0;
+  double seconds_choose = 0, seconds_calibrate = 0, seconds_round = 0;
 
   bool codes_equal() const { return *before.equal && *after.equal; }
 };
