@@ -26,6 +26,10 @@ std::vector<std::uint8_t> codes_of(const LoweredNetwork& network, const Array& x
   return {codes.begin(), codes.end()};
 }
 
+std::ptrdiff_t clips(const LoweredNetwork& network) {
+  return std::count_if(network.nodes.begin(), network.nodes.end(), [](const LoweredNode& n) { return n.op.is<Clip>(); });
+}
+
 /// Every operator, thresholds and point-wise factors away from where they start.
 QuantizedNetwork quantized_every_operator(const QuantizationOptions& options) {
   QuantizedNetwork q = test::quantized(fuse_clips(fold_batch_norm(every_operator_network())), options);
@@ -66,6 +70,8 @@ TEST_CASE("write_onnx: a quantized network read back gives the same codes, in bo
             parse_quantized_onnx(serialize_onnx(lowered, form, with_self_check(lowered, {{"author", "unknown"}})));
         CHECK(codes_of(read.network, x) == codes_of(lowered, x));
         CHECK(read.network.output_grids == lowered.output_grids);
+        // A Clip that the file needs costs nothing, but for that of an input, whose codes may come from elsewhere.
+        CHECK(clips(read.network) == clips(lowered) + (lowered.nodes[0].grid.codes != unsigned_codes()));
         CHECK(read.metadata.at("author") == "unknown");
         // What was read can be written again.
         const QuantizedOnnxModel again = parse_quantized_onnx(serialize_onnx(read.network, form));

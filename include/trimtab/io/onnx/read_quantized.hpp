@@ -13,6 +13,7 @@
 #if TRIMTAB_FILES_HERE
 #include <trimtab/io/onnx/lower.hpp>
 #include <trimtab/io/onnx/self_check.hpp>
+#include <trimtab/net/quantize/fuse_code_clips.hpp>
 #endif
 
 namespace trimtab {
@@ -33,8 +34,8 @@ inline QuantizedOnnxModel parse_quantized_model(std::string_view bytes, const st
   return parse_model(bytes, name, [&](const ::onnx::ModelProto& model) {
     OnnxQuantization quantization;
     OnnxModel read = import_model(model, bytes.size(), options, std::move(external), quantization);
-    QuantizedOnnxModel result{OnnxLowering(read.network, quantization, bytes.size()).take(), std::move(read.inputs),
-                              std::move(read.outputs), std::move(read.metadata), std::move(read.notes)};
+    QuantizedOnnxModel result{fuse_code_clips(OnnxLowering(read.network, quantization, bytes.size()).take()),
+                              std::move(read.inputs), std::move(read.outputs), std::move(read.metadata), std::move(read.notes)};
     self_check(result.network, result.metadata);
     return result;
   });
@@ -56,9 +57,9 @@ TRIMTAB_FILES_INLINE QuantizedOnnxModel parse_quantized_onnx(std::string_view by
 /// too. Activations of 16 bits are rounded in float (FakeQuantize), weights of 16 bits are floats.
 ///
 /// What reads codes and is quantized is computed as this library does, in integers with one rounding a layer: what the file means
-/// up to ties, and exactly what write_onnx wrote. Clips right behind it narrow its codes, constant factors and terms right behind
-/// a layer become its scales and biases. Everything else is computed in float (LoweredNode::in_float). A file that carries a test
-/// is run on it (self_check).
+/// up to ties, and exactly what write_onnx wrote. Clips behind it, of reals or of codes, narrow its codes; constant factors and
+/// terms right behind a layer become its scales and biases. Everything else is computed in float (LoweredNode::in_float). A file
+/// that carries a test is run on it (self_check).
 TRIMTAB_FILES_INLINE QuantizedOnnxModel read_quantized_onnx(const std::filesystem::path& path,
                                                             const OnnxReadOptions& options = {});
 

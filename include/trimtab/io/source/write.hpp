@@ -7,10 +7,10 @@
 #include <string>
 #include <trimtab/core/config.hpp>
 #include <trimtab/io/atomic_file.hpp>
-#include <trimtab/io/source/fuse_clips.hpp>
 #include <trimtab/io/source/operators.hpp>
 #include <trimtab/io/source/ports.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
+#include <trimtab/net/quantize/fuse_code_clips.hpp>
 #include <utility>
 #include <vector>
 

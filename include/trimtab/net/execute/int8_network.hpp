@@ -11,6 +11,7 @@
 #include <trimtab/int8/requantize.hpp>
 #include <trimtab/net/execute/node_buffers.hpp>
 #include <trimtab/net/graph/feed.hpp>
+#include <trimtab/net/quantize/fuse_code_clips.hpp>
 #include <trimtab/net/quantize/lowered_network.hpp>
 #include <trimtab/ops/activation.hpp>
 #include <vector>
@@ -44,6 +45,7 @@ class Int8Network {
 
   /// Packs every layer. Throws as `pack` does.
   explicit Int8Network(LoweredNetwork n) : n_(std::move(n)) {
+    narrow_inputs(n_);
     NodeBuffers buffers = node_buffers(n_);
     plan_ = plan_arena(buffers.lifetimes);
     buffer_of_ = std::move(buffers.of);

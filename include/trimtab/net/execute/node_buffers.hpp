@@ -4,6 +4,7 @@
 
 #include <span>
 #include <trimtab/net/execute/arena.hpp>
+#include <trimtab/net/operators/clip.hpp>
 #include <trimtab/net/quantize/lowered_network.hpp>
 #include <vector>
 
@@ -24,7 +25,8 @@ inline bool keeps_memory(const LoweredNetwork& n, const LoweredNode& node) {
   const LoweredNode& in = n.nodes[node.inputs[0].node];
   const bool clips = node.in_float ? node.clip != no_clip
                                    : in.grid.codes.qmin < node.grid.codes.qmin || in.grid.codes.qmax > node.grid.codes.qmax;
-  return !clips && node.holds_codes == in.holds_codes && node.op->keeps_order(std::span<const Extents>(&in.extent, 1));
+  const bool keeps_order = node.op->keeps_order(std::span<const Extents>(&in.extent, 1));
+  return !clips && node.holds_codes == in.holds_codes && (keeps_order || (node.op.is<Clip>() && !node.in_float));
 }
 
 }  // namespace detail

@@ -2,6 +2,7 @@
 /// \file
 /// A function of one code as a table of 256 codes: what elementwise functions become in a network of integers.
 
+#include <algorithm>
 #include <cstdint>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/net/graph/operator.hpp>
@@ -55,6 +56,12 @@ struct OperatorRules<LookupTable> : SimpleRules<LookupTable> {
         (l.channels() != 1 && (in[0].size() == 0 || in[0].back() != l.channels())))
       detail::refuse_extents(node, "a table of ", l.codes.size(), " codes for extents ", in[0]);
     return in[0];
+  }
+  /// Every code held within those of grid_y.
+  static Operator lowered(LookupTable l, std::span<const Affine<float>>, const Affine<float>& grid_y) {
+    for (std::uint8_t& code : l.codes)
+      code = static_cast<std::uint8_t>(std::clamp(std::int32_t{code}, grid_y.codes.qmin, grid_y.codes.qmax));
+    return l;
   }
   static void visit(LookupTable& l, OperatorVisitor& v) { v.numbers("codes", l.codes); }
   static void forward(const LookupTable&, FloatInputs, const TensorView<float>&) { refuse(); }
