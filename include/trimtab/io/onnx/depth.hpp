@@ -39,7 +39,9 @@ inline void read_space_to_depth(const OnnxNode& n) {
 
 template <>
 struct OnnxRules<DepthToSpace> {
-  static void read(detail::OnnxReaders& readers) { readers.add("DepthToSpace", detail::read_depth_to_space); }
+  static void read(detail::OnnxReaders& readers) {
+    readers.add("DepthToSpace", detail::read_depth_to_space, detail::OnnxElements::picked);
+  }
   static void write(detail::OnnxWriter& w, const DepthToSpace& l, const detail::OnnxCall& n) {
     auto& node = w.add("DepthToSpace", n);
     w.attribute(node, "blocksize", static_cast<std::int64_t>(l.block));
@@ -48,7 +50,9 @@ struct OnnxRules<DepthToSpace> {
 };
 template <>
 struct OnnxRules<SpaceToDepth> {
-  static void read(detail::OnnxReaders& readers) { readers.add("SpaceToDepth", detail::read_space_to_depth); }
+  static void read(detail::OnnxReaders& readers) {
+    readers.add("SpaceToDepth", detail::read_space_to_depth, detail::OnnxElements::picked);
+  }
   /// ONNX has the order dcr; the other one is a Transpose between two Reshapes.
   static void write(detail::OnnxWriter& w, const SpaceToDepth& l, const detail::OnnxCall& n) {
     if (l.order == DepthOrder::dcr) {

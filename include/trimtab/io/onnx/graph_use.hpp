@@ -14,13 +14,6 @@
 
 namespace trimtab::detail {
 
-/// Operators that hand on the elements they read, perhaps seen with other axes: they do not count as readers.
-inline bool hands_on(const std::string& op) {
-  static const std::unordered_set<std::string> names{"Cast",    "Identity", "Dropout",   "Flatten",
-                                                     "Reshape", "Squeeze",  "Unsqueeze", "Transpose"};
-  return names.count(op) != 0;
-}
-
 /// Names are views into the graph: a long one that is handed on many times is there once.
 struct OnnxGraphUse {
   std::vector<bool> needed;  ///< by node: the output depends on it
@@ -70,7 +63,11 @@ inline void check_names(const ::onnx::GraphProto& graph) {
 }
 
 /// What the network is to give: `outputs`, values of a graph whose names are checked. Finds needed nodes, origins and readers.
-inline OnnxGraphUse analyse_graph(const ::onnx::GraphProto& graph, const std::vector<std::string_view>& outputs) {
+/// `hands_on(node)`: whether a node gives all elements of its first input, perhaps with other axes, so that it does not count as
+/// their reader.
+template <class HandsOn>
+OnnxGraphUse analyse_graph(const ::onnx::GraphProto& graph, const std::vector<std::string_view>& outputs,
+                           const HandsOn& hands_on) {
   OnnxGraphUse use;
   use.outputs = outputs;
   use.needed.resize(static_cast<std::size_t>(graph.node_size()));
@@ -84,7 +81,7 @@ inline OnnxGraphUse analyse_graph(const ::onnx::GraphProto& graph, const std::ve
   for (std::size_t i = 0; i < use.needed.size(); ++i) {
     if (!use.needed[i]) continue;
     const auto& node = graph.node(static_cast<int>(i));
-    if (hands_on(node.op_type()) && node.input_size() > 0)
+    if (node.input_size() > 0 && hands_on(node))
       use.origin[node.output(0)] = use.origin_of(node.input(0));
     else if (node.op_type() != "Shape")
       for (const std::string& input : node.input()) ++use.readers[use.origin_of(input)];

@@ -97,11 +97,16 @@ inline std::string way_out(const OnnxNode& n) {
   return names.empty() ? names : message("; the network can be cut off before it, at ", names);
 }
 
+/// Whether a node gives all elements of its first input, perhaps with other axes.
+inline bool hands_on(const ::onnx::NodeProto& node) {
+  const OnnxElements elements = onnx_readers().elements(node);
+  return elements == OnnxElements::moved || elements == OnnxElements::same;
+}
+
 /// Moves the elements of what is held as reals. False where input 0 is not held so, or the node computes.
 inline bool move_stand_in(const OnnxNode& n, OnnxReader reader) {
-  static const std::unordered_set<std::string> moving{"DepthToSpace", "Expand", "Flatten", "Gather", "Reshape",   "Slice",
-                                                      "SpaceToDepth", "Split",  "Squeeze", "Tile",   "Transpose", "Unsqueeze"};
-  if (moving.count(n.proto.op_type()) == 0) return false;
+  const OnnxElements elements = onnx_readers().elements(n.proto);
+  if (elements != OnnxElements::picked && elements != OnnxElements::moved) return false;
   const auto move = [&](auto held) {
     const std::string name = message(n.proto.output(0), "\nreal");
     n.import.charge_name(name);
@@ -252,7 +257,7 @@ inline OnnxModel import_model(const ::onnx::ModelProto& model, std::size_t file_
   OnnxImport import(graph, opset_of(model), file_size, std::move(external));
   for (const auto& opset : model.opset_import()) import.imports_microsoft |= opset.domain() == "com.microsoft";
   check_names(graph);
-  import.use = analyse_graph(graph, wanted_outputs(graph, options.cut, import.notes));
+  import.use = analyse_graph(graph, wanted_outputs(graph, options.cut, import.notes), hands_on);
   OnnxModel result;
   for (const auto* input : real_inputs(model, options.input_sizes, import.notes)) {
     const OnnxActivation x = import_input(import, graph, *input, options.input_sizes, result.inputs.empty());

@@ -107,7 +107,7 @@ inline void read_tile(const OnnxNode& n) {
 
 template <>
 struct OnnxRules<Expand> {
-  static void read(detail::OnnxReaders& readers) { readers.add("Expand", detail::read_expand); }
+  static void read(detail::OnnxReaders& readers) { readers.add("Expand", detail::read_expand, detail::OnnxElements::picked); }
   static void write(detail::OnnxWriter& w, const Expand&, const detail::OnnxCall& n) {
     Extents shape{1};
     for (const std::size_t length : detail::file_layout::extents(n.extent)) shape.push_back(length);
@@ -116,7 +116,7 @@ struct OnnxRules<Expand> {
 };
 template <>
 struct OnnxRules<Tile> {
-  static void read(detail::OnnxReaders& readers) { readers.add("Tile", detail::read_tile); }
+  static void read(detail::OnnxReaders& readers) { readers.add("Tile", detail::read_tile, detail::OnnxElements::picked); }
   static void write(detail::OnnxWriter& w, const Tile& l, const detail::OnnxCall& n) {
     const std::size_t rank = n.extent.size() + 1;
     std::vector<std::size_t> repeats{1};

@@ -27,30 +27,55 @@ struct OnnxRules;
 
 namespace detail {
 
+/// What becomes of the elements of an operator's first input.
+enum class OnnxElements {
+  computed,  ///< other numbers
+  picked,    ///< every output has some of them, whatever they stand for
+  moved,     ///< all of them are there once, whatever they stand for, perhaps with other axes
+  same       ///< all of them are there, in their order, perhaps of another type, which the reader sees to
+};
+
 /// Makes nodes and values of one of the file's nodes.
 using OnnxReader = void (*)(const OnnxNode&);
 
 class OnnxReaders {
  public:
-  /// An operator of a domain; none is ONNX's own.
-  void add(std::string_view op, OnnxReader reader, std::string_view domain = "") {
-    readers_.emplace(std::pair{std::string(domain), std::string(op)}, reader);
+  /// An operator of ONNX's own.
+  void add(std::string_view op, OnnxReader reader, OnnxElements elements = OnnxElements::computed) {
+    readers_.emplace(std::pair{std::string(), std::string(op)}, Entry{reader, elements});
+  }
+  /// An operator of another domain.
+  void add(std::string_view op, OnnxReader reader, std::string_view domain) {
+    readers_.emplace(std::pair{std::string(domain), std::string(op)}, Entry{reader, OnnxElements::computed});
   }
   /// Null where nothing reads it.
   OnnxReader find(const ::onnx::NodeProto& node) const {
-    const std::string domain = node.domain() == "ai.onnx" ? "" : node.domain();
-    const auto found = readers_.find({domain, node.op_type()});
-    return found == readers_.end() ? nullptr : found->second;
+    const Entry* found = entry(node);
+    return found == nullptr ? nullptr : found->reader;
+  }
+  /// What nothing reads computes.
+  OnnxElements elements(const ::onnx::NodeProto& node) const {
+    const Entry* found = entry(node);
+    return found == nullptr ? OnnxElements::computed : found->elements;
   }
   /// The operators, each behind its domain and a colon where that is not ONNX's own; sorted.
   std::vector<std::string> names() const {
     std::vector<std::string> all;
-    for (const auto& [key, reader] : readers_) all.push_back(key.first.empty() ? key.second : key.first + ":" + key.second);
+    for (const auto& [key, entry] : readers_) all.push_back(key.first.empty() ? key.second : key.first + ":" + key.second);
     return all;
   }
 
  private:
-  std::map<std::pair<std::string, std::string>, OnnxReader> readers_;
+  struct Entry {
+    OnnxReader reader;
+    OnnxElements elements;
+  };
+  const Entry* entry(const ::onnx::NodeProto& node) const {
+    const std::string domain = node.domain() == "ai.onnx" ? "" : node.domain();
+    const auto found = readers_.find({domain, node.op_type()});
+    return found == readers_.end() ? nullptr : &found->second;
+  }
+  std::map<std::pair<std::string, std::string>, Entry> readers_;  // by domain and name
 };
 
 }  // namespace detail

@@ -215,8 +215,8 @@ inline void read_gather(const OnnxNode& n) {
 template <>
 struct OnnxRules<Slice> {
   static void read(detail::OnnxReaders& readers) {
-    readers.add("Slice", detail::read_slice);
-    readers.add("Split", detail::read_split);
+    readers.add("Slice", detail::read_slice, detail::OnnxElements::picked);
+    readers.add("Split", detail::read_split, detail::OnnxElements::picked);
   }
   static void write(detail::OnnxWriter& w, const Slice& l, const detail::OnnxCall& n) {
     const std::size_t rank = n.extent.size() + 1;
@@ -243,7 +243,7 @@ struct OnnxRules<Slice> {
 };
 template <>
 struct OnnxRules<Gather> {
-  static void read(detail::OnnxReaders& readers) { readers.add("Gather", detail::read_gather); }
+  static void read(detail::OnnxReaders& readers) { readers.add("Gather", detail::read_gather, detail::OnnxElements::picked); }
   static void write(detail::OnnxWriter& w, const Gather& l, const detail::OnnxCall& n) {
     w.attribute(w.add("Gather", n.name, {n.inputs[0], w.integers(n.name + ".indices", l.indices)}, n.output), "axis",
                 static_cast<std::int64_t>(detail::file_layout::axis(n.extent.size() + 1, l.axis + 1)));

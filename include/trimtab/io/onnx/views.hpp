@@ -139,16 +139,16 @@ struct OnnxViews {};
 template <>
 struct OnnxRules<OnnxViews> {
   static void read(detail::OnnxReaders& readers) {
-    readers.add("Cast", detail::read_cast);
-    readers.add("Dropout", detail::read_dropout);
-    readers.add("Flatten", detail::read_flatten);
-    readers.add("Identity", detail::read_identity);
-    readers.add("Reshape", detail::read_reshape);
+    readers.add("Cast", detail::read_cast, detail::OnnxElements::same);
+    readers.add("Dropout", detail::read_dropout, detail::OnnxElements::same);
+    readers.add("Flatten", detail::read_flatten, detail::OnnxElements::moved);
+    readers.add("Identity", detail::read_identity, detail::OnnxElements::same);
+    readers.add("Reshape", detail::read_reshape, detail::OnnxElements::moved);
     readers.add("Shape", detail::read_shape);
     readers.add("Size", detail::read_shape);
-    readers.add("Squeeze", detail::read_squeeze);
-    readers.add("Transpose", detail::read_transpose);
-    readers.add("Unsqueeze", detail::read_unsqueeze);
+    readers.add("Squeeze", detail::read_squeeze, detail::OnnxElements::moved);
+    readers.add("Transpose", detail::read_transpose, detail::OnnxElements::moved);
+    readers.add("Unsqueeze", detail::read_unsqueeze, detail::OnnxElements::moved);
   }
 };
 
