@@ -151,6 +151,7 @@ TEST_CASE("trimtab quantize: labels by CSV and by folders; what is misspelt or b
 
   std::ofstream(job.path("pictures/p3.png"), std::ios::trunc) << "no picture";
   CHECK(job.run(model + " --images " + job.path("pictures") + common) == 1);
+  CHECK_THAT(job.text("err"), ContainsSubstring("p3.png") && ContainsSubstring("--skip-broken"));
   REQUIRE(job.run(model + " --images " + job.path("pictures") + common + " --skip-broken") == 0);
   CHECK(json_in(job, "out.json")["images"] == 11);
   CHECK_THAT(job.text("err"), ContainsSubstring("left out") && ContainsSubstring("p3.png"));
@@ -172,6 +173,46 @@ TEST_CASE("trimtab quantize: a float network that guesses is said to, and so is 
   CHECK_THAT(job.text("err"), ContainsSubstring("no better than chance"));
   CHECK(job.run(" " + job.path("int8.onnx") + common) == 1);
   CHECK_THAT(job.text("err"), ContainsSubstring("is quantized already") && ContainsSubstring("trimtab run"));
+}
+
+TEST_CASE("trimtab quantize: warns where another preprocessing makes the float network right", "[programs]") {
+  const Job job;
+  // Two classes by brightness: 0 below 115 of 255, 1 above, where bytes stay as they are.
+  Network n;
+  const NodeId x = n.add(Input{{8, 8, 3}}, {}, "x");
+  const NodeId mean = n.add(Flatten{}, {n.add(GlobalAveragePool{}, {x}, "pool")}, "mean");
+  n.add(Linear{xt::xtensor<float, 2>{{0, 0, 0}, {0, 1, 0}}, xt::xtensor<float, 1>{0, -115}}, {mean}, "scores");
+  write_onnx(n, job.path("bright.onnx"));
+  std::filesystem::create_directory(job.path("levels"));
+  std::ofstream labels(job.path("levels.csv"));
+  for (int i = 0; i < 24; ++i) {
+    const std::string name = "l" + std::to_string(i) + ".png";
+    job.folder.write_png("levels/" + name, std::vector<std::uint8_t>(8 * 8 * 3, static_cast<std::uint8_t>(10 * i)), 8, 8, 3);
+    labels << name << ',' << (i < 12 ? 0 : 1) << '\n';
+  }
+  labels.close();
+  const std::string common = " " + job.path("bright.onnx") + " --images " + job.path("levels") + " --calibrate " +
+                             job.path("levels") + " --labels " + job.path("levels.csv");
+  REQUIRE(job.run(common + " --preprocess tf") == 0);
+  CHECK_THAT(job.text("err"),
+             ContainsSubstring("warning: of 24 samples the float network is right for 12; with --preprocess byte "
+                               "it would be for 24"));
+  REQUIRE(job.run(common + " --preprocess byte") == 0);
+  CHECK(job.text("err").find("warning") == std::string::npos);
+}
+
+TEST_CASE("trimtab quantize: a TFLite file has TFLite's integers, unless others are asked for", "[programs]") {
+  const Job job;
+  const std::string common = job.inputs() + " --limit 4 --quiet --json " + job.path("out.json") + " --out ";
+  const int status = job.run(common + job.path("int8.tflite"));
+  if (job.text("err").find("built without TFLite's writer") != std::string::npos) {
+    WARN("SKIPPED: this program was built without TFLite's writer");
+    return;
+  }
+  REQUIRE(status == 0);
+  CHECK(json_in(job, "out.json")["requantize"] == "fixed-point");
+  REQUIRE(job.run(common + job.path("int8.onnx")) == 0);
+  CHECK(json_in(job, "out.json")["requantize"] == "float");
 }
 
 TEST_CASE("trimtab show: nodes, work, grids, and why a node stays in float", "[programs]") {
@@ -216,6 +257,9 @@ TEST_CASE("trimtab: what cannot be is one line that says why, and exit code 1", 
       {"run " + two + grey + " --input features=" + job.path("few.npy"), "8 samples for input 'picture' and 3"},
       {"run " + two + grey + " --input features=" + job.path("grey"), "takes no pictures"},
       {"run " + two + " " + job.path("grey"), "say NAME="},
+      {"run " + job.path("net.onnx") + " --input nobody=x.npy", "the input is 'input'"},
+      {"quantize " + two + job.of("--images") + job.of("--calibrate") + " --quiet --keep-float Gemm",
+       "the operators are Add, Conv2d"},
       {"run " + two + job.of("--input") + " --output " + two, "--output"},
       {"run " + two + job.of("--input") + " --preprocess imagenet", "1 channel,"},
       {"run " + two + job.of("--input") + " --cut nowhere", "nowhere"},
@@ -236,6 +280,9 @@ TEST_CASE("trimtab: what cannot be is one line that says why, and exit code 1", 
     CAPTURE(wrong);
     CHECK(job.program(wrong) == 2);
   }
+  CHECK(job.program("quantise " + two) == 2);
+  CHECK_THAT(job.text("err"), ContainsSubstring("quantise is no command; the commands are quantize, run, show"));
+  CHECK(job.program("quantize " + two + job.of("--images") + job.of("--calibrate") + " --classes x.csv") == 2);
   for (const char* help : {"--help", "run --help", "show --help", "compare --help", "quantize --help"})
     CHECK(job.program(help) == 0);
 }

@@ -15,11 +15,13 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "trimtab " TRIMTAB_VERSION);
   app.require_subcommand(0, 1);
   app.callback([&] {  // after what is misspelt has been named
-    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A command");
   });
   std::map<std::string, program::Command> commands;
+  std::string names;
   const auto add = [&](CLI::App* command, program::Command (*describe)(CLI::App&)) {
     commands[command->get_name()] = describe(*command);
+    names += (names.empty() ? "" : ", ") + command->get_name();
   };
   add(app.add_subcommand("quantize", "Quantize a float network with trained thresholds, and measure what that costs"),
       program::quantize_command);
@@ -31,6 +33,8 @@ int main(int argc, char** argv) {
   add(app.add_subcommand("generate", "Write a quantized network as one C or C++ file that needs no library"),
       program::generate_command);
   try {
+    if (argc > 1 && argv[1][0] != '-' && commands.count(argv[1]) == 0)
+      throw CLI::ExtrasError(std::string(argv[1]) + " is no command; the commands are " + names, CLI::ExitCodes::ExtrasError);
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return (world.rank() != 0 ? e.get_exit_code() : app.exit(e)) == 0 ? 0 : 2;

@@ -107,7 +107,7 @@ std::string extents_in_file(const Port& port) {
 
 bool is_classes(const Port& port) {
   const std::size_t count = element_count(port.extent);
-  return count > 1 && std::find(port.extent.begin(), port.extent.end(), count) != port.extent.end();
+  return count > 1 && port.extent.back() == count;
 }
 
 Array to_file(const Array& x, const Port& port) { return to_file_layout(x, port.order); }

@@ -51,7 +51,10 @@ std::optional<std::size_t> sample_axis(const Port& input, const NpyHeader& head,
 /// The samples of one path: files of pictures, or .npy files row by row.
 void add_items(const Port& input, const fs::path& path, const std::string& option, std::vector<InputItem>& items) {
   std::error_code ignored;
-  if (!fs::exists(path, ignored)) throw io_error(detail::message(option, ": no file or folder ", path.string()));
+  if (!fs::exists(path, ignored))
+    throw io_error(
+        detail::message(option, ": no file or folder ", path.string(),
+                        path.string().find('=') == std::string::npos ? std::string() : "; the input is '" + input.name + "'"));
   std::vector<std::pair<fs::path, std::string>> files;  // and their names
   if (!fs::is_directory(path, ignored)) {
     files.emplace_back(path, path.filename().string());
@@ -96,7 +99,7 @@ void add_items(const Port& input, const fs::path& path, const std::string& optio
 class InputFiles {
  public:
   InputFiles(Port port, std::vector<InputItem> items, const Fit& fit, const Preprocess& preprocess)
-      : port_(std::move(port)), items_(std::move(items)) {
+      : port_(std::move(port)), items_(std::move(items)), fit_(fit) {
     std::vector<fs::path> files;
     for (const InputItem& item : items_) {
       picture_of_.push_back(files.size());
@@ -105,7 +108,10 @@ class InputFiles {
     if (!files.empty()) pictures_.emplace(std::move(files), fit, preprocess, port_.extent[2]);
   }
 
+  const Port& port() const { return port_; }
   const std::vector<InputItem>& items() const { return items_; }
+  const Fit& fit() const { return fit_; }
+  bool has_pictures() const { return pictures_.has_value(); }
 
   Array operator()(std::span<const std::size_t> indices) const {
     const bool all_pictures =
@@ -147,6 +153,7 @@ class InputFiles {
 
   Port port_;
   std::vector<InputItem> items_;
+  Fit fit_;                              // of pictures
   std::vector<std::size_t> picture_of_;  // number among the pictures
   std::optional<PictureFiles> pictures_;
 };
@@ -208,7 +215,12 @@ std::vector<Array> Samples::operator()(std::span<const std::size_t> indices) con
   std::vector<std::size_t> numbers;
   for (const std::size_t i : indices) numbers.push_back(chosen_.at(i));
   std::vector<Array> batch;
-  for (const auto& input : inputs_) batch.push_back((*input)(numbers));
+  try {
+    for (const auto& input : inputs_) batch.push_back((*input)(numbers));
+  } catch (const parse_error& e) {
+    if (inputs_.size() > 1) throw;
+    throw parse_error(std::string(e.what()) + "; --skip-broken leaves out what cannot be read");
+  }
   return batch;
 }
 
@@ -226,6 +238,18 @@ Samples Samples::drawn(std::size_t count, std::size_t seed) const {
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
   order.resize(std::min(count, order.size()));
   return chosen(order);
+}
+
+std::optional<Samples> Samples::preprocessed(const Preprocess& preprocess) const {
+  Samples result = *this;
+  bool any = false;
+  for (auto& input : result.inputs_) {
+    if (!input->has_pictures()) continue;
+    if (!preprocess.fits(input->port().extent[2])) return std::nullopt;
+    input = std::make_shared<InputFiles>(input->port(), input->items(), input->fit(), preprocess);
+    any = true;
+  }
+  return any ? std::optional(result) : std::nullopt;
 }
 
 namespace {

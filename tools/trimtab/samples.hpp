@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,6 +48,9 @@ class Samples {
   Samples chosen(std::span<const std::size_t> indices) const;
   /// Up to `count`, drawn with a seed.
   Samples drawn(std::size_t count, std::size_t seed) const;
+  /// The same with pictures of another preprocessing, read anew; nothing where no input takes pictures, or it is not for one's
+  /// channels.
+  std::optional<Samples> preprocessed(const trimtab::Preprocess& preprocess) const;
 
  private:
   friend Samples open_samples(const Model&, const std::vector<std::string>&, const PictureArguments&, const std::string&);

@@ -58,6 +58,12 @@ inline bool ends_early(std::span<const unsigned char> bytes) {
   return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()).find(end) == std::string_view::npos;
 }
 
+/// Whether the first bytes are those of a JPEG or PNG.
+inline bool begins_as_picture(std::span<const unsigned char> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return text.starts_with("\xFF\xD8\xFF") || text.starts_with("\x89PNG");
+}
+
 /// Which inputs make one output of a resized axis, and how much each: a triangle as wide as two outputs where the axis shrinks.
 struct ResampledAxis {
   struct Tap {
@@ -117,10 +123,13 @@ inline Picture decode_image(std::span<const unsigned char> bytes, const std::str
   if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) refuse("beyond 2 GiB");
   if (!bytes.empty() && bytes[0] == 0xFF && !detail::has_sound_huffman_tables(bytes))
     refuse("a Huffman table of more than 256 symbols");
+  if (bytes.empty()) refuse("is empty");
   const int length = static_cast<int>(bytes.size());
   int w = 0, h = 0, own = 0;
-  if (stbi_info_from_memory(bytes.data(), length, &w, &h, &own) == 0)
-    refuse("neither JPEG nor PNG (" + std::string(stbi_failure_reason()) + ")");
+  const bool known = stbi_info_from_memory(bytes.data(), length, &w, &h, &own) != 0;
+  if (!known && detail::begins_as_picture(bytes) && detail::ends_early(bytes))
+    refuse(detail::message("ends early, after ", length, " bytes"));
+  if (!known) refuse("neither JPEG nor PNG (" + std::string(stbi_failure_reason()) + ")");
   const std::size_t limit = std::min(max_image_pixels, bytes.size() * max_pixels_per_byte);
   if (w < 1 || h < 1 || static_cast<std::size_t>(w) * static_cast<std::size_t>(h) > limit)
     refuse(detail::message(w, " x ", h, " pixels, expected 1 to ", limit, " in ", length, " bytes"));

@@ -146,12 +146,14 @@ void describe_data(CLI::App& app, QuantizeArguments& a) {
                  "[NAME=]PATH: folder of pictures (JPEG, PNG) or .npy files to evaluate on; once for each input of the network")
       ->required()
       ->allow_extra_args(false);
-  app.add_option("--labels", a.labels,
-                 "CSV `file,class_index`, or `folders` where each class has a folder: only pictures of --images with a label are "
-                 "evaluated, and top-1 is reported");
+  CLI::Option* labels = app.add_option(
+      "--labels", a.labels,
+      "CSV `file,class_index`, or `folders` where each class has a folder: only pictures of --images with a label are "
+      "evaluated, and top-1 is reported");
   app.add_option(
-      "--classes", a.classes,
-      "CSV `class_index,name` or `class_index,synset,name`, for --labels folders: folders are called by synset or name");
+         "--classes", a.classes,
+         "CSV `class_index,name` or `class_index,synset,name`, for --labels folders: folders are called by synset or name")
+      ->needs(labels);
   app.add_option("--limit", a.limit, "Evaluate on the first N pictures only; 0 is all")
       ->capture_default_str()
       ->check(at_least(0));
@@ -233,10 +235,11 @@ void describe_quantization(CLI::App& app, QuantizeArguments& a) {
   app.add_option("--weight-bits", a.quantization.weight_bits,
                  "Bits of weights, where they are to be others than those of activations")
       ->check(CLI::Range(2, 8));
-  describe_choice(app, "--requantize", a.quantization.requantizer,
-                  {{"float", Requantizer::float32}, {"fixed-point", Requantizer::fixed_point}},
-                  "Accumulators to codes: float multiplies float32 numbers, fixed-point is TFLite's integers")
-      ->default_str("float");
+  describe_choice(
+      app, "--requantize", a.quantization.requantizer,
+      {{"float", Requantizer::float32}, {"fixed-point", Requantizer::fixed_point}},
+      "Accumulators to codes: float multiplies float32 numbers, fixed-point is TFLite's integers; default: fixed-point "
+      "where --out is a .tflite file, else float");
   app.add_option("--keep-float", a.quantization.keep_float, "Node or operator that stays in float; may be given several times")
       ->allow_extra_args(false);
 }
@@ -266,6 +269,7 @@ void describe(CLI::App& app, QuantizeArguments& a) {
     };
     a.freedom = {free({"--rescale-dws", "--equalize"}), free({"--mse-ranges"})};
     if (app.count("--weight-bits") == 0) a.quantization.weight_bits = a.quantization.activation_bits;
+    if (app.count("--requantize") == 0 && a.out.ends_with(".tflite")) a.quantization.requantizer = Requantizer::fixed_point;
     if (a.train.empty() && (a.recipe == "paper" || a.fine_tune.trained.pointwise))
       throw CLI::RequiredError(a.recipe == "paper" ? "--recipe paper trains: --train" : "--pointwise trains: --train");
   });

@@ -225,7 +225,7 @@ class TfliteExport : public TfliteWriter {
   Index add(NodeId id, const AveragePool& l) {
     if (l.window.dilation_h != 1 || l.window.dilation_w != 1) refuse(id, "a dilated pool");
     if (n_.requantizer != Requantizer::fixed_point)
-      refuse(id, "TFLite's AVERAGE_POOL_2D keeps its input's grid; quantize with Requantizer::fixed_point, which does so");
+      refuse(id, "TFLite's AVERAGE_POOL_2D keeps its input's grid; quantize with the requantizer fixed-point, which does so");
     const std::size_t operations = model_.operations.size();
     const Index to = pool(id, Code::average_pool_2d, l.kernel_h, l.kernel_w, l.window, l.count_include_pad);
     if (!l.count_include_pad && model_.operations.size() > operations && model_.operations[operations].code == Code::pad)
@@ -331,7 +331,7 @@ class TfliteExport : public TfliteWriter {
   Index add(NodeId id, const ResizeLinear& l) {
     if (!OperatorRules<ResizeLinear>::has_fixed_point(l, {})) refuse(id, "a resize by other coordinates than TFLite's");
     if (node(id).grid.scale != node(in(id)).grid.scale || node(id).grid.zero_point != node(in(id)).grid.zero_point)
-      refuse(id, "TFLite's RESIZE_BILINEAR keeps its input's grid; quantize with Requantizer::fixed_point, which does so");
+      refuse(id, "TFLite's RESIZE_BILINEAR keeps its input's grid; quantize with the requantizer fixed-point, which does so");
     tflite::Options options{15};
     options.byte(2, l.options.coordinates == ResizeCoordinates::align_corners)
         .byte(3, l.options.coordinates == ResizeCoordinates::half_pixel);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <trimtab/net/graph/network.hpp>
@@ -112,6 +113,15 @@ inline std::vector<bool> non_negative_nodes(const Network& network) {
   return result;
 }
 
+/// The operators of a network, each once, sorted.
+inline std::string operators_of(const Network& network) {
+  std::set<std::string> names;
+  for (NodeId id = 0; id < network.size(); ++id) names.insert(network[id].op->name());
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
 /// Which nodes run in float: those without integers, those that the options name, what moves the values of such, and sources that
 /// only such read.
 inline std::vector<bool> nodes_in_float(const Network& network, const QuantizationOptions& o) {
@@ -132,12 +142,14 @@ inline std::vector<bool> nodes_in_float(const Network& network, const Quantizati
       in_float[id] =
           !readers[id].empty() && std::all_of(readers[id].begin(), readers[id].end(), [&](NodeId r) { return in_float[r]; });
   for (std::size_t i = 0; i < used.size(); ++i)
-    if (!used[i]) throw value_error(message("quantize: keep_float: no node and no operator is called ", o.keep_float[i]));
+    if (!used[i])
+      throw value_error(message("quantize: keep_float: no node and no operator is called ", o.keep_float[i],
+                                "; the operators are ", operators_of(network)));
   if (o.requantizer == Requantizer::fixed_point)
     for (NodeId id = 0; id < network.size(); ++id)
       if (in_float[id] || !network[id].op->has_fixed_point(network.input_extents(id)))
         throw unsupported_error(message("quantize: node ", network[id].name, " (", operator_name(network[id].op),
-                                        ") is not defined in fixed point; use Requantizer::float32"));
+                                        ") is not defined in fixed point; use the requantizer float"));
   return in_float;
 }
 
