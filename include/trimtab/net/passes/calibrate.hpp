@@ -72,6 +72,17 @@ void for_each_shared_batch(std::size_t count, std::size_t batch, const Progress&
   }
 }
 
+/// Shows a node's output to an observer; what that refuses names the node.
+template <class Observer>
+void observe_node(const Node& node, const Array& output, Observer& observer) {
+  try {
+    observer.observe(output);
+  } catch (const quantization_range_error& e) {
+    throw quantization_range_error(message("calibrate: node '", node.name, "' (", operator_name(node.op), "): ", e.what(),
+                                           "; look at the inputs and their scale, or let the network end before it"));
+  }
+}
+
 /// What the observers of all processes have seen together, the ranks in order, so that pictures keep theirs. `fresh`: as many
 /// observers that have seen nothing.
 template <class Observer, Communicator C>
@@ -103,7 +114,8 @@ std::vector<Observer> merge_observers(std::vector<Observer> mine, std::vector<Ob
 
 /// Runs `network` in float on the first `count` pictures and returns the range of every node's output, clips applied, by an
 /// observer for each node (see quant/observer.hpp), which has seen nothing yet. Each process of `world` runs a share of the
-/// pictures; all return the same bits. Throws value_error when count is 0 or the observers are not as many as the nodes.
+/// pictures; all return the same bits. Throws value_error when count is 0 or the observers are not as many as the nodes;
+/// quantization_range_error, naming the node, where an observer refuses a value.
 template <class Observer, PictureSource Pictures, Communicator C = SingleProcess>
 std::vector<Range<float>> calibrate(const Network& network, const Pictures& pictures, std::size_t count,
                                     std::vector<Observer> observers, const Progress& progress = {}, const C& world = {}) {
@@ -114,7 +126,7 @@ std::vector<Range<float>> calibrate(const Network& network, const Pictures& pict
   const std::vector<Observer> fresh = observers;
   detail::for_each_shared_batch(count, batch, progress, world, [&](std::span<const std::size_t> some) {
     run_outputs(network, detail::batch_of(pictures, some),
-                [&](NodeId id, const Array& output) { observers[id].observe(output); });
+                [&](NodeId id, const Array& output) { detail::observe_node(network[id], output, observers[id]); });
   });
   std::vector<Range<float>> ranges;
   for (const Observer& o : detail::merge_observers(std::move(observers), fresh, world)) {
