@@ -1,6 +1,7 @@
 // The program on networks that are no classifiers of colour pictures, and its other commands.
 #include <algorithm>
 #include <catch.hpp>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <program_job.hpp>
 #include <random>
@@ -250,11 +251,24 @@ TEST_CASE("trimtab: what cannot be is one line that says why, and exit code 1", 
   write_npy(job.path("wrong.npy"), Array::from_shape({8, 5}));
   write_npy(job.path("few.npy"), Array::from_shape({3, 4}));
   std::ofstream(job.path("net.tflite")) << "TFL3";
+  Array odd = Array::from_shape({2, 4});
+  odd.fill(std::numeric_limits<float>::quiet_NaN());
+  write_npy(job.path("nan.npy"), odd);
+  odd.fill(0);
+  write_npy(job.path("zero.npy"), odd);
+  Network n;
+  n.add(Reciprocal{}, {n.add(Input{{4}}, {}, "x")}, "y");
+  const std::string inverse = job.path("inverse.onnx");
+  write_onnx(n, inverse);
+  CHECK(job.program("run " + inverse + " " + job.path("zero.npy")) == 0);
+  CHECK_THAT(job.text("err"), ContainsSubstring("zero.npy:1: 4 of 4 numbers of output 'logits' are nan or infinite"));
+  CHECK(job.text("out").find('%') == std::string::npos);
   const std::string grey = " --input picture=" + job.path("grey"), two = job.path("two.onnx");
   const std::pair<std::string, std::string> refused[] = {
       {"run " + two + grey, "nothing for input 'features'"},
       {"run " + two + grey + " --input features=" + job.path("wrong.npy"), "takes N,4"},
       {"run " + two + grey + " --input features=" + job.path("few.npy"), "8 samples for input 'picture' and 3"},
+      {"run " + inverse + " " + job.path("nan.npy"), "nan.npy: nan among its numbers"},
       {"run " + two + grey + " --input features=" + job.path("grey"), "takes no pictures"},
       {"run " + two + " " + job.path("grey"), "say NAME="},
       {"run " + job.path("net.onnx") + " --input nobody=x.npy", "the input is 'input'"},

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -88,7 +89,11 @@ void run(const RunArguments& a) {
     Json one{{"file", samples.name(n)}};
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       if (!files.empty()) gathered[i].insert(gathered[i].end(), outputs[i].begin(), outputs[i].end());
-      if (classes[i].empty()) continue;
+      const auto strange = std::count_if(outputs[i].begin(), outputs[i].end(), [](float v) { return !std::isfinite(v); });
+      if (strange > 0)
+        std::fprintf(stderr, "warning: %s: %td of %zu numbers of output '%s' are nan or infinite\n", samples.name(n).c_str(),
+                     strange, outputs[i].size(), model.outputs[i].name.c_str());
+      if (classes[i].empty() || strange > 0) continue;
       if (outputs.size() > 1) std::printf("  %s\n", model.outputs[i].name.c_str());
       Json top = Json::array();
       for (const RankedClass& c : likeliest({outputs[i].data(), outputs[i].size()}, a.top)) {

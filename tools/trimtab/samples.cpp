@@ -141,6 +141,8 @@ class InputFiles {
     std::vector<std::size_t> shape;
     for (const std::size_t a : port_.order) shape.push_back(a == 0 ? (whole ? rows : 1) : port_.extent[a - 1]);
     const std::vector<float> numbers = read_npy_numbers(item.file, whole ? 0 : item.row * count, whole ? rows * count : count);
+    if (std::any_of(numbers.begin(), numbers.end(), [](float v) { return std::isnan(v); }))
+      throw parse_error(item.file.string() + ": nan among its numbers");
     Array x = Array::from_shape(shape);
     std::copy(numbers.begin(), numbers.end(), x.data());
     x = from_file(x, port_);
