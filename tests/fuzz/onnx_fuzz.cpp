@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     detail::parse_model(bytes, "model", [&](const onnx::ModelProto& model) {
       detail::OnnxQuantization quantization;
       const OnnxModel read = detail::import_model(model, bytes.size(), {}, {}, quantization);
-      const LoweredNetwork network = detail::OnnxLowering(read.network, quantization, bytes.size()).take();
+      const LoweredNetwork network = fuse_code_clips(detail::OnnxLowering(read.network, quantization, bytes.size()).take());
       if (detail::work_of(network) < 1e5) self_check(network, read.metadata);
       return 0;
     });

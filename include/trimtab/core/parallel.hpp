@@ -100,7 +100,7 @@ struct alignas(64) PieceShare {
 /// it is done. So the next loop over the same rows finds most of them in its own core's cache: a line which another core has
 /// written takes six times as long.
 template <class Start, class Body>
-void parallel_for_workers(std::size_t count, LoopTime time, const Start& start, const Body& body) {
+void parallel_for_workers(std::size_t count, [[maybe_unused]] LoopTime time, const Start& start, const Body& body) {
 #ifdef _OPENMP
   const bool worth = time.nanoseconds >= least_parallel || detail::every_loop_parallel.load(std::memory_order_relaxed);
   if (count > 1 && worth && threads() > 1 && !detail::in_parallel_loop && !omp_in_parallel()) {

@@ -144,9 +144,9 @@ class File {
  public:
   /// Throws parse_error for what is no TFLite file or a damaged one, unsupported_error for another version or several graphs.
   explicit File(std::string_view bytes) : bytes_((bytes.size() + 15) / 16), size_(bytes.size()) {
+    if (size_ < 16 || bytes.substr(4, 4) != "TFL3") throw parse_error("this is no TFLite file");
     std::memcpy(bytes_.data(), bytes.data(), bytes.size());
     const auto* file = reinterpret_cast<const std::uint8_t*>(bytes_.data());
-    if (size_ < 16 || bytes.substr(4, 4) != "TFL3") throw parse_error("this is no TFLite file");
     if (size_ >= FLATBUFFERS_MAX_BUFFER_SIZE) throw unsupported_error("beyond 2 GiB, the most that flatbuffers reads");
     verifier_ = std::make_unique<flatbuffers::Verifier>(file, size_, 64, max_tables);
     const FileTable model(*verifier_, file, flatbuffers::ReadScalar<flatbuffers::uoffset_t>(file));
