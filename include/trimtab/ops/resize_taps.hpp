@@ -226,6 +226,8 @@ inline std::vector<ResizeTaps> resize_taps(std::span<const ResizeAxis> axes, con
     ResizeTaps& t = all.emplace_back(ResizeTaps{axis.in, axis.out, 0, {}, {}});
     if (detail::stays(axes, a)) continue;
     t.taps = options.interpolation == Interpolation::linear ? 2 : 4;
+    t.from.reserve(axis.out * t.taps);
+    t.weight.reserve(axis.out * t.taps);
     for (std::size_t i = 0; i < axis.out; ++i) {
       const float x = detail::resize_coordinate(i, axis, options);
       if (options.interpolation == Interpolation::linear)

@@ -165,6 +165,11 @@ class WeightedModel : public WeightedLayer {
     l_->weight = decltype(l_->weight)::from_shape(std::vector<std::size_t>(weight.extent.begin(), weight.extent.end()));
     std::copy_n(weight.data, weight.size(), l_->weight.data());
   }
+  Extents extent(const Extents& weight, std::span<const Extents> in, const std::string& node) const override {
+    if (weight.size() != l_->weight.dimension())
+      refuse_extents(node, "a weight of extents ", weight, ", expected ", l_->weight.dimension(), " axes");
+    return R::extent(*l_, weight, in, node);
+  }
   std::size_t output_axis() const override { return R::output_axis; }
   std::size_t input_axis() const override { return R::input_axis; }
   std::size_t groups() const override { return R::groups(*l_); }

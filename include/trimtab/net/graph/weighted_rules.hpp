@@ -41,6 +41,9 @@ class WeightedLayer {
   virtual void set_bias(std::span<const float> bias) = 0;  ///< replaces it; none takes it away
   virtual void drop_weights() = 0;                         ///< frees weight and bias; what is left is the geometry
 
+  /// Of the output, batch excluded, with a weight of these extents: where the weight itself is dropped. Throws shape_error, naming
+  /// `node`.
+  virtual Extents extent(const Extents& weight, std::span<const Extents> in, const std::string& node) const = 0;
   virtual std::size_t output_axis() const = 0;  ///< of the weight: counts the output channels
   virtual std::size_t input_axis()
       const = 0;  ///< of the weight: counts the inputs of a group; the same as output_axis where each channel has its own

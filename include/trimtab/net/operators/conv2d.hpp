@@ -25,6 +25,11 @@ struct WeightedRules<Conv2d> {
   static constexpr FixedPointProduct fixed_point_product{FixedPointRounding::once, false};
   static std::size_t groups(const Conv2d& l) { return l.groups; }
   static double reach(const Conv2d&) { return 1; }
+  static Extents extent(const Conv2d& l, const Extents& weight, std::span<const Extents> in, const std::string& node) {
+    const Extents out = detail::windowed_extent(in, weight[1], weight[2], weight[0], l.window, l.groups, node);
+    detail::require_length(weight[3], in[0][2] / l.groups, "last axis of the weight", node);
+    return out;
+  }
   static std::string mixes_channels(const Conv2d& l) {
     return l.groups == 1 ? std::string() : detail::message("a convolution in ", l.groups, " groups");
   }
@@ -82,13 +87,6 @@ struct WeightedRules<Conv2d> {
 template <>
 struct OperatorRules<Conv2d> : LayerRules<Conv2d> {
   static constexpr const char* name = "Conv2d";
-  static Extents extent(const Conv2d& l, std::span<const Extents> in, const std::string& node) {
-    detail::require_bias(l.bias.size(), l.weight.shape(0), node);
-    const Extents out =
-        detail::windowed_extent(in, l.weight.shape(1), l.weight.shape(2), l.weight.shape(0), l.window, l.groups, node);
-    detail::require_length(l.weight.shape(3), in[0][2] / l.groups, "last axis of the weight", node);
-    return out;
-  }
   static double macs(const Conv2d& l, std::span<const Extents>, const Extents& out) {
     return double(element_count(out)) * double(l.weight.size()) / double(l.weight.shape(0));
   }

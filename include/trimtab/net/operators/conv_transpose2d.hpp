@@ -30,6 +30,11 @@ struct WeightedRules<ConvTranspose2d> {
   static std::size_t groups(const ConvTranspose2d& l) { return l.groups; }
   /// An input pixel's product with a weight falls on one pixel of stride_h * stride_w.
   static double reach(const ConvTranspose2d& l) { return 1 / double(l.window.stride_h * l.window.stride_w); }
+  static Extents extent(const ConvTranspose2d& l, const Extents& weight, std::span<const Extents> in, const std::string& node) {
+    const Extents& x = detail::picture_extent(in, node);
+    const WindowGeometry g = conv_transpose2d_geometry({1, x[0], x[1], x[2]}, weight, l.window, l.more(), l.groups, node.c_str());
+    return {g.h, g.w, g.c};
+  }
   static std::string mixes_channels(const ConvTranspose2d& l) {
     return l.groups == 1 ? std::string() : detail::message("a transposed convolution in ", l.groups, " groups");
   }
@@ -88,13 +93,6 @@ struct WeightedRules<ConvTranspose2d> {
 template <>
 struct OperatorRules<ConvTranspose2d> : LayerRules<ConvTranspose2d> {
   static constexpr const char* name = "ConvTranspose2d";
-  static Extents extent(const ConvTranspose2d& l, std::span<const Extents> in, const std::string& node) {
-    detail::require_bias(l.bias.size(), l.weight.shape(0), node);
-    const Extents& x = detail::picture_extent(in, node);
-    const WindowGeometry g =
-        conv_transpose2d_geometry({1, x[0], x[1], x[2]}, view(l.weight).extent, l.window, l.more(), l.groups, node.c_str());
-    return {g.h, g.w, g.c};
-  }
   static double macs(const ConvTranspose2d& l, std::span<const Extents> in, const Extents&) {
     return double(in[0][0] * in[0][1]) * double(l.weight.size());
   }

@@ -24,6 +24,11 @@ struct WeightedRules<DepthwiseConv2d> {
   static constexpr FixedPointProduct fixed_point_product{FixedPointRounding::twice, false};
   static std::size_t groups(const DepthwiseConv2d&) { return 1; }
   static double reach(const DepthwiseConv2d&) { return 1; }
+  static Extents extent(const DepthwiseConv2d& l, const Extents& weight, std::span<const Extents> in, const std::string& node) {
+    const Extents out = detail::windowed_extent(in, weight[0], weight[1], weight[2], l.window, 1, node);
+    detail::require_length(weight[2], in[0][2], "last axis of the weight", node);
+    return out;
+  }
   static std::string mixes_channels(const DepthwiseConv2d&) { return {}; }
   static ChannelWeight by_input_channel(DepthwiseConv2d& l, std::size_t) { return {view(l.weight), 2}; }
   static void pack(const DepthwiseConv2d&, const TensorView<const std::int8_t>& codes, std::span<const std::int32_t> zero_point,
@@ -80,12 +85,6 @@ struct WeightedRules<DepthwiseConv2d> {
 template <>
 struct OperatorRules<DepthwiseConv2d> : LayerRules<DepthwiseConv2d> {
   static constexpr const char* name = "DepthwiseConv2d";
-  static Extents extent(const DepthwiseConv2d& l, std::span<const Extents> in, const std::string& node) {
-    detail::require_bias(l.bias.size(), l.weight.shape(2), node);
-    const Extents out = detail::windowed_extent(in, l.weight.shape(0), l.weight.shape(1), l.weight.shape(2), l.window, 1, node);
-    detail::require_length(l.weight.shape(2), in[0][2], "last axis of the weight", node);
-    return out;
-  }
   static double macs(const DepthwiseConv2d& l, std::span<const Extents>, const Extents& out) {
     return double(element_count(out)) * double(l.weight.shape(0) * l.weight.shape(1));
   }

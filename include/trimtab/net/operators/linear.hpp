@@ -34,6 +34,13 @@ struct WeightedRules<Linear> {
   static constexpr FixedPointProduct fixed_point_product{FixedPointRounding::once, true};
   static std::size_t groups(const Linear&) { return 1; }
   static double reach(const Linear&) { return 1; }
+  static Extents extent(const Linear&, const Extents& weight, std::span<const Extents> in, const std::string& node) {
+    if (in[0].size() == 0 || in[0].back() != weight[1])
+      detail::refuse_extents(node, "expected an input of ", weight[1], " numbers, got ", in[0]);
+    Extents out = in[0];
+    out[out.size() - 1] = weight[0];
+    return out;
+  }
   static std::string mixes_channels(const Linear&) { return {}; }
   /// Flatten leaves H W C in this order: O (H W C) is O (H W) C.
   static ChannelWeight by_input_channel(Linear& l, std::size_t channels) {
@@ -86,14 +93,6 @@ struct WeightedRules<Linear> {
 template <>
 struct OperatorRules<Linear> : LayerRules<Linear> {
   static constexpr const char* name = "Linear";
-  static Extents extent(const Linear& l, std::span<const Extents> in, const std::string& node) {
-    detail::require_bias(l.bias.size(), l.weight.shape(0), node);
-    if (in[0].size() == 0 || in[0].back() != l.weight.shape(1))
-      detail::refuse_extents(node, "expected an input of ", l.weight.shape(1), " numbers, got ", in[0]);
-    Extents out = in[0];
-    out[out.size() - 1] = l.weight.shape(0);
-    return out;
-  }
   static double macs(const Linear& l, std::span<const Extents>, const Extents& out) {
     return double(l.weight.size()) * double(element_count(out)) / double(l.weight.shape(0));
   }

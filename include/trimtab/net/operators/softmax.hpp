@@ -76,6 +76,8 @@ struct OperatorRules<SoftmaxTable> : detail::SoftmaxRules<SoftmaxTable> {
   static Extents extent(const SoftmaxTable& l, std::span<const Extents> in, const std::string& node) {
     if (l.table.size() != std::tuple_size_v<int8::SoftmaxTable>)
       detail::refuse_extents(node, "a table of ", l.table.size(), " numbers, expected ", std::tuple_size_v<int8::SoftmaxTable>);
+    if (l.table[0] != 1.0F || !std::is_sorted(l.table.rbegin(), l.table.rend()) || !(l.table.back() >= 0))
+      detail::refuse_extents(node, "a table that does not fall from 1 to 0 or more");
     return detail::extent_with_axis(in[0], l.axis, node);
   }
   static void visit(SoftmaxTable& l, OperatorVisitor& v) {

@@ -4,6 +4,7 @@
 
 #include <trimtab/core/adapt_xtensor.hpp>
 #include <trimtab/net/graph/operator.hpp>
+#include <trimtab/net/operators/windows.hpp>
 #include <trimtab/ops/bias.hpp>
 
 namespace trimtab {
@@ -18,6 +19,11 @@ struct LayerRules {
   static ScalingRule scaling(const L&) { return ScalingRule::stops; }  // layers are where factors go, not what they pass through
   static Clip bounds(const L&) { return no_clip; }
   static bool fold_into(const L&, WeightedLayer&) { return false; }
+  static Extents extent(const L& l, std::span<const Extents> in, const std::string& node) {
+    const Extents weight = view(l.weight).extent;
+    detail::require_bias(l.bias.size(), weight[WeightedRules<L>::output_axis], node);
+    return WeightedRules<L>::extent(l, weight, in, node);
+  }
   static void visit_layer(L& l, OperatorVisitor& v) {
     v.tensor("weight", view(l.weight), ParameterKind::weight);
     v.tensor("bias", view(l.bias), ParameterKind::bias);
