@@ -4,6 +4,6 @@
 
 #include <trimtab/io/onnx/read.hpp>
 #include <trimtab/io/onnx/read_quantized.hpp>
-#include <trimtab/io/onnx/self_check.hpp>
 #include <trimtab/io/onnx/write.hpp>
 #include <trimtab/io/onnx/write_quantized.hpp>
+#include <trimtab/io/self_check.hpp>

@@ -12,7 +12,7 @@
 #include <vector>
 #if TRIMTAB_FILES_HERE
 #include <trimtab/io/onnx/lower.hpp>
-#include <trimtab/io/onnx/self_check.hpp>
+#include <trimtab/io/self_check.hpp>
 #include <trimtab/net/quantize/fuse_code_clips.hpp>
 #endif
 
