@@ -54,7 +54,7 @@ class Int8Network {
       LoweredNode& node = n_.nodes[id];
       if (!node.layer) continue;
       packed_[id] = pack(node);
-      node.layer->codes = {};
+      std::vector<std::int8_t>().swap(node.layer->codes);  // `= {}` would keep the memory
     }
   }
 
