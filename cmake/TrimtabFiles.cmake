@@ -1,5 +1,5 @@
-# trimtab::files: the readers and writers of ONNX and TFLite that there are, compiled once for the project's own programs.
-set(formats "")
+# trimtab::files: the readers and writers of networks that there are, compiled once for the project's own programs.
+set(formats "#include <trimtab/io/trimtab/read.hpp>\n#include <trimtab/io/trimtab/write.hpp>\n")
 set(libraries "")
 if(TRIMTAB_HAS_ONNX)
   string(APPEND formats "#include <trimtab/io/onnx.hpp>\n")
@@ -9,11 +9,9 @@ if(TRIMTAB_HAS_TFLITE)
   string(APPEND formats "#include <trimtab/io/tflite/read_quantized.hpp>\n#include <trimtab/io/tflite/write.hpp>\n")
   list(APPEND libraries trimtab::tflite)
 endif()
-if(formats)
-  file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/trimtab_define_files.cpp" CONTENT "#define TRIMTAB_DEFINE_FILES\n${formats}")
-  add_library(trimtab_files STATIC EXCLUDE_FROM_ALL "${CMAKE_CURRENT_BINARY_DIR}/trimtab_define_files.cpp")
-  add_library(trimtab::files ALIAS trimtab_files)
-  target_link_libraries(trimtab_files PUBLIC trimtab::kernels ${libraries} PRIVATE trimtab_warnings)
-  target_compile_definitions(trimtab_files INTERFACE TRIMTAB_EXTERN_FILES)
-  target_compile_options(trimtab_files PRIVATE "$<$<CONFIG:Release>:-O1>")  # seconds of reading, a minute of optimizing
-endif()
+file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/trimtab_define_files.cpp" CONTENT "#define TRIMTAB_DEFINE_FILES\n${formats}")
+add_library(trimtab_files STATIC EXCLUDE_FROM_ALL "${CMAKE_CURRENT_BINARY_DIR}/trimtab_define_files.cpp")
+add_library(trimtab::files ALIAS trimtab_files)
+target_link_libraries(trimtab_files PUBLIC trimtab::kernels ${libraries} PRIVATE trimtab_warnings)
+target_compile_definitions(trimtab_files INTERFACE TRIMTAB_EXTERN_FILES)
+target_compile_options(trimtab_files PRIVATE "$<$<CONFIG:Release>:-O1>")  # seconds of reading, a minute of optimizing

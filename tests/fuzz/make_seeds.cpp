@@ -6,12 +6,15 @@
 #include <random>
 #include <string>
 #include <trimtab/io/atomic_file.hpp>
-#include <trimtab/io/onnx/self_check.hpp>
 #include <trimtab/io/onnx/write.hpp>
 #include <trimtab/io/onnx/write_quantized.hpp>
+#include <trimtab/io/self_check.hpp>
+#include <trimtab/io/trimtab/write.hpp>
 #include <trimtab/net/models/mobilenets.hpp>
+#include <trimtab/net/passes/fold.hpp>
 #include <vector>
 
+#include "every_operator.hpp"
 #include "fuzzed_run.hpp"
 #include "operator_files.hpp"
 #include "quantized_small_network.hpp"
@@ -57,6 +60,18 @@ void write_quantized_networks(const std::filesystem::path& folder) {
 
 void write_tflite_files(const std::filesystem::path& folder) {
   for (const auto& [name, bytes] : test::operator_files()) write_file_atomically(folder / name, bytes);
+}
+
+/// Every operator in integers and in float, and a small network in fixed point.
+void write_trimtab_files(const std::filesystem::path& folder) {
+  const Network every = fuse_clips(fold_batch_norm(test::every_operator()));
+  QuantizationOptions in_float, fixed_point;
+  for (const Node& node : every.nodes()) in_float.keep_float.push_back(node.op->name());
+  fixed_point.requantizer = Requantizer::fixed_point;
+  write_trimtab(trimtab_model(lower(test::quantized(every, {}))), folder / "every_operator");
+  write_trimtab(trimtab_model(lower(test::quantized(every, in_float))), folder / "in_float");
+  write_trimtab(trimtab_model(lower(test::quantized(test::small_network(), fixed_point)), {{"preprocessing", "RGB, x/127.5-1"}}),
+                folder / "fixed_point");
 }
 
 void write_pictures(const std::filesystem::path& folder) {
@@ -105,6 +120,7 @@ int main(int argc, char** argv) {
   write_networks(folder("onnx"));
   write_quantized_networks(folder("onnx"));
   write_tflite_files(folder("tflite"));
+  write_trimtab_files(folder("trimtab"));
   write_pictures(folder("image"));
   write_texts(folder("text"));
   write_states(folder("state"));

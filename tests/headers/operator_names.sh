@@ -6,7 +6,7 @@ set -eu
 cd "$1/trimtab"
 names=$(grep -oE '^  DO\([A-Za-z0-9]+' net/operators.hpp | sed 's/.*(//' | grep -v '^Clip$' | paste -sd '|')
 found=$(find net io -name '*.hpp' ! -path 'net/operators/*' ! -path net/operators.hpp ! -path 'net/models/*' \
-  ! -path 'io/onnx/*' ! -path 'io/tflite/*' ! -path 'io/source/*' -print0 |
+  ! -path 'io/onnx/*' ! -path 'io/tflite/*' ! -path 'io/source/*' ! -path 'io/trimtab/*' -print0 |
   xargs -0 grep -nE "\b(is|get|get_if|OperatorRules|WeightedRules|OnnxRules)<($names)>|\bstruct ($names)\b|(const|[(,]) *($names)&|[( ]($names)\{" |
   grep -vE "^[^:]+:[0-9]+: *///?" || true)
 if [ -n "$found" ]; then
