@@ -181,3 +181,33 @@ TEST_CASE("trimtab quantize: folders called by synset or name are labels with --
   CHECK(job.run(common + " --classes " + job.path("classes.csv")) == 1);
   CHECK_THAT(job.text("err"), ContainsSubstring("has no class called twice, or several"));
 }
+
+TEST_CASE("a .trimtab file: quantize writes it, and run, show, compare and generate take it as they take the ONNX file",
+          "[programs]") {
+  const Job job;
+  const std::string onnx = job.path("int8.onnx"), own = job.path("int8.trimtab"), pictures = " " + job.path("pictures");
+  REQUIRE(job.run(job.inputs() + " --quiet --out " + onnx) == 0);
+  REQUIRE(job.run(job.inputs() + " --quiet --out " + own) == 0);
+  REQUIRE(program(job, "run " + onnx + pictures + " --output " + job.path("a")) == 0);
+  REQUIRE(program(job, "run " + own + pictures + " --output " + job.path("b")) == 0);
+  CHECK((output_in(job, "a") == output_in(job, "b")));
+  CHECK(std::filesystem::directory_iterator(job.path("a"))->path().filename() ==
+        std::filesystem::directory_iterator(job.path("b"))->path().filename());
+  REQUIRE(program(job, "compare " + onnx + " " + own + " --input" + pictures) == 0);
+  CHECK_THAT(job.text("out"), ContainsSubstring("equal"));
+  REQUIRE(program(job, "show " + own) == 0);
+  CHECK_THAT(job.text("out"), ContainsSubstring("DepthwiseConv2d"));
+  REQUIRE(program(job, "generate " + own + " --name net --out " + job.path("own.h")) == 0);
+  REQUIRE(program(job, "generate " + onnx + " --name net --out " + job.path("onnx.h")) == 0);
+
+  // Fixed point, which ONNX does not have.
+  REQUIRE(job.run(job.inputs() + " --quiet --requantize fixed-point --out " + own) == 0);
+  CHECK(program(job, "run " + own + pictures) == 0);
+  CHECK(program(job, "run " + own + pictures + " --cut nothing") == 1);
+  CHECK_THAT(job.text("err"), ContainsSubstring("--cut: "));
+  std::string bytes = job.text("int8.trimtab");
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  std::ofstream(own, std::ios::binary) << bytes;
+  CHECK(program(job, "show " + own) == 1);
+  CHECK_THAT(job.text("err"), ContainsSubstring("the checksum differs"));
+}

@@ -156,7 +156,7 @@ void compare(const CompareArguments& a) {
 
 Command compare_command(CLI::App& app) {
   const auto a = std::make_shared<CompareArguments>();
-  app.add_option("first", a->a, "Network to compare with, float or quantized: .onnx or .tflite")->required();
+  app.add_option("first", a->a, "Network to compare with, float or quantized: .onnx, .tflite or .trimtab")->required();
   app.add_option("second", a->b, "The other network")->required();
   app.add_option("--input", a->inputs, "[NAME=]PATH: a picture, a .npy file, or a folder of either, once for each input")
       ->required()

@@ -59,7 +59,7 @@ void generate(const GenerateArguments& a) {
 
 Command generate_command(CLI::App& app) {
   const auto a = std::make_shared<GenerateArguments>();
-  app.add_option("model", a->model, "Quantized network: .onnx or .tflite")->required();
+  app.add_option("model", a->model, "Quantized network: .onnx, .tflite or .trimtab")->required();
   app.add_option("--out", a->out, "The file to write: net.h, net.hpp")->required();
   app.add_option("--language", a->language, "c: C11, which C++17 compiles, too; c++: C++17, in a namespace")
       ->transform(

@@ -9,6 +9,8 @@
 #include <optional>
 #include <trimtab/io/onnx/read.hpp>
 #include <trimtab/io/onnx/read_quantized.hpp>
+#include <trimtab/io/self_check.hpp>
+#include <trimtab/io/trimtab/read.hpp>
 #ifdef TRIMTAB_WITH_TFLITE
 #include <trimtab/io/tflite/read_quantized.hpp>
 #endif
@@ -28,6 +30,7 @@ std::vector<NodeId> outputs_of(const LoweredNetwork& network) { return network.o
 
 /// Axes of the file's tensor among the network's.
 std::vector<std::size_t> order_of(const OnnxPort& port, const Extents&) { return port.order; }
+std::vector<std::size_t> order_of(const TrimtabPort& port, const Extents&) { return port.order; }
 #ifdef TRIMTAB_WITH_TFLITE
 std::vector<std::size_t> order_of(const TflitePort&, const Extents& extent) {
   std::vector<std::size_t> same(extent.size() + 1);
@@ -48,13 +51,13 @@ std::vector<Port> ports(const std::vector<Named>& named, const N& network, const
 
 /// What a reader gives.
 template <class Read>
-Model model_of(const std::string& file, Read read, std::map<std::string, std::string> metadata) {
+Model model_of(const std::string& file, Read read, std::map<std::string, std::string> metadata, std::vector<std::string> notes) {
   Model model{file,
               {},
               ports(read.inputs, read.network, inputs_of(read.network)),
               ports(read.outputs, read.network, outputs_of(read.network)),
               std::move(metadata),
-              std::move(read.notes)};
+              std::move(notes)};
   model.network = std::move(read.network);
   return model;
 }
@@ -66,12 +69,14 @@ Model read_onnx_model(const std::string& file, const ReadingArguments& a) {
   try {
     OnnxModel read = read_onnx(file, options);
     auto metadata = std::move(read.metadata);
-    return model_of(file, std::move(read), std::move(metadata));
+    auto notes = std::move(read.notes);
+    return model_of(file, std::move(read), std::move(metadata), std::move(notes));
   } catch (const unsupported_error&) {
     // A quantized network, or neither, of which the second reader tells the same.
     auto read = read_quantized_onnx(file, options);
     auto metadata = std::move(read.metadata);
-    return model_of(file, std::move(read), std::move(metadata));
+    auto notes = std::move(read.notes);
+    return model_of(file, std::move(read), std::move(metadata), std::move(notes));
   }
 }
 
@@ -80,13 +85,28 @@ Model read_tflite_model(const std::string& file, const ReadingArguments& a) {
   if (!a.input_shapes.empty())
     throw value_error("--input-shape: " + file + " leaves no extents open; a TFLite file states all of them");
   const TfliteReadOptions options{a.cut};
+  const auto whole = [&](auto read) {
+    auto notes = std::move(read.notes);
+    return model_of(file, std::move(read), {}, std::move(notes));
+  };
   try {
-    return model_of(file, read_tflite(file, options), {});
+    return whole(read_tflite(file, options));
   } catch (const unsupported_error&) {
-    return model_of(file, read_quantized_tflite(file, options), {});
+    return whole(read_quantized_tflite(file, options));
   }
 }
 #endif
+
+Model read_trimtab_model(const std::string& file, const ReadingArguments& a) {
+  if (!a.input_shapes.empty())
+    throw value_error("--input-shape: " + file + " leaves no extents open; a .trimtab file states all of them");
+  if (!a.cut.empty())
+    throw value_error("--cut: " + file + " ends where it ends; --cut of the file that it was made of shortens it");
+  TrimtabModel read = read_trimtab(file);
+  self_check(read.network, read.metadata);
+  auto metadata = std::move(read.metadata);
+  return model_of(file, std::move(read), std::move(metadata), {});
+}
 
 }  // namespace
 
@@ -133,11 +153,12 @@ bool knows_scale(const LoweredNetwork& network, NodeId id) {
 Model read_model(const std::string& file, const ReadingArguments& a) {
   const std::string ending = std::filesystem::path(file).extension().string();
   if (ending == ".onnx") return read_onnx_model(file, a);
+  if (ending == ".trimtab") return read_trimtab_model(file, a);
 #ifdef TRIMTAB_WITH_TFLITE
   if (ending == ".tflite") return read_tflite_model(file, a);
-  throw unsupported_error(file + ": a model's name ends in .onnx or .tflite");
+  throw unsupported_error(file + ": a model's name ends in .onnx, .tflite or .trimtab");
 #else
-  throw unsupported_error(file + ": a model's name ends in .onnx; this program was built without TFLite's reader");
+  throw unsupported_error(file + ": a model's name ends in .onnx or .trimtab; this program was built without TFLite's reader");
 #endif
 }
 

@@ -119,7 +119,7 @@ void run(const RunArguments& a) {
 
 Command run_command(CLI::App& app) {
   const auto a = std::make_shared<RunArguments>();
-  app.add_option("model", a->model, "Network, float or quantized: .onnx or .tflite")->required();
+  app.add_option("model", a->model, "Network, float or quantized: .onnx, .tflite or .trimtab")->required();
   app.add_option("pictures", a->positional, "Pictures (JPEG, PNG), .npy files, or folders of them");
   app.add_option("--input", a->inputs, "[NAME=]PATH: the same for an input by name, once for each")->allow_extra_args(false);
   describe(app, a->reading);

@@ -183,7 +183,7 @@ void show(const ShowArguments& a) {
 
 Command show_command(CLI::App& app) {
   const auto a = std::make_shared<ShowArguments>();
-  app.add_option("model", a->model, "Network, float or quantized: .onnx or .tflite")->required();
+  app.add_option("model", a->model, "Network, float or quantized: .onnx, .tflite or .trimtab")->required();
   describe(app, a->reading);
   app.add_option("--keep-float", a->keep_float, "Node or operator that is to stay in float; may be given several times")
       ->allow_extra_args(false);

@@ -258,7 +258,7 @@ void describe(CLI::App& app, QuantizeArguments& a) {
   app.add_option("--threads", a.threads, "Threads; 0 takes what OpenMP offers")->capture_default_str()->check(at_least(0));
   app.add_option("--json", a.json, "Write the results to this file");
   describe_report(app, a.report);
-  app.add_option("--out", a.out, "Write the quantized network to this file: .onnx or .tflite");
+  app.add_option("--out", a.out, "Write the quantized network to this file: .onnx, .tflite or .trimtab");
   describe_choice(app, "--format", a.format, {{"qdq", OnnxForm::qdq}, {"qoperator", OnnxForm::qoperator}},
                   "Form of an ONNX file: float operators between quantizers, or integer operators, whose codes are equal")
       ->default_str("qoperator");

@@ -7,8 +7,9 @@
 #include <set>
 #include <trimtab/io/atomic_file.hpp>
 #include <trimtab/io/images.hpp>
-#include <trimtab/io/onnx/self_check.hpp>
 #include <trimtab/io/onnx/write_quantized.hpp>
+#include <trimtab/io/self_check.hpp>
+#include <trimtab/io/trimtab/write.hpp>
 #include <trimtab/net/passes/simplify.hpp>
 #include <unordered_map>
 #ifdef TRIMTAB_WITH_TFLITE
@@ -150,29 +151,37 @@ Labelled evaluation_samples(const QuantizeArguments& a, const FloatModel& model)
 
 namespace {
 
-bool is_tflite(const std::string& file) { return std::filesystem::path(file).extension() == ".tflite"; }
+std::string ending(const std::string& file) { return std::filesystem::path(file).extension().string(); }
+
+/// Inputs and outputs as the float file has them.
+std::vector<TrimtabPort> trimtab_ports(const std::vector<Port>& ports) {
+  std::vector<TrimtabPort> result;
+  for (const Port& port : ports) result.push_back({port.name, port.order});
+  return result;
+}
 
 /// The bytes of --out.
-std::string serialized(const QuantizeArguments& a, const QuantizedNetwork& q,
+std::string serialized(const QuantizeArguments& a, const QuantizedNetwork& q, const FloatModel& model,
                        const std::map<std::string, std::string>& metadata) {
 #ifdef TRIMTAB_WITH_TFLITE
-  if (is_tflite(a.out)) return serialize_tflite(q);
+  if (ending(a.out) == ".tflite") return serialize_tflite(q);
 #endif
+  if (ending(a.out) == ".trimtab")
+    return serialize_trimtab({lower(q), trimtab_ports(model.file.inputs), trimtab_ports(model.file.outputs), metadata});
   return serialize_onnx(lower(q), a.format, metadata);
 }
 
 /// Throws unsupported_error for a format that is not written, or holds another arithmetic.
 void require_format(const std::string& file, Requantizer requantizer) {
-  const std::string ending = std::filesystem::path(file).extension().string();
-  if (ending == ".onnx" && requantizer == Requantizer::float32) return;
-  if (ending == ".onnx")
-    throw unsupported_error("--out: ONNX requantizes in float; --requantize fixed-point goes into .tflite files");
+  if (ending(file) == ".trimtab" || (ending(file) == ".onnx" && requantizer == Requantizer::float32)) return;
+  if (ending(file) == ".onnx")
+    throw unsupported_error("--out: ONNX requantizes in float; --requantize fixed-point goes into .tflite and .trimtab files");
 #ifdef TRIMTAB_WITH_TFLITE
-  if (ending == ".tflite") return;
-  throw unsupported_error(detail::message("--out ", file, ": a model's name ends in .onnx or .tflite"));
+  if (ending(file) == ".tflite") return;
+  throw unsupported_error(detail::message("--out ", file, ": a model's name ends in .onnx, .tflite or .trimtab"));
 #else
-  throw unsupported_error(
-      detail::message("--out ", file, ": a model's name ends in .onnx; this program was built without TFLite's writer"));
+  throw unsupported_error(detail::message(
+      "--out ", file, ": a model's name ends in .onnx or .trimtab; this program was built without TFLite's writer"));
 #endif
 }
 
@@ -183,7 +192,7 @@ void rehearse(const QuantizeArguments& a, const FloatModel& model) {
   const std::vector<Range<float>> ranges(model.network.size(), Range<float>{-1, 1});
   try {
     const QuantizedNetwork q = quantize(model.network, ranges, a.quantization);
-    if (!a.out.empty()) serialized(a, q, {});
+    if (!a.out.empty()) serialized(a, q, model, {});
   } catch (const quantization_range_error&) {
     // Real ranges may do.
   }
@@ -193,9 +202,9 @@ void write_quantized(const QuantizeArguments& a, const QuantizedNetwork& q, cons
   std::map<std::string, std::string> metadata = model.file.metadata;
   if (!a.pictures.preprocess.empty()) metadata["preprocessing"] = preprocessing_text(parse_mean_scale(a.pictures.preprocess));
   const std::vector<NodeId> outputs = q.network.outputs();
-  if (!is_tflite(a.out) && outputs.size() == 1 && q.holds_codes(outputs[0]))
+  if (ending(a.out) != ".tflite" && outputs.size() == 1 && q.holds_codes(outputs[0]))
     metadata = with_self_check(lower(q), std::move(metadata));
-  write_file_atomically(a.out, serialized(a, q, metadata));
+  write_file_atomically(a.out, serialized(a, q, model, metadata));
 }
 
 }  // namespace program
