@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <quantized_small_network.hpp>
 #include <trimtab/io/self_check.hpp>
+#include <trimtab/io/trimtab/field_writer.hpp>
 #include <trimtab/io/trimtab/read.hpp>
 #include <trimtab/io/trimtab/write.hpp>
 #include <trimtab/net/execute/int8_network.hpp>

@@ -2,8 +2,8 @@
 // would ever be read.
 
 #include <trimtab/io/self_check.hpp>
+#include <trimtab/io/trimtab/field_writer.hpp>
 #include <trimtab/io/trimtab/read.hpp>
-#include <trimtab/io/trimtab/write.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
 
 #include "typed_errors.hpp"

@@ -37,7 +37,7 @@ TEST_CASE("MobileNet-v2 from a .trimtab file gives the same codes, with either r
   }
   const Network network = simplify(read_onnx(shared_data / "models" / "mobilenet_v2_1.0_224.onnx").network);
   const auto noise = [&](std::span<const std::size_t> some) {
-    std::mt19937 random(unsigned(some[0]));
+    std::mt19937 random{unsigned(some[0])};
     std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
     Array x = Array::from_shape({some.size(), 224, 224, 3});
     for (float& v : x) v = uniform(random);
