@@ -84,12 +84,15 @@ Matrix<const Real> unroll(const WindowGeometry& g, std::size_t group, std::size_
 }
 
 template <class Real>
-void conv2d_forward(const WindowGeometry& g, const Real* x, const Real* weight, const Real* bias, Real* y) {
+void conv2d_forward(const WindowGeometry& g, const Real* x, const Real* weight, const Real* bias, Real* y,
+                    const LayerRun& run = {}) {
   const std::size_t windows = g.n * g.out_h * g.out_w, size = window_size(g), filters = g.group_out();
+  const float* ready = ready_groups<Real>({weight, filters, size, size}, g.groups, run.packed);
+  const std::size_t ready_group = ready ? packed_size(*kernels::table(active_isa()), filters, size) : 0;
   const auto rows = [&](std::size_t group, std::size_t m0, std::size_t m1) {
     matmul_nt<Real>(unroll(g, group, m0, m1, x), {weight + group * filters * size, filters, size, size},
                     {y + m0 * g.out_c + group * filters, m1 - m0, filters, g.out_c},
-                    {false, bias ? bias + group * filters : nullptr});
+                    {false, bias ? bias + group * filters : nullptr, run.clip}, ready ? ready + group * ready_group : nullptr);
   };
   if (is_pointwise(g)) {
     parallel_for(g.groups, [&](std::size_t group) { rows(group, 0, windows); });
@@ -193,9 +196,10 @@ inline WindowGeometry conv2d_geometry(const Extents& x, const Extents& weight, c
 /// y[n, oh, ow, o] = bias[o] + sum over kh, kw, i of
 ///     weight[o, kh, kw, i] * x[n, oh * stride_h + kh * dilation_h - top, ow * stride_w + kw * dilation_w - left, first(o) + i],
 /// zero outside the picture; first(o) is the first input channel of o's group. x N H W C, weight O KH KW C/groups, bias O or
-/// empty, y N OH OW O. Throws shape_error when extents do not fit.
+/// empty, y N OH OW O, clipped as `run` says. Throws shape_error when extents do not fit.
 template <Tensor X, Tensor W, Tensor B, Tensor Y>
-void conv2d_forward(const X& x, const W& weight, const B& bias, const WindowOptions& options, std::size_t groups, Y&& y) {
+void conv2d_forward(const X& x, const W& weight, const B& bias, const WindowOptions& options, std::size_t groups, Y&& y,
+                    const LayerRun& run = {}) {
   using Real = detail::shared_real<const X, const W, const B, Y>;
   const auto xv = detail::dense_view(x, 4, "conv2d_forward: x");
   const auto wv = detail::dense_view(weight, 4, "conv2d_forward: weight");
@@ -204,7 +208,7 @@ void conv2d_forward(const X& x, const W& weight, const B& bias, const WindowOpti
   const auto yv = detail::dense_view(y, 4, "conv2d_forward: y");
   detail::require_extents(yv.extent, g.output(), "conv2d_forward: y");
   detail::require_apart("conv2d_forward", yv, xv, wv, view(bias));
-  detail::conv2d_forward<Real>(g, xv.data, wv.data, b, yv.data);
+  detail::conv2d_forward<Real>(g, xv.data, wv.data, b, yv.data, run);
 }
 
 /// grad_x[ih, iw, i] += sum of grad_y[oh, ow, o] * weight[o, kh, kw, i] over all that conv2d_forward joins, or = where `mode`

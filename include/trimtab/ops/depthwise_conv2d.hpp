@@ -11,6 +11,7 @@
 #include <trimtab/core/matrix_product.hpp>
 #include <trimtab/core/window_taps.hpp>
 #include <trimtab/ops/kernels/depthwise_driver.hpp>
+#include <trimtab/quant/params.hpp>
 #include <vector>
 
 namespace trimtab {
@@ -60,14 +61,16 @@ inline std::size_t depthwise_row_grain(const WindowGeometry& g, std::size_t row_
 
 /// Each pixel of `to` (N x rows x cols x C) from the pixels of `from` (N x from_h x from_w x C) that its taps name: added to what
 /// is there, or to the bias (zero where that is null). Channels are the inner loop, so that a pixel's neighbours stay in the
-/// first-level cache.
+/// first-level cache. Then clips.
 template <class Real>
 void depthwise_gather(const WindowGeometry& g, const WindowTaps& taps, const ColumnRuns& runs, std::size_t from_h,
-                      std::size_t from_w, const Real* from, const Real* weight, const Real* bias, bool add, Real* to) {
+                      std::size_t from_w, const Real* from, const Real* weight, const Real* bias, bool add, Real* to,
+                      const Clip& clip = no_clip) {
   const std::size_t rows = taps.rows.size(), cols = taps.cols.size();
   if constexpr (std::is_same_v<Real, float>)
     if (const kernels::KernelTable* table = kernels::table(active_isa())) {
-      const DepthwiseGather gather{*table, taps.rows, runs, cols, g.c, g.kernel_w, from_h, from_w, from, weight, bias, add, to};
+      const DepthwiseGather gather{*table, taps.rows, runs,   cols, g.c, g.kernel_w, from_h,
+                                   from_w, from,      weight, bias, add, clip,       to};
       parallel_ranges(g.n * rows, depthwise_row_grain(g, cols), [&](std::size_t begin, std::size_t end) {
         std::vector<const float*> x, w;
         for (std::size_t r = begin; r < end; ++r) gather.row(r, x, w);
@@ -85,6 +88,8 @@ void depthwise_gather(const WindowGeometry& g, const WindowTaps& taps, const Col
         for_each_lanes(g.c, [&](auto lanes, std::size_t c) {
           depthwise_pixel<lanes>(source, row_taps, col_taps, c, start ? start + c : nullptr, pixel + c);
         });
+        if (clip != no_clip)
+          for (std::size_t c = 0; c < g.c; ++c) pixel[c] = clamp_to(pixel[c], Real(clip.lo), Real(clip.hi));
       }
     }
   });
@@ -147,9 +152,11 @@ inline WindowGeometry depthwise_geometry(const Extents& x, const Extents& weight
 
 /// y[n, oh, ow, c] = bias[c] + sum over kh, kw of
 ///     weight[kh, kw, c] * x[n, oh * stride_h + kh * dilation_h - top, ow * stride_w + kw * dilation_w - left, c],
-/// zero outside the picture. x N H W C, weight KH KW C, bias C or empty, y N OH OW C. Throws shape_error when extents do not fit.
+/// zero outside the picture, clipped then. x N H W C, weight KH KW C, bias C or empty, y N OH OW C. Throws shape_error when extents
+/// do not fit.
 template <Tensor X, Tensor W, Tensor B, Tensor Y>
-void depthwise_conv2d_forward(const X& x, const W& weight, const B& bias, const WindowOptions& options, Y&& y) {
+void depthwise_conv2d_forward(const X& x, const W& weight, const B& bias, const WindowOptions& options, Y&& y,
+                              const Clip& clip = no_clip) {
   using Real = detail::shared_real<const X, const W, const B, Y>;
   const auto xv = detail::dense_view(x, 4, "depthwise_conv2d_forward: x");
   const auto wv = detail::dense_view(weight, 3, "depthwise_conv2d_forward: weight");
@@ -159,7 +166,7 @@ void depthwise_conv2d_forward(const X& x, const W& weight, const B& bias, const 
   detail::require_extents(yv.extent, g.output(), "depthwise_conv2d_forward: y");
   detail::require_apart("depthwise_conv2d_forward", yv, xv, wv, view(bias));
   const detail::WindowTaps taps = detail::WindowTaps::of_outputs(g);
-  detail::depthwise_gather<Real>(g, taps, {taps.cols, 1, options.stride_w}, g.h, g.w, xv.data, wv.data, b, false, yv.data);
+  detail::depthwise_gather<Real>(g, taps, {taps.cols, 1, options.stride_w}, g.h, g.w, xv.data, wv.data, b, false, yv.data, clip);
 }
 
 /// grad_x[ih, iw, c] += sum of grad_y[oh, ow, c] * weight[kh, kw, c] over all that depthwise_conv2d_forward joins, or = where

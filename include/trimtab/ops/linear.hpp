@@ -26,10 +26,10 @@ inline void require_linear(const Extents& x, const Extents& weight, const Extent
 
 }  // namespace detail
 
-/// y[n, o] = bias[o] + sum over i of weight[o, i] * x[n, i]. x N I, weight O I, bias O or empty, y N O. Throws shape_error when
-/// extents do not fit.
+/// y[n, o] = bias[o] + sum over i of weight[o, i] * x[n, i], clipped as `run` says. x N I, weight O I, bias O or empty, y N O.
+/// Throws shape_error when extents do not fit.
 template <Tensor X, Tensor W, Tensor B, Tensor Y>
-void linear_forward(const X& x, const W& weight, const B& bias, Y&& y) {
+void linear_forward(const X& x, const W& weight, const B& bias, Y&& y, const LayerRun& run = {}) {
   using Real = detail::shared_real<const X, const W, const B, Y>;
   const auto xm = detail::matrix(x, "linear_forward: x");
   const auto wm = detail::matrix(weight, "linear_forward: weight");
@@ -37,7 +37,7 @@ void linear_forward(const X& x, const W& weight, const B& bias, Y&& y) {
   detail::require_linear(view(x).extent, view(weight).extent, view(y).extent, "linear_forward");
   const Real* b = detail::optional_vector_data(bias, wm.rows, "linear_forward: bias");
   detail::require_apart("linear_forward", view(y), view(x), view(weight), view(bias));
-  detail::matmul_nt<Real>(xm, wm, ym, {false, b});
+  detail::matmul_nt<Real>(xm, wm, ym, {false, b, run.clip}, detail::ready_groups<Real>(wm, 1, run.packed));
 }
 
 /// grad_x[n, i] += sum over o of grad_y[n, o] * weight[o, i], or = where `mode` says so.

@@ -12,15 +12,18 @@
 #include <trimtab/core/matrix_product.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/ops/kernels/table.hpp>
+#include <trimtab/ops/layer_run.hpp>
+#include <trimtab/quant/params.hpp>
 #include <type_traits>
 
 namespace trimtab::detail {
 
-/// What c holds before the products are added: itself, or one value a column (null for zero).
+/// What c holds before the products are added: itself, or one value a column (null for zero). And the clip of the sums.
 template <class Real>
 struct ProductStart {
   bool add;
   const Real* columns = nullptr;
+  Clip clip = no_clip;
 };
 
 /// Memory of a thread, kept from call to call, one piece a use.
@@ -99,23 +102,42 @@ struct ProductBlocks {
   }
 };
 
-/// c = start + the products of every line of a with every line of b.
+/// Floats of packed_whole.
+inline std::size_t packed_size(const kernels::KernelTable& table, std::size_t lines, std::size_t depth) {
+  return round_up(lines, table.panel) * depth;
+}
+
+/// Packs all of b, block behind block in the order in which blocked_product reads them.
+inline void pack_whole(const kernels::KernelTable& table, const ProductSide<float>& b, std::size_t depth, float* to) {
+  const ProductBlocks block(table, 1, b.lines, depth, true);
+  for (std::size_t n0 = 0; n0 < b.lines; n0 += block.cols)
+    for (std::size_t k0 = 0; k0 < depth; k0 += block.depth) {
+      const std::size_t n1 = std::min(b.lines, n0 + block.cols), k1 = std::min(depth, k0 + block.depth);
+      pack_lines(table, b, n0, n1, k0, k1, to);
+      to += packed_size(table, n1 - n0, k1 - k0);
+    }
+}
+
+/// c = start + the products of every line of a with every line of b. `ready`: b by pack_whole, or null.
 inline void blocked_product(const kernels::KernelTable& table, const ProductSide<float>& a, const ProductSide<float>& b,
-                            std::size_t depth, const Matrix<float>& c, const ProductStart<float>& start, bool one_thread) {
+                            std::size_t depth, const Matrix<float>& c, const ProductStart<float>& start, bool one_thread,
+                            const float* ready = nullptr) {
   const ProductBlocks block(table, c.rows, c.cols, depth, one_thread);
   const std::size_t row_tiles = (c.rows + block.tile_rows - 1) / block.tile_rows;
   // Columns side by side in memory are packed only where many rows of c use them again.
-  const bool packed = b.line_step != 1 || c.rows > 192;
+  const bool pack = !ready && (b.line_step != 1 || c.rows > 192), packed = ready || pack;
   for (std::size_t n0 = 0; n0 < c.cols; n0 += block.cols) {
     const std::size_t n1 = std::min(c.cols, n0 + block.cols), panels = (n1 - n0 + table.panel - 1) / table.panel;
     const std::size_t col_tiles = (n1 - n0 + block.tile_cols - 1) / block.tile_cols;
     for (std::size_t k0 = 0; k0 < depth; k0 += block.depth) {
       const std::size_t k1 = std::min(depth, k0 + block.depth);
-      float* right = packed ? ThreadScratch<float>::of(ScratchUse::packed, panels * table.panel * block.depth) : nullptr;
-      parallel_ranges(packed ? panels : 0, 4, [&](std::size_t p0, std::size_t p1) {
+      float* scratch = pack ? ThreadScratch<float>::of(ScratchUse::packed, panels * table.panel * block.depth) : nullptr;
+      parallel_ranges(pack ? panels : 0, 4, [&](std::size_t p0, std::size_t p1) {
         pack_lines(table, b, n0 + p0 * table.panel, std::min(n1, n0 + p1 * table.panel), k0, k1,
-                   right + p0 * table.panel * (k1 - k0));
+                   scratch + p0 * table.panel * (k1 - k0));
       });
+      const float* right = pack ? scratch : ready;
+      if (ready) ready += packed_size(table, n1 - n0, k1 - k0);
       parallel_for(row_tiles * col_tiles, float_product_time(c.rows * (n1 - n0) * (k1 - k0)), [&](std::size_t i) {
         const std::size_t m0 = i / col_tiles * block.tile_rows, m1 = std::min(c.rows, m0 + block.tile_rows);
         const std::size_t c0 = i % col_tiles * block.tile_cols, c1 = std::min(n1 - n0, c0 + block.tile_cols);
@@ -133,6 +155,7 @@ inline void blocked_product(const kernels::KernelTable& table, const ProductSide
         task.depth = k1 - k0;
         task.add = start.add || k0 > 0;
         task.start = start.columns ? start.columns + n0 + c0 : nullptr;
+        if (k1 == depth) task.clip = start.clip;
         table.gemm(task);
       });
     }
@@ -151,6 +174,13 @@ void start_product(const Matrix<Real>& c, const ProductStart<Real>& start) {
         std::fill_n(c.data + r * c.stride, c.cols, Real(0));
     }
   });
+}
+
+template <class Real>
+void clip_rows(const Matrix<Real>& c, const Clip& clip) {
+  if (clip == no_clip) return;
+  for (std::size_t r = 0; r < c.rows; ++r)
+    for (Real *to = c.data + r * c.stride, *end = to + c.cols; to < end; ++to) *to = clamp_to(*to, Real(clip.lo), Real(clip.hi));
 }
 
 /// c = start + the sum over pieces of the depth, each a product of its own, added in their order.
@@ -176,26 +206,29 @@ inline void split_product(const kernels::KernelTable& table, const ProductSide<f
         const float* from = partials + p * size + r * c.cols;
         for (std::size_t i = 0; i < c.cols; ++i) to[i] += from[i];
       }
+    clip_rows(c.row_range(r0, r1), start.clip);
   });
 }
 
-/// Float kernels where there are some and something to multiply; otherwise fills c and calls eigen().
+/// Float kernels where there are some and something to multiply; otherwise fills c, calls eigen() and clips. `ready`: b by
+/// pack_whole, or null.
 template <class Real, class Eigen>
 void product(const ProductSide<Real>& a, const ProductSide<Real>& b, std::size_t depth, const Matrix<Real>& c,
-             const ProductStart<Real>& start, const Eigen& eigen) {
+             const ProductStart<Real>& start, const Eigen& eigen, const float* ready = nullptr) {
   if (c.rows == 0 || c.cols == 0) return;
   if constexpr (std::is_same_v<Real, float>)
     if (const kernels::KernelTable* table = kernels::table(active_isa()); table && depth > 0) {
       const std::size_t size = c.rows * c.cols,
-                        pieces = size < std::size_t{1} << 16 && depth >= 1024 ? depth_pieces(depth, size) : 1;
+                        pieces = !ready && size < std::size_t{1} << 16 && depth >= 1024 ? depth_pieces(depth, size) : 1;
       if (pieces > 1)
         split_product(*table, a, b, depth, pieces, c, start);
       else
-        blocked_product(*table, a, b, depth, c, start, false);
+        blocked_product(*table, a, b, depth, c, start, false, ready);
       return;
     }
   start_product(c, start);
   if (depth > 0) eigen();
+  clip_rows(c, start.clip);
 }
 
 /// Element (row, k) at [row, k].
@@ -220,15 +253,34 @@ void matmul(const Matrix<const Real>& a, const Matrix<const Real>& b, const Matr
   });
 }
 
-/// c = start + a * transpose(b), with a M x K, b N x K.
+/// c = start + a * transpose(b), with a M x K, b N x K. `ready`: b by pack_whole, or null.
 template <class Real>
-void matmul_nt(const Matrix<const Real>& a, const Matrix<const Real>& b, const Matrix<Real>& c, const ProductStart<Real>& start) {
-  product(by_rows(a), by_rows(b), a.cols, c, start, [&] {
+void matmul_nt(const Matrix<const Real>& a, const Matrix<const Real>& b, const Matrix<Real>& c, const ProductStart<Real>& start,
+               const float* ready = nullptr) {
+  const auto eigen = [&] {
     for_each_tile(c.rows, c.cols, float_product_time(a.cols * c.rows * c.cols),
                   [&](std::size_t r0, std::size_t r1, std::size_t c0, std::size_t c1) {
                     add_product_nt<Real>(a.row_range(r0, r1), b.row_range(c0, c1), c.row_range(r0, r1).col_range(c0, c1));
                   });
-  });
+  };
+  product(by_rows(a), by_rows(b), a.cols, c, start, eigen, ready);
+}
+
+/// The matrices b of matmul_nt, `groups` of them one behind the other, by pack_whole: packed now, or by an earlier call with the
+/// same `packed`. Null where there are no kernels, or `packed` is null.
+template <class Real>
+const float* ready_groups([[maybe_unused]] const Matrix<const Real>& b, [[maybe_unused]] std::size_t groups,
+                          [[maybe_unused]] PackedWeight* packed) {
+  if constexpr (std::is_same_v<Real, float>)
+    if (const kernels::KernelTable* table = kernels::table(active_isa()); table && packed && b.cols > 0) {
+      const std::size_t each = packed_size(*table, b.rows, b.cols);
+      return packed->of(*table, groups * each, [&](float* to) {
+        for (std::size_t group = 0; group < groups; ++group)
+          pack_whole(*table, by_rows<float>({b.data + group * b.rows * b.stride, b.rows, b.cols, b.stride}), b.cols,
+                     to + group * each);
+      });
+    }
+  return nullptr;
 }
 
 /// c = start + transpose(a) * b, with a K x M, b K x N.

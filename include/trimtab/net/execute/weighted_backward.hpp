@@ -16,13 +16,6 @@
 
 namespace trimtab::detail {
 
-/// Scratch of at least `size` numbers, which keeps its memory.
-template <class Allocator>
-float* grown(std::vector<float, Allocator>& scratch, std::size_t size) {
-  if (scratch.size() < size) scratch.resize(size);
-  return scratch.data();
-}
-
 /// Gradients of one layer's factors, each added into; empty where there are none.
 struct WeightFactorGradients {
   std::span<float> threshold, pointwise_weight, pointwise_bias;

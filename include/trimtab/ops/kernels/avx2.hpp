@@ -2,8 +2,10 @@
 /// \file
 /// Float kernels for AVX2 with FMA.
 
+#include <array>
 #include <trimtab/core/isa.hpp>
 #include <trimtab/ops/kernels/tasks.hpp>
+#include <utility>
 
 #if TRIMTAB_X86_KERNELS
 #include <immintrin.h>
@@ -18,6 +20,7 @@ struct Vector {
   using Lanes = __m256i;  ///< all bits of a lane that takes part
   /// At 6 rows by 2 vectors there are 12 accumulators, two vectors of b and a broadcast, 15 registers of 16.
   static constexpr std::size_t width = 8, gemm_strip = 6;
+  static constexpr std::size_t depthwise_vectors(std::size_t row_taps) { return row_taps == 1 ? 2 : 1; }
   static constexpr std::size_t depthwise_weight_vectors(std::size_t taps) { return taps == 3 ? 3 : 2; }
 
   /// The first `count` of 8 lanes.
@@ -29,6 +32,8 @@ struct Vector {
   TRIMTAB_VECTOR_INLINE Type all(float f) { return _mm256_set1_ps(f); }
   TRIMTAB_VECTOR_INLINE Type fma(Type a, Type b, Type c) { return _mm256_fmadd_ps(a, b, c); }
   TRIMTAB_VECTOR_INLINE Type add(Type a, Type b) { return _mm256_add_ps(a, b); }
+  /// clamp_to: lo for NaN.
+  TRIMTAB_VECTOR_INLINE Type clamp(Type x, Type lo, Type hi) { return _mm256_min_ps(_mm256_max_ps(x, lo), hi); }
   TRIMTAB_VECTOR_INLINE Type load(const float* from) { return _mm256_loadu_ps(from); }
   TRIMTAB_VECTOR_INLINE void store(float* to, Type v) { _mm256_storeu_ps(to, v); }
   TRIMTAB_VECTOR_INLINE Type load_part(const float* from, Lanes lanes) { return _mm256_maskload_ps(from, lanes); }

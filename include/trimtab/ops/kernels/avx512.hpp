@@ -2,8 +2,10 @@
 /// \file
 /// Float kernels for AVX-512.
 
+#include <array>
 #include <trimtab/core/isa.hpp>
 #include <trimtab/ops/kernels/tasks.hpp>
+#include <utility>
 
 #if TRIMTAB_X86_KERNELS
 #include <immintrin.h>
@@ -19,6 +21,7 @@ struct Vector {
   /// At 12 rows by 2 vectors there are 24 accumulators, two vectors of b and a broadcast, 27 registers of 32; a step of the depth
   /// is 14 loads and 24 multiply-adds, so two load ports and two FMA ports are busy for 12 cycles.
   static constexpr std::size_t width = 16, gemm_strip = 12;
+  static constexpr std::size_t depthwise_vectors(std::size_t) { return 2; }
   static constexpr std::size_t depthwise_weight_vectors(std::size_t) { return 4; }
 
   /// The first `count` of 16 lanes.
@@ -29,6 +32,8 @@ struct Vector {
   TRIMTAB_VECTOR_INLINE Type all(float f) { return _mm512_set1_ps(f); }
   TRIMTAB_VECTOR_INLINE Type fma(Type a, Type b, Type c) { return _mm512_fmadd_ps(a, b, c); }
   TRIMTAB_VECTOR_INLINE Type add(Type a, Type b) { return _mm512_add_ps(a, b); }
+  /// clamp_to: lo for NaN.
+  TRIMTAB_VECTOR_INLINE Type clamp(Type x, Type lo, Type hi) { return _mm512_min_ps(_mm512_max_ps(x, lo), hi); }
   TRIMTAB_VECTOR_INLINE Type load(const float* from) { return _mm512_loadu_ps(from); }
   TRIMTAB_VECTOR_INLINE void store(float* to, Type v) { _mm512_storeu_ps(to, v); }
   TRIMTAB_VECTOR_INLINE Type load_part(const float* from, Lanes lanes) { return _mm512_maskz_loadu_ps(lanes, from); }

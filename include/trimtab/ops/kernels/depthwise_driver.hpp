@@ -52,6 +52,7 @@ struct DepthwiseGather {
   const float* weight;
   const float* start;
   bool add;
+  Clip clip;
   float* to;
 
   /// Row r of all pictures; `taps` holds pointers between calls.
@@ -67,7 +68,8 @@ struct DepthwiseGather {
           w.push_back(weight + (row.kernel * kernel_w + col.kernel) * channels);
         }
       table.depthwise({x.data(), w.data(), x.size(), run.count, channels, static_cast<std::ptrdiff_t>(columns.from_step) * step,
-                       static_cast<std::ptrdiff_t>(columns.period) * step, to + (r * cols + run.first) * channels, add, start});
+                       static_cast<std::ptrdiff_t>(columns.period) * step, to + (r * cols + run.first) * channels, add, start,
+                       clip});
     }
   }
 };

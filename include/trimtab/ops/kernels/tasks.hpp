@@ -4,10 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <trimtab/quant/clip.hpp>
 
 namespace trimtab::kernels {
 
-/// c = start + a * b over one block of the depth. a is read in place, b in place or from packed panels of W columns, W the
+/// c = clip(start + a * b) over one block of the depth. a is read in place, b in place or from packed panels of W columns, W the
 /// kernel's own (KernelTable::panel).
 ///     a element (m, k) at a[m * a_row + k * a_depth]
 ///     b element (k, n) at b[n / W * b_panel + k * b_depth + n % W]
@@ -21,6 +22,7 @@ struct GemmTask {
   std::size_t rows, cols, depth;
   bool add;            ///< start is c itself
   const float* start;  ///< otherwise one value a column; null for zero
+  Clip clip;           ///< no_clip, by which NaN stays, in all blocks but the last
 };
 
 /// to [lines / W][depth][W] from element (k, line) at from[k * depth_step + line]; whatever is beyond the last line is not read
@@ -33,7 +35,7 @@ struct PackTask {
 };
 
 /// A run of pixels that see the same taps: for pixel p < pixels and every channel
-///     y[p * y_step] = start + sum over taps of w[tap] * x[tap][p * x_step]
+///     y[p * y_step] = clip(start + sum over taps of w[tap] * x[tap][p * x_step])
 struct DepthwiseTask {
   const float* const* x;  ///< the first pixel's, one a tap
   const float* const* w;
@@ -42,6 +44,7 @@ struct DepthwiseTask {
   float* y;
   bool add;            ///< start is y itself
   const float* start;  ///< otherwise one value a channel; null for zero
+  Clip clip;           ///< by no_clip NaN stays
 };
 
 /// One row of kernel columns: for every tap t < taps and every channel

@@ -50,15 +50,21 @@ TRIMTAB_VECTOR_TARGET inline void gemm_tile(const GemmTask& t, const float* a, c
     const float* from = t.start + col + width * v;
     start[v] = t.add || !t.start ? Vector::zero() : v + 1 < V ? Vector::load(from) : Vector::load_up_to(from, last, tail);
   }
+  const bool clips = t.clip != no_clip;
+  const Vector::Type lo = Vector::all(t.clip.lo), hi = Vector::all(t.clip.hi);
   TRIMTAB_UNROLL
   for (std::size_t m = 0; m < M; ++m) {
     float* to = c + static_cast<std::ptrdiff_t>(m) * t.c_row;
     TRIMTAB_UNROLL
     for (std::size_t v = 0; v < V; ++v, to += width) {
-      if (v + 1 < V)
-        Vector::store(to, Vector::add(t.add ? Vector::load(to) : start[v], sum[m * V + v]));
+      const bool whole = v + 1 < V;
+      const Vector::Type from = !t.add ? start[v] : whole ? Vector::load(to) : Vector::load_up_to(to, last, tail);
+      Vector::Type result = Vector::add(from, sum[m * V + v]);
+      if (clips) result = Vector::clamp(result, lo, hi);
+      if (whole)
+        Vector::store(to, result);
       else
-        Vector::store_up_to(to, last, tail, Vector::add(t.add ? Vector::load_up_to(to, last, tail) : start[v], sum[m * V + v]));
+        Vector::store_up_to(to, last, tail, result);
     }
   }
 }
@@ -75,21 +81,21 @@ TRIMTAB_VECTOR_TARGET inline void gemm_rows(const GemmTask& t, const float* a, f
   }
 }
 
+/// gemm_rows<1> to gemm_rows<gemm_strip>.
+template <std::size_t... Less>
+constexpr auto gemm_rows_table(std::index_sequence<Less...>) {
+  return std::array{gemm_rows<Less + 1>...};
+}
+
+/// Strips of rows, as few as there can be and none more than a row higher than another: a strip of one row takes a third of the
+/// time of twelve.
 TRIMTAB_VECTOR_TARGET inline void gemm(const GemmTask& t) {
-  for (std::size_t m = 0; m < t.rows; m += gemm_strip) {
-    const float* a = t.a + static_cast<std::ptrdiff_t>(m) * t.a_row;
-    float* c = t.c + static_cast<std::ptrdiff_t>(m) * t.c_row;
-    const std::size_t rows = t.rows - m;
-    if (rows >= gemm_strip) {
-      gemm_rows<gemm_strip>(t, a, c);
-      continue;
-    }
-    std::ptrdiff_t r = 0;
-    if constexpr (gemm_strip > 8)
-      if (rows & 8) gemm_rows<8>(t, a, c), r += 8;
-    if (rows & 4) gemm_rows<4>(t, a + r * t.a_row, c + r * t.c_row), r += 4;
-    if (rows & 2) gemm_rows<2>(t, a + r * t.a_row, c + r * t.c_row), r += 2;
-    if (rows & 1) gemm_rows<1>(t, a + r * t.a_row, c + r * t.c_row);
+  static constexpr auto rows_of = gemm_rows_table(std::make_index_sequence<gemm_strip>());
+  const std::size_t strips = (t.rows + gemm_strip - 1) / gemm_strip;
+  for (std::size_t s = 0; s < strips; ++s) {
+    const std::size_t first = s * t.rows / strips, rows = (s + 1) * t.rows / strips - first;
+    const auto m = static_cast<std::ptrdiff_t>(first);
+    rows_of[rows - 1](t, t.a + m * t.a_row, t.c + m * t.c_row);
   }
 }
 
@@ -119,9 +125,10 @@ TRIMTAB_VECTOR_TARGET __attribute__((always_inline)) inline void store(float* to
     Vector::store_part(to, lanes, v);
 }
 
-/// P pixels by V vectors of channels, the last of them in part when `whole` is false. The taps' weights are loaded once for all P
-/// pixels: P * V accumulators, and P + 1 loads for P multiply-adds.
-template <std::size_t P, std::size_t V, bool whole>
+/// P pixels by V vectors of channels, the last of them in part when `whole` is false; the taps K by K, see taps_in_rows. The taps'
+/// weights are loaded once for all P pixels, and what lies under a row of K taps once for all of them: P * V accumulators, K * V
+/// weights, and P + 2 K - 1 loads for P K multiply-adds.
+template <std::size_t P, std::size_t V, std::size_t K, bool whole>
 TRIMTAB_VECTOR_TARGET inline void depthwise_block(const DepthwiseTask& t, std::ptrdiff_t pixel, std::size_t channel,
                                                   Vector::Lanes lanes) {
   Vector::Type sum[P * V];
@@ -133,38 +140,66 @@ TRIMTAB_VECTOR_TARGET inline void depthwise_block(const DepthwiseTask& t, std::p
     const float* start = t.add ? y + static_cast<std::ptrdiff_t>(p) * t.y_step : t.start ? t.start + c : nullptr;
     sum[p * V + v] = start == nullptr ? Vector::zero() : load<whole>(start + width * v, lanes);
   }
-  for (std::size_t tap = 0; tap < t.taps; ++tap) {
+  for (std::size_t tap = 0; tap < t.taps; tap += K) {
     const float* x = t.x[tap] + pixel * t.x_step + c;
-    const float* w = t.w[tap] + c;
-    Vector::Type weight[V];
+    Vector::Type weight[K * V];
     TRIMTAB_UNROLL
-    for (std::size_t v = 0; v < V; ++v) weight[v] = load<whole>(w + width * v, lanes);
-    TRIMTAB_UNROLL
-    for (std::size_t p = 0; p < P; ++p) {
+    for (std::size_t k = 0; k < K; ++k) {
+      const float* w = t.w[tap + k] + c;
       TRIMTAB_UNROLL
-      for (std::size_t v = 0; v < V; ++v)
-        sum[p * V + v] = Vector::fma(weight[v], load<whole>(x + width * v, lanes), sum[p * V + v]);
-      x += t.x_step;
+      for (std::size_t v = 0; v < V; ++v) weight[k * V + v] = load<whole>(w + width * v, lanes);
+    }
+    TRIMTAB_UNROLL
+    for (std::size_t column = 0; column < P + K - 1; ++column, x += t.x_step) {
+      TRIMTAB_UNROLL
+      for (std::size_t v = 0; v < V; ++v) {
+        const Vector::Type under = load<whole>(x + width * v, lanes);
+        TRIMTAB_UNROLL
+        for (std::size_t k = 0; k < K; ++k)
+          if (column >= k && column - k < P)
+            sum[(column - k) * V + v] = Vector::fma(weight[k * V + v], under, sum[(column - k) * V + v]);
+      }
     }
   }
+  const bool clips = t.clip != no_clip;
+  const Vector::Type lo = Vector::all(t.clip.lo), hi = Vector::all(t.clip.hi);
   TRIMTAB_UNROLL
   for (std::size_t p = 0; p < P; ++p, y += t.y_step) TRIMTAB_UNROLL
-  for (std::size_t v = 0; v < V; ++v) store<whole>(y + width * v, lanes, sum[p * V + v]);
+  for (std::size_t v = 0; v < V; ++v)
+    store<whole>(y + width * v, lanes, clips ? Vector::clamp(sum[p * V + v], lo, hi) : sum[p * V + v]);
 }
 
-template <std::size_t P>
+/// Whether the taps come K by K, each of the K a pixel behind the one before: the kernel's rows, at stride 1.
+inline bool taps_in_rows(const DepthwiseTask& t, std::size_t K) {
+  bool in_rows = t.taps % K == 0;
+  for (std::size_t tap = 0; tap < t.taps && in_rows; ++tap) in_rows = tap % K == 0 || t.x[tap] == t.x[tap - 1] + t.x_step;
+  return in_rows;
+}
+
+template <std::size_t P, std::size_t K>
 TRIMTAB_VECTOR_TARGET inline void depthwise_pixels(const DepthwiseTask& t, std::size_t pixel) {
+  constexpr std::size_t V = Vector::depthwise_vectors(K);
   const auto at = static_cast<std::ptrdiff_t>(pixel);
   std::size_t c = 0;
-  for (; c + 2 * width <= t.channels; c += 2 * width) depthwise_block<P, 2, true>(t, at, c, Vector::first_lanes(width));
-  for (; c + width <= t.channels; c += width) depthwise_block<P, 1, true>(t, at, c, Vector::first_lanes(width));
-  if (c < t.channels) depthwise_block<P, 1, false>(t, at, c, Vector::first_lanes(t.channels - c));
+  for (; c + V * width <= t.channels; c += V * width) depthwise_block<P, V, K, true>(t, at, c, Vector::first_lanes(width));
+  for (; c + width <= t.channels; c += width) depthwise_block<P, 1, K, true>(t, at, c, Vector::first_lanes(width));
+  if (c < t.channels) depthwise_block<P, 1, K, false>(t, at, c, Vector::first_lanes(t.channels - c));
+}
+
+template <std::size_t K>
+TRIMTAB_VECTOR_TARGET inline void depthwise_row(const DepthwiseTask& t) {
+  std::size_t p = 0;
+  for (; p + 4 <= t.pixels; p += 4) depthwise_pixels<4, K>(t, p);
+  for (; p < t.pixels; ++p) depthwise_pixels<1, K>(t, p);
 }
 
 TRIMTAB_VECTOR_TARGET inline void depthwise(const DepthwiseTask& t) {
-  std::size_t p = 0;
-  for (; p + 4 <= t.pixels; p += 4) depthwise_pixels<4>(t, p);
-  for (; p < t.pixels; ++p) depthwise_pixels<1>(t, p);
+  if (t.pixels >= 4 && taps_in_rows(t, 3))
+    depthwise_row<3>(t);
+  else if (t.pixels >= 4 && taps_in_rows(t, 5))
+    depthwise_row<5>(t);
+  else
+    depthwise_row<1>(t);
 }
 
 /// N taps by V vectors of channels, summed over the pixels in registers.
