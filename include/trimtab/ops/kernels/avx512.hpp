@@ -32,8 +32,10 @@ struct Vector {
   TRIMTAB_VECTOR_INLINE Type all(float f) { return _mm512_set1_ps(f); }
   TRIMTAB_VECTOR_INLINE Type fma(Type a, Type b, Type c) { return _mm512_fmadd_ps(a, b, c); }
   TRIMTAB_VECTOR_INLINE Type add(Type a, Type b) { return _mm512_add_ps(a, b); }
-  /// clamp_to: lo for NaN.
-  TRIMTAB_VECTOR_INLINE Type clamp(Type x, Type lo, Type hi) { return _mm512_min_ps(_mm512_max_ps(x, lo), hi); }
+  /// clamp_to: lo for NaN. By masks of all lanes, since GCC 12 warns of what the functions without masks leave undefined.
+  TRIMTAB_VECTOR_INLINE Type clamp(Type x, Type lo, Type hi) {
+    return _mm512_maskz_min_ps(first_lanes(width), _mm512_maskz_max_ps(first_lanes(width), x, lo), hi);
+  }
   TRIMTAB_VECTOR_INLINE Type load(const float* from) { return _mm512_loadu_ps(from); }
   TRIMTAB_VECTOR_INLINE void store(float* to, Type v) { _mm512_storeu_ps(to, v); }
   TRIMTAB_VECTOR_INLINE Type load_part(const float* from, Lanes lanes) { return _mm512_maskz_loadu_ps(lanes, from); }
