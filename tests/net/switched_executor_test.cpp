@@ -36,7 +36,7 @@ TEST_CASE("SwitchedExecutor: all off is the float network, all on comes near the
   for (const QuantizationOptions& options : test::all_modes) {
     QuantizedNetwork q = test::quantized(n, options);
     test::scramble_factors(q, 4);
-    const SwitchedExecutor executor(n, q);
+    SwitchedExecutor executor(n, q);
     CHECK((executor.run(x, switches(q, false, false)).back() == run(n, x)));
     FakeQuantExecutor integers(q);
     integers.forward(x);

@@ -51,7 +51,12 @@ class SwitchedExecutor {
  public:
   /// `reference`: the float network that `q` was made of, after rescaling and the like, so that its nodes' outputs are what q's
   /// are to be. Both must outlive the executor. Throws shape_error when their nodes differ.
-  SwitchedExecutor(const Network& reference, const QuantizedNetwork& q) : reference_(&reference), q_(&q), quantized_(q.network) {
+  SwitchedExecutor(const Network& reference, const QuantizedNetwork& q)
+      : reference_(&reference),
+        q_(&q),
+        quantized_(q.network),
+        packed_reference_(reference.size()),
+        packed_quantized_(quantized_.size()) {
     if (reference.size() != quantized_.size() || reference.outputs() != quantized_.outputs())
       throw shape_error(detail::message("SwitchedExecutor: a float network of ", reference.size(), " nodes, a quantized one of ",
                                         quantized_.size()));
@@ -65,17 +70,21 @@ class SwitchedExecutor {
       const bool moves = q.holds_codes(id) && !q.in_float[id] && !detail::rounds_output(reference[id]);
       rounder_.push_back(moves ? rounder_[reference[id].inputs[0]] : id);
     }
-    scratch_.resize(reference.size());
+    const NodeBuffers buffers = detail::node_buffers(
+        reference.size(), reference.outputs(), [&](NodeId id) { return reference[id].inputs; },
+        [&](NodeId id) { return element_count(reference[id].extent) * sizeof(float); }, [](NodeId) { return false; });
+    plan_ = plan_arena(buffers.lifetimes);  // a buffer for each node, in their order
   }
 
   /// The outputs of all nodes for x. Throws shape_error when x does not fit the network.
-  std::vector<Array> run(const Feed& x, const Switches& on) const {
-    x.batch(detail::fed_extents(*reference_), "SwitchedExecutor::run: x");
+  std::vector<Array> run(const Feed& x, const Switches& on) {
+    const std::size_t batch = x.batch(detail::fed_extents(*reference_), "SwitchedExecutor::run: x");
     std::vector<Array> outputs(reference_->size());
-    std::vector<const Array*> known(outputs.size());
+    std::vector<TensorView<const float>> known(outputs.size());
     for (NodeId id = 0; id < outputs.size(); ++id) {
-      run_node(id, x, on, known, outputs[id]);
-      known[id] = &outputs[id];
+      detail::resize_batch(batch, (*reference_)[id].extent, outputs[id]);
+      run_node(id, x, on, known, view(outputs[id]));
+      known[id] = view(std::as_const(outputs[id]));
     }
     return outputs;
   }
@@ -89,17 +98,25 @@ class SwitchedExecutor {
   /// The network's outputs, side by side, under the switches `after`, when run(x, before) gave `outputs`: runs only what the
   /// difference reaches.
   Array rerun(const Feed& x, const std::vector<Array>& outputs, const Switches& before, const Switches& after) {
-    std::vector<const Array*> known(outputs.size());
+    const std::size_t batch = x[0].shape(0);
+    float* arena = detail::grown(arena_, batch * plan_.bytes / sizeof(float));
+    std::vector<TensorView<const float>> known(outputs.size());
     std::vector<bool> changed(outputs.size());
     for (NodeId id = 0; id < outputs.size(); ++id) {
       const std::vector<NodeId>& inputs = (*reference_)[id].inputs;
       changed[id] = before.weight[id] != after.weight[id] || before.output[id] != after.output[id] ||
                     std::any_of(inputs.begin(), inputs.end(), [&](NodeId in) { return changed[in]; });
-      if (changed[id]) run_node(id, x, after, known, scratch_[id]);
-      known[id] = changed[id] ? &scratch_[id] : &outputs[id];
+      known[id] = view(outputs[id]);
+      if (!changed[id]) continue;
+      const TensorView<float> y(arena + batch * plan_.offset[id] / sizeof(float), known[id].extent);
+      run_node(id, x, after, known, y);
+      known[id] = y;
     }
     std::vector<Array> wanted;
-    for (const NodeId id : reference_->outputs()) wanted.push_back(*known[id]);
+    for (const NodeId id : reference_->outputs()) {
+      detail::resize_batch(batch, (*reference_)[id].extent, wanted.emplace_back());
+      std::copy_n(known[id].data, known[id].size(), wanted.back().data());
+    }
     return output_rows(wanted);
   }
 
@@ -115,16 +132,16 @@ class SwitchedExecutor {
       bias[c] = static_cast<float>(double(lowered.bias[c]) * double(scale_x) * double(lowered.scale[c]));
   }
 
-  void run_node(NodeId id, const Feed& x, const Switches& on, const std::vector<const Array*>& known, Array& y) const {
+  void run_node(NodeId id, const Feed& x, const Switches& on, const std::vector<TensorView<const float>>& known,
+                TensorView<float> y) {
     const Node& node = on.weight[id] ? quantized_[id] : (*reference_)[id];
     if (node.op->is_fed()) {
       const std::vector<NodeId> fed = reference_->inputs();
-      y = x[static_cast<std::size_t>(std::find(fed.begin(), fed.end(), id) - fed.begin())];
+      std::copy_n(x[static_cast<std::size_t>(std::find(fed.begin(), fed.end(), id) - fed.begin())].data(), y.size(), y.data);
     } else {
-      std::vector<const Array*> inputs;
+      std::vector<TensorView<const float>> inputs;
       for (const NodeId in : node.inputs) inputs.push_back(known[in]);
-      detail::resize_batch(x[0].shape(0), node.extent, y);
-      detail::run_node(node, inputs, y);
+      detail::run_node(node, inputs, y, (on.weight[id] ? packed_quantized_ : packed_reference_)[id]);
     }
     // A Clip's bounds are rounded, too, where what it clips is on a grid; other outputs that lie on it already stay.
     if (on.output[rounder_[id]]) fake_quantize_forward(y, *q_->output[q_->grid_of[id]], y);
@@ -132,9 +149,11 @@ class SwitchedExecutor {
 
   const Network* reference_;
   const QuantizedNetwork* q_;
-  Network quantized_;  // with dequantized weights and biases
+  Network quantized_;                                              // with dequantized weights and biases
+  std::vector<PackedWeight> packed_reference_, packed_quantized_;  // by node
   std::vector<NodeId> rounder_;
-  std::vector<Array> scratch_;
+  ArenaPlan plan_;  // of one picture, for what a rerun changes
+  std::vector<float, LargePages<float>> arena_;
 };
 
 }  // namespace trimtab

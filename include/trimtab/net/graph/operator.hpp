@@ -9,6 +9,7 @@
 #include <trimtab/net/graph/operator_rules.hpp>
 #include <trimtab/net/graph/require_rules.hpp>
 #include <trimtab/net/graph/weighted_rules.hpp>
+#include <trimtab/ops/activation.hpp>
 #include <trimtab/ops/grid_steps.hpp>
 #include <type_traits>
 #include <typeinfo>
@@ -197,6 +198,14 @@ class WeightedModel : public WeightedLayer {
     R::run(*l_, packed_of(packed), x, bias, workspace, requantize, y);
   }
 
+  void forward(const TensorView<const float>& x, const TensorView<float>& y, const LayerRun& run) const override {
+    if constexpr (requires { R::forward(*l_, x, y, run); }) {
+      R::forward(*l_, x, y, run);
+    } else {
+      OperatorRules<L>::forward(*l_, FloatInputs(&x, 1), y);
+      if (run.clip != no_clip) clip_forward(y, run.clip.lo, run.clip.hi, y);
+    }
+  }
   void backward_weight(const TensorView<const float>& grad_y, const TensorView<const float>& x,
                        const TensorView<float>& grad_weight) const override {
     R::backward_weight(*l_, grad_y, x, grad_weight);

@@ -12,6 +12,7 @@
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/int8/workspace.hpp>
 #include <trimtab/net/graph/operator_rules.hpp>
+#include <trimtab/ops/layer_run.hpp>
 #include <trimtab/quant/requantize.hpp>
 #include <trimtab/transform/learn_rounding.hpp>
 
@@ -91,6 +92,9 @@ class WeightedLayer {
 
   /// Puts a weight where it has been dropped, or another one in its place.
   virtual void set_weight(const TensorView<const float>& weight) = 0;
+
+  /// y = clip(layer(x)) in float, on packed weights where `run` keeps them.
+  virtual void forward(const TensorView<const float>& x, const TensorView<float>& y, const LayerRun& run) const = 0;
 
   std::size_t output_channels() const { return weight().extent[output_axis()]; }  ///< one bias each
   bool is_depthwise() const { return input_axis() == output_axis(); }             ///< each channel has a filter of its own

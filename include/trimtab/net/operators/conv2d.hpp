@@ -43,6 +43,9 @@ struct WeightedRules<Conv2d> {
                   int8::Workspace& workspace, const Out&... out) {
     int8::conv2d(x.codes, x.grid.zero_point, packed, bias, l.window, out..., workspace);
   }
+  static void forward(const Conv2d& l, const TensorView<const float>& x, const TensorView<float>& y, const LayerRun& run) {
+    conv2d_forward(x, l.weight, l.bias, l.window, l.groups, y, run);
+  }
   static void backward_weight(const Conv2d& l, const TensorView<const float>& grad_y, const TensorView<const float>& x,
                               const TensorView<float>& to) {
     conv2d_backward_weight(grad_y, x, l.window, l.groups, to);

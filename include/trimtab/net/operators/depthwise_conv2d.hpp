@@ -40,6 +40,10 @@ struct WeightedRules<DepthwiseConv2d> {
                   int8::Workspace& workspace, const Out&... out) {
     int8::depthwise_conv2d(x.codes, x.grid.zero_point, packed, bias, l.window, out..., workspace);
   }
+  static void forward(const DepthwiseConv2d& l, const TensorView<const float>& x, const TensorView<float>& y,
+                      const LayerRun& run) {
+    depthwise_conv2d_forward(x, l.weight, l.bias, l.window, y, run.clip);
+  }
   static void backward_weight(const DepthwiseConv2d& l, const TensorView<const float>& grad_y, const TensorView<const float>& x,
                               const TensorView<float>& to) {
     depthwise_conv2d_backward_weight(grad_y, x, l.window, to);

@@ -55,6 +55,9 @@ struct WeightedRules<Linear> {
                   int8::Workspace& workspace, const Out&... out) {
     run_rows(packed, x, bias, workspace, out...);
   }
+  static void forward(const Linear& l, const TensorView<const float>& x, const TensorView<float>& y, const LayerRun& run) {
+    linear_forward(detail::as_rows(x), l.weight, l.bias, detail::as_rows(y), run);
+  }
   static void backward_weight(const Linear&, const TensorView<const float>& grad_y, const TensorView<const float>& x,
                               const TensorView<float>& to) {
     linear_backward_weight(detail::as_rows(grad_y), detail::as_rows(x), to);

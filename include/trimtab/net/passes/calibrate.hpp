@@ -74,7 +74,7 @@ void for_each_shared_batch(std::size_t count, std::size_t batch, const Progress&
 
 /// Shows a node's output to an observer; what that refuses names the node.
 template <class Observer>
-void observe_node(const Node& node, const Array& output, Observer& observer) {
+void observe_node(const Node& node, const TensorView<const float>& output, Observer& observer) {
   try {
     observer.observe(output);
   } catch (const quantization_range_error& e) {
@@ -124,9 +124,11 @@ std::vector<Range<float>> calibrate(const Network& network, const Pictures& pict
     throw value_error(detail::message("calibrate: ", observers.size(), " observers for ", network.size(), " nodes"));
   constexpr std::size_t batch = 8;  // bounds the memory; the result does not depend on it
   const std::vector<Observer> fresh = observers;
+  FloatExecutor executor(network);
   detail::for_each_shared_batch(count, batch, progress, world, [&](std::span<const std::size_t> some) {
-    run_outputs(network, detail::batch_of(pictures, some),
-                [&](NodeId id, const Array& output) { detail::observe_node(network[id], output, observers[id]); });
+    executor.run_outputs(detail::batch_of(pictures, some), [&](NodeId id, const TensorView<const float>& output) {
+      detail::observe_node(network[id], output, observers[id]);
+    });
   });
   std::vector<Range<float>> ranges;
   for (const Observer& o : detail::merge_observers(std::move(observers), fresh, world)) {

@@ -58,9 +58,10 @@ ChannelMaxima channel_maxima(const Network& network, const Pictures& pictures, s
     fresh.emplace_back(per_channel(network[id].extent.size()));
   }
   std::vector<MinMaxObserver<float>> observers = fresh;
+  FloatExecutor executor(unfused.network);
   constexpr std::size_t batch = 8;  // bounds the memory; the result does not depend on it
   detail::for_each_shared_batch(count, batch, progress, world, [&](std::span<const std::size_t> some) {
-    run_outputs(unfused.network, detail::batch_of(pictures, some), [&](NodeId id, const Array& output) {
+    executor.run_outputs(detail::batch_of(pictures, some), [&](NodeId id, const TensorView<const float>& output) {
       if (observed[id] != not_observed) observers[observed[id]].observe(output);
     });
   });

@@ -82,10 +82,11 @@ inline std::vector<double> mean_shift_of(const WeightedLayer& layer, const AnyQu
 template <PictureSource Pictures>
 void correct_bias(QuantizedNetwork& q, const Pictures& pictures, std::size_t count) {
   std::vector<detail::ChannelSums> sums(q.network.size());
+  FloatExecutor executor(q.network);
   detail::for_calibration_batches(pictures, count, "correct_bias", [&](const std::vector<Array>& x) {
-    run_outputs(q.network, x, [&](NodeId id, const Array& y) {
+    executor.run_outputs(x, [&](NodeId id, const TensorView<const float>& y) {
       const Extents& extent = q.network[id].extent;
-      sums[id].add(y.data(), y.size(), extent.size() == 0 ? 1 : extent.back());
+      sums[id].add(y.data, y.size(), extent.size() == 0 ? 1 : extent.back());
     });
   });
   for (NodeId id = 0; id < q.network.size(); ++id)

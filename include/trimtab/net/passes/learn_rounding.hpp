@@ -97,7 +97,7 @@ std::vector<RoundedLayer> learn_rounding(QuantizedNetwork& q, const Network& tea
   const std::vector<Array> x = detail::batch_of(pictures, detail::first_indices(count));
   FakeQuantExecutor student(q);
   std::vector<RoundedLayer> done;
-  const auto round_layer = [&](NodeId id, const Array& y) {
+  const auto round_layer = [&](NodeId id, const TensorView<const float>& y) {
     WeightedLayer& layer = *q.network[id].op->weighted();
     const NodeId in = q.network[id].inputs[0];
     OutputMoments moments = layer.moments();
@@ -113,7 +113,7 @@ std::vector<RoundedLayer> learn_rounding(QuantizedNetwork& q, const Network& tea
       Array some_x = Array::from_shape(with_batch(q.network[in].extent)),
             some_y = Array::from_shape(with_batch(q.network[id].extent));
       bytes_to_reals(student.bytes(in).data() + begin * x_size, n * x_size, student.grid(in), some_x.data());
-      std::copy_n(y.data() + begin * y_size, n * y_size, some_y.data());
+      std::copy_n(y.data + begin * y_size, n * y_size, some_y.data());
       detail::add_moments(layer, view(some_x), view(some_y), moments);
     }
     fold_pointwise(q.network[id].op, q.pointwise[id]);
@@ -128,7 +128,7 @@ std::vector<RoundedLayer> learn_rounding(QuantizedNetwork& q, const Network& tea
     student.refresh(id);
     done.push_back({id, q.network[id].name, report});
   };
-  run_outputs(unfused.network, x, [&](NodeId at, const Array& y) {
+  FloatExecutor(unfused.network).run_outputs(x, [&](NodeId at, const TensorView<const float>& y) {
     const NodeId id = node_at[at];
     if (id == nodes) return;
     if (q.weight[id]) round_layer(id, y);

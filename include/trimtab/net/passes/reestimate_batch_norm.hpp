@@ -35,9 +35,10 @@ void reestimate_batch_norm(QuantizedNetwork& q, const Network& teacher, const Pi
   std::vector<NodeId> layer_at(unfused.network.size(), nodes);
   for (NodeId id = 0; id < nodes; ++id)
     if (q.weight[id]) layer_at[unfused.layer[id]] = id;
+  FloatExecutor reference(unfused.network);
   detail::for_calibration_batches(pictures, count, "reestimate_batch_norm", [&](const std::vector<Array>& x) {
-    run_outputs(unfused.network, x, [&](NodeId at, const Array& y) {
-      if (layer_at[at] != nodes) wanted[layer_at[at]].add(y.data(), y.size(), y.shape(y.dimension() - 1));
+    reference.run_outputs(x, [&](NodeId at, const TensorView<const float>& y) {
+      if (layer_at[at] != nodes) wanted[layer_at[at]].add(y.data, y.size(), y.extent.back());
     });
   });
   FakeQuantExecutor executor(q);

@@ -73,11 +73,11 @@ SensitivityReport sensitivity(const Network& reference, const QuantizedNetwork& 
   FidelityMeter deployed, all, weights, outputs;
   std::vector<FidelityMeter> alone(ids.size()), without(ids.size());
 
-  constexpr std::size_t batch = 4;  // bounds the memory: two sets of all activations are held
-  const std::size_t batches = (count + batch - 1) / batch, to_cure = std::min<std::size_t>(10, ids.size());
+  constexpr std::size_t batch = 1;  // of two sets of all activations, which so stay nearer the core
+  const std::size_t to_cure = std::min<std::size_t>(10, ids.size());
   std::size_t done = 0;
   const auto tell = [&] {
-    if (progress) progress(++done, batches * (ids.size() + to_cure));
+    if (progress) progress(++done, count * (ids.size() + to_cure));
   };
   const auto flip = [](Switches& s, TensorId t) { (t.role == TensorRole::weight ? s.weight : s.output)[t.node].flip(); };
   const std::vector<std::size_t> indices = detail::first_indices(count);
@@ -104,9 +104,10 @@ SensitivityReport sensitivity(const Network& reference, const QuantizedNetwork& 
 
   const std::vector<std::size_t> worst = worst_first(report.switched);
   std::vector<FidelityMeter> cured(to_cure);
+  FloatExecutor in_float(reference);
   detail::for_each_batch(indices, batch, {}, [&](std::span<const std::size_t> some) {
     const std::vector<Array> x = detail::batch_of(pictures, some);
-    const Array teacher = output_rows(run_outputs(reference, x));
+    const Array teacher = output_rows(in_float.run_outputs(x));
     const std::vector<Array> on_outputs = executor.run(x, on);
     Switches s = on;
     for (std::size_t k = 0; k < to_cure; ++k) {

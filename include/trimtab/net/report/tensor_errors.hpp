@@ -128,11 +128,12 @@ struct SignalNoise {
   }
 };
 
-inline SignalNoise deployed_noise(const Array& reference, std::span<const std::uint8_t> bytes, const Affine<float>& grid) {
+inline SignalNoise deployed_noise(const TensorView<const float>& reference, std::span<const std::uint8_t> bytes,
+                                  const Affine<float>& grid) {
   return parallel_sum(bytes.size(), run_grain, SignalNoise{}, [&](std::size_t begin, std::size_t end) {
     SignalNoise part;
     for (std::size_t i = begin; i < end; ++i) {
-      const double meant = double(reference.data()[i]), error = meant - double(grid.dequantize(bytes[i]));
+      const double meant = double(reference.data[i]), error = meant - double(grid.dequantize(bytes[i]));
       part += {meant * meant, error * error};
     }
     return part;
@@ -161,12 +162,13 @@ std::vector<TensorErrors> tensor_errors(const Network& reference, const Quantize
     }
   }
   FakeQuantExecutor executor(q);
+  FloatExecutor in_float(reference);
   std::vector<detail::SignalNoise> deployed(all.size());
   const std::vector<std::size_t> indices = detail::first_indices(count);
   detail::for_each_batch(indices, 4, progress, [&](std::span<const std::size_t> some) {
     const std::vector<Array> x = detail::batch_of(pictures, some);
     executor.forward(x);
-    run_outputs(reference, x, [&](NodeId id, const Array& y) {
+    in_float.run_outputs(x, [&](NodeId id, const TensorView<const float>& y) {
       if (!detail::has_output_switch(q, id)) return;
       const std::size_t row = output_of[id];
       all[row].codes += detail::output_codes(executor, reference[id], id, byte_grid(q.output_grid(id)));

@@ -84,8 +84,9 @@ template <PictureSource Pictures, Communicator C = SingleProcess>
 Array teacher_outputs(const Network& teacher, const Pictures& pictures, std::size_t count, const Progress& progress = {},
                       const C& world = {}) {
   std::vector<float> rows;
+  FloatExecutor executor(teacher);
   detail::for_each_shared_batch(count, 8, progress, world, [&](std::span<const std::size_t> some) {
-    const Array y = output_rows(run_outputs(teacher, detail::batch_of(pictures, some)));
+    const Array y = output_rows(executor.run_outputs(detail::batch_of(pictures, some)));
     rows.insert(rows.end(), y.data(), y.data() + y.size());
   });
   rows = world.gather(std::move(rows));
