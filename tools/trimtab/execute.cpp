@@ -11,7 +11,8 @@ namespace program {
 using namespace trimtab;
 
 struct Runner::State {
-  std::optional<Network> in_float;
+  std::optional<Network> network;  // in float
+  std::optional<FloatExecutor> in_float;
   std::optional<Int8Network> in_integers;
   Int8Network::Workspace workspace;
   std::vector<RunNode> nodes;
@@ -24,8 +25,8 @@ Runner::Runner(const Model& model, Arithmetic arithmetic) : state_(std::make_uni
   if (!model.is_quantized()) {
     if (arithmetic == Arithmetic::int8)
       throw value_error("--execute int8: " + model.file + " is a float network; `trimtab quantize` makes an int8 network of it");
-    s.in_float.emplace(simplify(std::get<Network>(model.network)));
-    for (const Node& node : s.in_float->nodes()) s.nodes.push_back({node.name, operator_name(node.op), node.inputs, node.extent});
+    s.in_float.emplace(s.network.emplace(simplify(std::get<Network>(model.network))));
+    for (const Node& node : s.network->nodes()) s.nodes.push_back({node.name, operator_name(node.op), node.inputs, node.extent});
     return;
   }
   const LoweredNetwork& network = std::get<LoweredNetwork>(model.network);
@@ -43,12 +44,13 @@ const std::vector<RunNode>& Runner::nodes() const { return state_->nodes; }
 
 std::vector<Array> Runner::operator()(const std::vector<Array>& inputs) {
   State& s = *state_;
-  return s.in_float ? run_outputs(*s.in_float, inputs) : s.in_integers->run_outputs(inputs, s.workspace);
+  return s.in_float ? s.in_float->run_outputs(inputs) : s.in_integers->run_outputs(inputs, s.workspace);
 }
 
 std::vector<Array> Runner::operator()(const std::vector<Array>& inputs, const Look& look) {
   State& s = *state_;
-  if (s.in_float) return run_outputs(*s.in_float, inputs, [&](NodeId id, const Array& y) { look(id, {y.data(), y.size()}); });
+  if (s.in_float)
+    return s.in_float->run_outputs(inputs, [&](NodeId id, const TensorView<const float>& y) { look(id, {y.data, y.size()}); });
   return s.in_integers->run_outputs(inputs, s.workspace, [&](NodeId id, const Int8Network::Output& y) {
     if (!s.grids[id]) return look(id, y.reals);
     s.reals.resize(y.bytes.size());

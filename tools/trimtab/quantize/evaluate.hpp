@@ -76,7 +76,8 @@ inline double float_milliseconds(const Network& network, const Samples& samples)
   const ScopedThreads one(1);
   const std::size_t first = 0;
   const std::vector<Array> x = samples(std::span(&first, 1));
-  return median_milliseconds(5, [&] { run_outputs(network, x); });
+  FloatExecutor executor(network);
+  return median_milliseconds(50, [&] { executor.run_outputs(x); });
 }
 
 /// Errors and sensitivities of all quantizers, on --report-pictures of the pictures, spread evenly.

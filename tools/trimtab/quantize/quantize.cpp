@@ -15,6 +15,7 @@
 #include <trimtab/io/preprocess.hpp>
 #include <trimtab/io/progress_bar.hpp>
 #include <trimtab/net/choose_recipe.hpp>
+#include <trimtab/net/passes/simplify.hpp>
 #include <trimtab/net/recipe.hpp>
 #include <trimtab/net/report/evaluate.hpp>
 
@@ -151,8 +152,9 @@ void quantize(QuantizeArguments& a, const World& world) {
   r.evaluated_on = evaluation.size();
   r.calibrated_on = calibration.size();
 
+  const Network simplified = simplify(model.network);  // the same function, and half the work
   ProgressBar float_bar("float network", a.quiet);
-  const Array float_rows = teacher_outputs(model.network, evaluation, evaluation.size(), float_bar, world);
+  const Array float_rows = teacher_outputs(simplified, evaluation, evaluation.size(), float_bar, world);
   const auto top1 = [&, &labels = labels](const Array& rows) {
     return labels.empty() ? std::nullopt
                           : std::optional(top1_percent(columns_of(rows, model.file.outputs, *model.classes_output()), labels));
@@ -195,7 +197,7 @@ void quantize(QuantizeArguments& a, const World& world) {
 
   if (a.trains()) {
     ProgressBar bar("teacher", a.quiet);
-    const Array targets = teacher_outputs(model.network, training, training.size(), bar, world);
+    const Array targets = teacher_outputs(simplified, training, training.size(), bar, world);
     r.training = train(q, targets, training, a, world);
   }
   if (a.learn_rounding) {
@@ -211,7 +213,7 @@ void quantize(QuantizeArguments& a, const World& world) {
   r.transforms.insert(r.transforms.begin(), "fold_batch_norm");
   if (a.execute != Execute::fake) {
     r.int8_ms = int8_milliseconds(q, evaluation);
-    r.float_ms = float_milliseconds(model.network, evaluation);
+    r.float_ms = float_milliseconds(simplified, evaluation);
   }
   if (!a.quiet) {
     print(a, r);
