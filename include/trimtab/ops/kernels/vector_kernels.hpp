@@ -87,8 +87,7 @@ constexpr auto gemm_rows_table(std::index_sequence<Less...>) {
   return std::array{gemm_rows<Less + 1>...};
 }
 
-/// Strips of rows, as few as there can be and none more than a row higher than another: a strip of one row takes a third of the
-/// time of twelve.
+/// Strips of rows, as few as there can be and none more than a row higher than another.
 TRIMTAB_VECTOR_TARGET inline void gemm(const GemmTask& t) {
   static constexpr auto rows_of = gemm_rows_table(std::make_index_sequence<gemm_strip>());
   const std::size_t strips = (t.rows + gemm_strip - 1) / gemm_strip;
