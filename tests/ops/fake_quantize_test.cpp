@@ -307,7 +307,7 @@ TEMPLATE_TEST_CASE("fake_quantize: every container, layout and axis gives the sa
       using Column = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
       check(Row(A, B * C), matrix_at);
       check(Column(A, B * C), matrix_at);
-      check(Eigen::Array<Real, 5, 21>(), matrix_at);
+      check(Eigen::Array<Real, 5, 21>::Zero().eval(), matrix_at);
       // Maps and spans look at memory in the order of a row-major or column-major array.
       const auto check_map = [&](auto order) {
         using Matrix = decltype(order);

@@ -223,12 +223,23 @@ TEST_CASE("trimtab quantize: a recipe sets choices, and options beside it replac
   };
   using Words = std::vector<std::string>;
   const std::string train = " --epochs 1 --batch 4 --train " + job.path("pictures");
-  CHECK(transforms(" --weights vector") == Words{"fold_batch_norm", "0"});
+  CHECK(transforms(" --weights vector --recipe none") == Words{"fold_batch_norm", "0"});
   CHECK(transforms(" --weights vector --recipe fast" + train) == Words{"fold_batch_norm", "mse_ranges", "correct_bias", "0"});
   CHECK(transforms(" --weights scalar --recipe best --train-thresholds activations" + train) ==
         Words{"fold_batch_norm", "equalize", "mse_ranges", "correct_bias", "learn_rounding", "1"});
   CHECK(transforms(" --recipe paper --weights scalar" + train) == Words{"fold_batch_norm", "rescale_dws", "pointwise", "1"});
   CHECK(transforms(" --no-rescale-dws --recipe paper --weights scalar --no-pointwise --learn-rounding" + train) ==
         Words{"fold_batch_norm", "learn_rounding", "0"});
+  // Without a recipe a few are tried, and said; an option beside it is no longer tried.
+  const Words chosen = transforms("");
+  CHECK(std::ranges::find(chosen, "correct_bias") != chosen.end());
+  const auto json = nlohmann::json::parse(job.text("out.json"));
+  CHECK(json["recipe"] == "auto");
+  CHECK(json["trials"].size() == 5);
+  const Words equalized = transforms(" --equalize");
+  CHECK(equalized[1] == "equalize");
+  CHECK(nlohmann::json::parse(job.text("out.json"))["trials"].size() == 2);
+  REQUIRE(job.run(job.inputs() + " --limit 4") == 0);
+  CHECK_THAT(job.text("out"), ContainsSubstring("recipe auto, in ") && ContainsSubstring("dB (chosen); "));
   CHECK(job.run(job.inputs() + " --weights vector --scheme symmetric --recipe soup") == 2);
 }
