@@ -9,7 +9,8 @@ install(TARGETS trimtab EXPORT trimtabTargets)
 install(EXPORT trimtabTargets NAMESPACE trimtab:: DESTINATION "${TRIMTAB_CMAKE_FOLDER}")
 
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/trimtabConfig.cmake.in" "${PROJECT_BINARY_DIR}/trimtabConfig.cmake"
-  INSTALL_DESTINATION "${TRIMTAB_CMAKE_FOLDER}" NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+  INSTALL_DESTINATION "${TRIMTAB_CMAKE_FOLDER}" PATH_VARS CMAKE_INSTALL_INCLUDEDIR
+  NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/trimtabConfigVersion.cmake"
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES "${PROJECT_BINARY_DIR}/trimtabConfig.cmake" "${PROJECT_BINARY_DIR}/trimtabConfigVersion.cmake"

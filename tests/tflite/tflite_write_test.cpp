@@ -222,7 +222,7 @@ TEST_CASE("write_tflite: what the format cannot say is named", "[tflite]") {
   CHECK_THROWS_WITH(to_tflite(quantized_for(Requantizer::fixed_point, Scheme::asymmetric)),
                     ContainsSubstring("stem") && ContainsSubstring("one scale for all filters"));
   CHECK_THROWS_WITH(to_tflite(quantized_for(Requantizer::float32)),
-                    ContainsSubstring("average") && ContainsSubstring("fixed_point"));
+                    ContainsSubstring("average") && ContainsSubstring("fixed-point"));
   QuantizationOptions options;
   options.requantizer = Requantizer::fixed_point;
   const Network pads = test::small_network();  // its pools pad at one corner each
