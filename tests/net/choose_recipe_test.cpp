@@ -30,7 +30,7 @@ QuantizationOptions scalar() {
 }
 
 const RecipeTrial& best_of(const RecipeChoice& choice) {
-  return *std::ranges::max_element(choice.trials, {}, &RecipeTrial::sqnr_db);
+  return *std::ranges::min_element(choice.trials, {}, &RecipeTrial::rmse);
 }
 
 }  // namespace
@@ -51,14 +51,14 @@ TEST_CASE("choose_recipe: the choice is the trial that measured best", "[net]") 
   CHECK(choice.recipe.mse_ranges == best.recipe.mse_ranges);
   // 0.001 of the tensor's threshold is no code, so that half of the output is lost where nothing is evened out.
   CHECK((choice.recipe.equalize || choice.recipe.rescale_dws));
-  CHECK(best.sqnr_db > choice.trials[0].sqnr_db + 6);
+  CHECK(best.rmse < 0.5 * choice.trials[0].rmse);
 }
 
 TEST_CASE("choose_recipe: of equals the first, so that a network is left as it is unless that costs something", "[net]") {
   const Network n = two_channels(1);
   const RecipeChoice choice = choose_recipe(auto_recipe(), n, DrawnPictures{&n}, 12, scalar());
   REQUIRE(choice.trials.size() == 5);
-  const auto first = std::ranges::find(choice.trials, best_of(choice).sqnr_db, &RecipeTrial::sqnr_db);
+  const auto first = std::ranges::find(choice.trials, best_of(choice).rmse, &RecipeTrial::rmse);
   CHECK(choice.recipe.equalize == first->recipe.equalize);
   CHECK(choice.recipe.rescale_dws == first->recipe.rescale_dws);
 }

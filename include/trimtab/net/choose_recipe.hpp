@@ -7,15 +7,12 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <span>
 #include <string>
 #include <trimtab/core/progress.hpp>
-#include <trimtab/net/execute/int8_network.hpp>
+#include <trimtab/net/execute/fake_quant_executor.hpp>
 #include <trimtab/net/passes/channel_pairs.hpp>
 #include <trimtab/net/recipe.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
-#include <trimtab/quant/sqnr.hpp>
-#include <utility>
 #include <vector>
 
 namespace trimtab {
@@ -30,8 +27,7 @@ struct RecipeFreedom {
 struct RecipeTrial {
   std::string name;  ///< how it evens out and finds ranges: "equalize, mse_ranges"
   Recipe recipe;     ///< all of it
-  double sqnr_db =
-      0;  ///< of the int8 network on pictures held back: 10 log10 of 1 / mean over outputs of noise power / signal power
+  double rmse = 0;   ///< distillation_loss on the pictures held back; infinite where an output is no number
 };
 
 /// What choose_recipe found.
@@ -48,36 +44,10 @@ inline std::string trial_name(const Recipe& r) {
   return name + (r.mse_ranges ? ", mse_ranges" : ", largest values");
 }
 
-/// Mean over the network's outputs of noise power / signal power of the quantized network, on the first `count` pictures.
-template <PictureSource Pictures>
-double relative_noise(const QuantizedNetwork& q, const Array& teacher, const Pictures& pictures, std::size_t count) {
-  const Int8Network deployed(q);
-  Int8Network::Workspace workspace;
-  std::vector<double> signal(q.network.outputs().size()), noise(signal.size());
-  for_each_shared_batch(count, 8, Progress{}, SingleProcess{}, [&](std::span<const std::size_t> some) {
-    const std::vector<Array> outputs = deployed.run_outputs(batch_of(pictures, some), workspace);
-    std::size_t column = 0;
-    for (std::size_t o = 0; o < outputs.size(); ++o) {
-      const std::size_t own = outputs[o].size() / some.size();
-      for (std::size_t i = 0; i < some.size(); ++i)
-        for (std::size_t c = 0; c < own; ++c) {
-          const double t = teacher(some[i], column + c), d = t - double(outputs[o].data()[i * own + c]);
-          signal[o] += t * t;
-          noise[o] += d * d;
-        }
-      column += own;
-    }
-  });
-  double sum = 0;
-  for (std::size_t o = 0; o < signal.size(); ++o)
-    if (!(noise[o] == 0)) sum += noise[o] / signal[o];
-  return sum / double(signal.size());
-}
-
 }  // namespace detail
 
 /// `base` with those choices that `freedom` leaves open as they measure best: the network is prepared with two thirds of the first
-/// `count` pictures, of 60 at most, and its int8 form compared with the float network on the other third. First the ways of
+/// `count` pictures, of 60 at most, and its outputs compared with the float network's on the other third. First the ways of
 /// evening out channels are tried, then the other ranges. Of equals the first is taken. With fewer than 6 pictures nothing is
 /// tried, and channels stay as `base` says. teacher: folded and fused, as prepare wants it. Throws as prepare does.
 template <PictureSource Pictures>
@@ -99,14 +69,15 @@ RecipeChoice choose_recipe(const Recipe& base, const Network& teacher, const Pic
   if (judged < 2 || total < 2) return choice;
   const detail::PicturesFrom<Pictures> held_back{&pictures, first};
   const Array wanted = teacher_outputs(teacher, held_back, judged);
-  constexpr double infinite = std::numeric_limits<double>::infinity();
-  double least = infinite;
+  double least = std::numeric_limits<double>::infinity();
   const auto attempt = [&](const Recipe& recipe) {
     const Applied applied = prepare(recipe, teacher, pictures, first, quantization);
-    const double noise = detail::relative_noise(applied.network, wanted, held_back, judged);
-    choice.trials.push_back({detail::trial_name(recipe), recipe, std::isnan(noise) ? -infinite : sqnr_db(1, noise)});
-    if (noise < least) {
-      least = noise;
+    FakeQuantExecutor student(applied.network);
+    const double loss = distillation_loss(student, wanted, held_back);
+    choice.trials.push_back(
+        {detail::trial_name(recipe), recipe, std::isnan(loss) ? std::numeric_limits<double>::infinity() : loss});
+    if (loss < least) {
+      least = loss;
       choice.recipe = recipe;
     }
     if (progress) progress(choice.trials.size(), total);

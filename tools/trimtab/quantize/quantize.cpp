@@ -87,17 +87,15 @@ void read_all(const QuantizeArguments& a, const std::vector<const Samples*>& set
 std::vector<bool> right(const FloatModel& model, const Array& rows, const std::vector<std::size_t>& labels) {
   const Array classes = columns_of(rows, model.file.outputs, *model.classes_output());
   std::vector<bool> result;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const float* row = classes.data() + i * classes.shape(1);
-    result.push_back(static_cast<std::size_t>(std::max_element(row, row + classes.shape(1)) - row) == labels[i]);
-  }
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    result.push_back(arg_max(classes.data() + i * classes.shape(1), classes.shape(1)) == labels[i]);
   return result;
 }
 
 /// Says so where another usual preprocessing makes the float network right more often, by three standard errors of the
 /// difference: of up to 64 samples, evenly spread. Nothing else can tell a wrong one whose numbers are plausible.
-void try_other_preprocessing(const QuantizeArguments& a, const FloatModel& model, const Samples& samples,
-                             const std::vector<std::size_t>& labels, const Array& rows, const World& world) {
+void try_other_preprocessing(const FloatModel& model, const Network& teacher, const Samples& samples,
+                             const std::vector<std::size_t>& labels, const Array& rows) {
   const std::vector<bool> all = right(model, rows, labels);
   const std::size_t count = std::min<std::size_t>(samples.size(), 64);
   std::vector<std::size_t> some, their_labels;
@@ -111,16 +109,13 @@ void try_other_preprocessing(const QuantizeArguments& a, const FloatModel& model
   for (const char* name : {"tf", "imagenet", "byte", "0,255"}) {
     const std::optional<Samples> other = samples.chosen(some).preprocessed(parse_mean_scale(name));
     if (!other) continue;
-    const std::vector<bool> its = right(model,
-                                        teacher_outputs(
-                                            model.network, *other, count, [](std::size_t, std::size_t) {}, world),
-                                        their_labels);
+    const std::vector<bool> its = right(model, teacher_outputs(teacher, *other, count), their_labels);
     double gained = 0, lost = 0;
     for (std::size_t i = 0; i < count; ++i) {
       gained += its[i] && !own[i];
       lost += own[i] && !its[i];
     }
-    if (gained - lost > 3 * std::sqrt(gained + lost) && !a.quiet)
+    if (gained - lost > 3 * std::sqrt(gained + lost))
       std::fprintf(stderr,
                    "warning: of %zu samples the float network is right for %td; with --preprocess %s it would be for %td\n",
                    count, std::ranges::count(own, true), name, std::ranges::count(its, true));
@@ -160,8 +155,8 @@ void quantize(QuantizeArguments& a, const World& world) {
                           : std::optional(top1_percent(columns_of(rows, model.file.outputs, *model.classes_output()), labels));
   };
   r.float_top1 = top1(float_rows);
-  if (r.float_top1) try_other_preprocessing(a, model, evaluation, labels, float_rows, world);
   if (r.float_top1 && !a.quiet) {
+    try_other_preprocessing(model, simplified, evaluation, labels, float_rows);
     const std::size_t classes = element_count(model.file.outputs[*model.classes_output()].extent);
     if (is_chance(*r.float_top1, classes, evaluation.size()))
       std::fprintf(stderr,

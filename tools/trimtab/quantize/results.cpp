@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <functional>
 #include <iomanip>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -82,10 +81,10 @@ std::string bits(const QuantizeArguments& a) {
 
 /// What was tried, the best first.
 std::string describe_trials(std::vector<RecipeTrial> trials) {
-  std::ranges::stable_sort(trials, std::ranges::greater{}, &RecipeTrial::sqnr_db);
+  std::ranges::stable_sort(trials, {}, &RecipeTrial::rmse);
   std::string text;
   for (const RecipeTrial& t : trials)
-    text += detail::message(text.empty() ? "" : "; ", t.name, ' ', std::fixed, std::setprecision(1), t.sqnr_db, " dB",
+    text += detail::message(text.empty() ? "" : "; ", t.name, ": RMSE ", std::fixed, std::setprecision(3), t.rmse,
                             text.empty() ? " (chosen)" : "");
   return text;
 }
@@ -186,7 +185,7 @@ void write_json(const QuantizeArguments& a, const Results& r) {
   out["peak_memory_mb"] = peak_memory_megabytes();
   out["recipe"] = a.recipe;
   Json trials = Json::array();
-  for (const RecipeTrial& one : r.trials) trials.push_back({{"name", one.name}, {"sqnr_db", one.sqnr_db}});
+  for (const RecipeTrial& one : r.trials) trials.push_back({{"name", one.name}, {"rmse", one.rmse}});
   out["trials"] = trials;
   out["seconds_choose"] = r.seconds_choose;
   out["transforms"] = r.transforms;
