@@ -41,9 +41,9 @@ TEST_CASE("choose_recipe: the choice is the trial that measured best", "[net]") 
   std::vector<std::string> names;
   for (const RecipeTrial& t : choice.trials) names.push_back(t.name);
   REQUIRE(names.size() == 5);
-  CHECK(std::vector(names.begin(), names.begin() + 4) == std::vector<std::string>{"as it is, mse_ranges", "equalize, mse_ranges",
-                                                                                  "rescale_dws, mse_ranges",
-                                                                                  "rescale_dws of all pairs, mse_ranges"});
+  CHECK(std::vector(names.begin(), names.begin() + 4) ==
+        std::vector<std::string>{"channels as they are, mse_ranges", "equalize, mse_ranges", "rescale_dws, mse_ranges",
+                                 "rescale_dws of all pairs, mse_ranges"});
   const RecipeTrial& best = best_of(choice);
   CHECK(choice.recipe.equalize == best.recipe.equalize);
   CHECK(choice.recipe.rescale_dws == best.recipe.rescale_dws);

@@ -240,6 +240,6 @@ TEST_CASE("trimtab quantize: a recipe sets choices, and options beside it replac
   CHECK(equalized[1] == "equalize");
   CHECK(nlohmann::json::parse(job.text("out.json"))["trials"].size() == 2);
   REQUIRE(job.run(job.inputs() + " --limit 4") == 0);
-  CHECK_THAT(job.text("out"), ContainsSubstring("recipe auto, in ") && ContainsSubstring(" (chosen); "));
+  CHECK_THAT(job.text("out"), ContainsSubstring("recipe auto, in ") && ContainsSubstring(" (taken)\n"));
   CHECK(job.run(job.inputs() + " --weights vector --scheme symmetric --recipe soup") == 2);
 }

@@ -39,7 +39,7 @@ struct RecipeChoice {
 namespace detail {
 
 inline std::string trial_name(const Recipe& r) {
-  std::string name = r.equalize ? "equalize" : "as it is";
+  std::string name = r.equalize ? "equalize" : "channels as they are";
   if (r.rescale_dws) name = r.rescaling.conv_to_depthwise ? "rescale_dws of all pairs" : "rescale_dws";
   return name + (r.mse_ranges ? ", mse_ranges" : ", largest values");
 }

@@ -79,13 +79,12 @@ std::string bits(const QuantizeArguments& a) {
   return w == x ? detail::message(x, " bits") : detail::message(w, " bits for weights and ", x, " for activations");
 }
 
-/// What was tried, the best first.
-std::string describe_trials(std::vector<RecipeTrial> trials) {
+/// What was tried, the best first, each behind `before`.
+std::string describe_trials(std::vector<RecipeTrial> trials, const char* before) {
   std::ranges::stable_sort(trials, {}, &RecipeTrial::rmse);
   std::string text;
   for (const RecipeTrial& t : trials)
-    text += detail::message(text.empty() ? "" : "; ", t.name, ": RMSE ", std::fixed, std::setprecision(3), t.rmse,
-                            text.empty() ? " (chosen)" : "");
+    text += detail::message(before, std::fixed, std::setprecision(3), t.rmse, ' ', t.name, text.empty() ? " (taken)" : "");
   return text;
 }
 
@@ -94,7 +93,9 @@ std::string describe_trials(std::vector<RecipeTrial> trials) {
 void print(const QuantizeArguments& a, const Results& r) {
   std::printf("\n%s, %s %s thresholds, %s, %zu samples\n", a.model.c_str(), a.weights_name(), a.scheme_name(), bits(a).c_str(),
               r.evaluated_on);
-  if (!r.trials.empty()) std::printf("  recipe auto, in %.1f s: %s\n", r.seconds_choose, describe_trials(r.trials).c_str());
+  if (!r.trials.empty())
+    std::printf("  recipe auto, in %.1f s: RMSE of each on calibration samples held back%s\n", r.seconds_choose,
+                describe_trials(r.trials, "\n    ").c_str());
   std::string transforms;
   for (const std::string& t : r.transforms) transforms += (transforms.empty() ? "" : "; ") + t;
   std::printf("  transforms: %s", transforms.empty() ? "none" : transforms.c_str());
@@ -150,7 +151,8 @@ ReportInput report_page(const QuantizeArguments& a, const Results& r) {
                                ", ", bits(a));
   page.facts = {{"evaluated on", detail::message(r.evaluated_on, " pictures")},
                 {"calibrated on", detail::message(r.calibrated_on, " pictures")}};
-  if (!r.trials.empty()) page.facts.emplace_back("recipe auto", describe_trials(r.trials));
+  if (!r.trials.empty())
+    page.facts.emplace_back("recipe auto", "RMSE on calibration samples held back" + describe_trials(r.trials, "; "));
   for (const std::string& t : r.transforms) page.facts.emplace_back("transform", t);
   page.outcomes = {{"float", r.float_top1, std::nullopt}, {"quantized", r.before.top1, page_fidelity(r.before)}};
   if (const char* second = second_row(a, r)) page.outcomes.push_back({second, r.after.top1, page_fidelity(r.after)});
