@@ -60,7 +60,7 @@ case "${1:-}" in
     ;;
   test)
     install_packages
-    build build all -DTRIMTAB_WERROR=ON
+    build build all -DTRIMTAB_WERROR=ON -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=6
     ctest --test-dir build --output-on-failure -j "$(jobs)"
     ;;
   *)

@@ -8,6 +8,9 @@
 #include <trimtab/io/onnx.hpp>
 #include <vector>
 
+/// The numbers of an array, in memory's order.
+inline std::vector<float> numbers_of(const trimtab::Array& x) { return {x.begin(), x.end()}; }
+
 /// One graph with the float input `x` and the output `y`, of extents that are left open.
 class OnnxBuilder {
  public:

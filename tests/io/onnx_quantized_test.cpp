@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <array>
 #include <catch.hpp>
+#include <codes_of.hpp>
 #include <cstdint>
 #include <limits>
 #include <quantized_small_network.hpp>
 #include <random>
 #include <string>
 #include <trimtab/io/onnx.hpp>
-#include <trimtab/net/execute/int8_network.hpp>
 #include <trimtab/net/passes/fold.hpp>
 #include <vector>
 #include <without_checksum.hpp>
@@ -19,12 +19,6 @@
 using namespace trimtab;
 
 namespace {
-
-std::vector<std::uint8_t> codes_of(const LoweredNetwork& network, const Array& x) {
-  Int8Network::Workspace workspace;
-  const auto codes = Int8Network(network).run(x, workspace);
-  return {codes.begin(), codes.end()};
-}
 
 std::ptrdiff_t clips(const LoweredNetwork& network) {
   return std::count_if(network.nodes.begin(), network.nodes.end(), [](const LoweredNode& n) { return n.op.is<Clip>(); });
@@ -45,7 +39,7 @@ bool is_read(const std::string& bytes) {
     const LoweredNetwork network = parse_quantized_onnx(bytes).network;
     if (trimtab::detail::work_of(network) > 1e7) return true;
     try {
-      codes_of(network, self_check_picture(network));
+      test::codes_of(network, self_check_picture(network));
     } catch (const value_error&) {
     }
     return true;
@@ -68,14 +62,14 @@ TEST_CASE("write_onnx: a quantized network read back gives the same codes, in bo
         CAPTURE(int(options.weights), int(options.scheme), options.weight_bits, int(form));
         const QuantizedOnnxModel read =
             parse_quantized_onnx(serialize_onnx(lowered, form, with_self_check(lowered, {{"author", "unknown"}})));
-        CHECK(codes_of(read.network, x) == codes_of(lowered, x));
+        CHECK(test::codes_of(read.network, x) == test::codes_of(lowered, x));
         CHECK(read.network.output_grids == lowered.output_grids);
         // A Clip that the file needs costs nothing, but for that of an input, whose codes may come from elsewhere.
         CHECK(clips(read.network) == clips(lowered) + (lowered.nodes[0].grid.codes != unsigned_codes()));
         CHECK(read.metadata.at("author") == "unknown");
         // What was read can be written again.
         const QuantizedOnnxModel again = parse_quantized_onnx(serialize_onnx(read.network, form));
-        CHECK(codes_of(again.network, x) == codes_of(lowered, x));
+        CHECK(test::codes_of(again.network, x) == test::codes_of(lowered, x));
       }
     }
   }
@@ -210,12 +204,12 @@ TEST_CASE("read_quantized_onnx: a convolution between quantizers, worked by hand
   x(0, 0, 0, 2) = 1;  // code 3 + 2
   // Output 0: 0.5 * 0.25 * (4 * 1 + 2 * 3) = 1.25 = 2.5 steps, which round to 2. Output 1: 0.5 * 0.5 * 4 * 127 = 127 = 254 steps,
   // clamped.
-  const std::vector<std::uint8_t> y = codes_of(network, x);
+  const std::vector<std::uint8_t> y = test::codes_of(network, x);
   CHECK(y[0] == 3 + 2);
   CHECK(y[1] == 255);
   CHECK(y[2] == 3);
   x(0, 0, 0, 0) = -1;  // -2 steps: below 0, where Relu cuts: code 3, not 0
-  CHECK(codes_of(network, x)[1] == 3);
+  CHECK(test::codes_of(network, x)[1] == 3);
 }
 
 TEST_CASE("read_quantized_onnx: what has no integer meaning is refused by name", "[io]") {
@@ -312,7 +306,8 @@ TEST_CASE("read_quantized_onnx: a pool between two grids pools once, then goes o
   b.node("DequantizeLinear", {"yq", "coarse"}, "y");
   Array x = Array::from_shape({1, 1, 4, 1});
   std::copy_n(std::array<float, 4>{1, 8, 3, 2}.begin(), 4, x.data());
-  CHECK(codes_of(parse_quantized_onnx(b.bytes()).network, x) == std::vector<std::uint8_t>{4, 4, 2});  // 3 / 2 rounds to even
+  CHECK(test::codes_of(parse_quantized_onnx(b.bytes()).network, x) ==
+        std::vector<std::uint8_t>{4, 4, 2});  // 3 / 2 rounds to even
 }
 
 TEST_CASE("read_quantized_onnx: constants behind a layer of codes become its scales and biases", "[io]") {
@@ -341,7 +336,7 @@ TEST_CASE("read_quantized_onnx: constants behind a layer of codes become its sca
   Array x = Array::from_shape({1, 6, 5, 3});
   x.fill(0);
   // 2 * 0.125 * 8 + 3 = 5, 10 steps; 2 * 0.25 * -4 + 100 = 98, 196 steps.
-  const std::vector<std::uint8_t> y = codes_of(network, x);
+  const std::vector<std::uint8_t> y = test::codes_of(network, x);
   CHECK(y[0] == 3 + 10);
   CHECK(y[1] == 3 + 196);
 }

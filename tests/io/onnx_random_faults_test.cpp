@@ -20,7 +20,6 @@ Array row(const std::vector<float>& numbers, std::vector<std::size_t> shape = {}
   std::copy(numbers.begin(), numbers.end(), x.data());
   return x;
 }
-std::vector<float> numbers_of(const Array& x) { return {x.begin(), x.end()}; }
 
 /// Codes of an initializer.
 std::string codes(OnnxBuilder& b, const std::string& name, const OnnxBuilder::Ints& extent, const std::vector<int>& values,

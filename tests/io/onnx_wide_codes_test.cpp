@@ -21,7 +21,6 @@ Array array_of(const std::vector<float>& numbers, const std::vector<std::size_t>
   std::copy(numbers.begin(), numbers.end(), x.data());
   return x;
 }
-std::vector<float> numbers_of(const Array& x) { return {x.begin(), x.end()}; }
 /// By read_onnx and by read_quantized_onnx, which give the same of files without codes of 8 bits.
 std::vector<float> run_both(const OnnxBuilder& b, const Array& x) {
   Int8Network::Workspace workspace;

@@ -40,7 +40,7 @@ const std::vector<Binary>& binaries() {
   return all;
 }
 
-std::vector<OperatorCase> cases() {
+std::vector<OperatorCase> broadcast_cases() {
   const std::vector<std::array<Extents, 2>> extents{
       {{{3, 5, 7}, {3, 5, 7}}},  // odd sizes
       {{{3, 4, 6}, {1, 1, 6}}},  // a number a channel
@@ -111,7 +111,7 @@ TEST_CASE(
     "Operators of two activations: values and gradients are the formula's, codes are rounded once, deployed networks compute "
     "what trained ones did",
     "[broadcast_operators]") {
-  check_operators(cases());
+  check_operators(broadcast_cases());
   check_operators(products());
 }
 

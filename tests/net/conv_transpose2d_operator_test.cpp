@@ -2,6 +2,7 @@
 #include <catch.hpp>
 #include <drawn_pictures.hpp>
 #include <functional>
+#include <node_named.hpp>
 #include <trimtab/net/execute/verify.hpp>
 #include <trimtab/net/passes/correct_bias.hpp>
 #include <trimtab/net/passes/fold.hpp>
@@ -17,7 +18,7 @@ using test::random_tensor;
 
 namespace {
 
-constexpr std::size_t count = 22;  // not a multiple of any pass's batch
+constexpr std::size_t up_pictures = 22;  // not a multiple of any pass's batch
 
 struct Shape {
   const char* why;
@@ -93,8 +94,8 @@ Network network_of(const Shape& s, Clip clip = no_clip) {
   return n;
 }
 
-QuantizedNetwork quantized(const Network& n, const QuantizationOptions& o) {
-  return quantize(n, calibrate(n, test::DrawnPictures{&n}, count, MinMaxObserver<float>()), o);
+QuantizedNetwork quantized_up(const Network& n, const QuantizationOptions& o) {
+  return quantize(n, calibrate(n, test::DrawnPictures{&n}, up_pictures, MinMaxObserver<float>()), o);
 }
 
 /// up (twice as large) -> batch norm -> relu6 -> grouped -> relu -> nearest -> up in groups -> relu -> up -> pool -> linear.
@@ -123,12 +124,6 @@ Network decoder() {
   return n;
 }
 Network folded_decoder() { return fuse_clips(fold_batch_norm(decoder())); }
-
-NodeId find(const Network& n, const std::string& name) {
-  NodeId id = 0;
-  while (n[id].name != name) ++id;
-  return id;
-}
 
 double largest_difference(const Array& a, const Array& b) {
   REQUIRE(a.size() == b.size());
@@ -210,7 +205,7 @@ TEST_CASE("ConvTranspose2d: codes are exact sums, the same in training and deplo
           QuantizationOptions o;
           o.scheme = scheme, o.weights = weights, o.requantizer = requantizer;
           const Network n = network_of(s, relu6);
-          const QuantizedNetwork q = quantized(n, o);
+          const QuantizedNetwork q = quantized_up(n, o);
           const Array x = test::DrawnPictures{&n}(detail::first_indices(3));
           FakeQuantExecutor executor(q);
           executor.forward(x);
@@ -259,7 +254,7 @@ TEST_CASE("ConvTranspose2d: gradients of factors, by the definition on the codes
     const Network n = network_of(s);
     Network alone;
     alone.add(Input{s.x}, {});
-    QuantizedNetwork q = quantized(n, {}), q_alone = quantized(alone, {});
+    QuantizedNetwork q = quantized_up(n, {}), q_alone = quantized_up(alone, {});
     add_pointwise_factors(q);
     q_alone.output[0] = q.output[0];
     const Array x = test::DrawnPictures{&n}(detail::first_indices(3));
@@ -348,7 +343,7 @@ TEST_CASE("ConvTranspose2d: batch norm folds into it, and the network stays veri
     for (const Requantizer requantizer : {Requantizer::float32, Requantizer::fixed_point}) {
       QuantizationOptions o;
       o.scheme = scheme, o.requantizer = requantizer;
-      CHECK(!verify(quantized(folded, o), x));
+      CHECK(!verify(quantized_up(folded, o), x));
     }
 }
 
@@ -356,10 +351,10 @@ TEST_CASE("ConvTranspose2d: learned rounding does what it reports, layer by laye
   const Network n = folded_decoder();
   QuantizationOptions o;
   o.weight_bits = 4;
-  QuantizedNetwork q = quantized(n, o);
+  QuantizedNetwork q = quantized_up(n, o);
   const test::DrawnPictures pictures{&n};
-  const std::vector<RoundedLayer> layers = learn_rounding(q, n, pictures, count);
-  const Array x = pictures(detail::first_indices(count));
+  const std::vector<RoundedLayer> layers = learn_rounding(q, n, pictures, up_pictures);
+  const Array x = pictures(detail::first_indices(up_pictures));
   const detail::Unfused unfused = detail::unfuse_clips(n);
   std::vector<Array> wanted(unfused.network.size());
   run(unfused.network, x, [&](NodeId id, const Array& y) { wanted[id] = y; });
@@ -387,14 +382,14 @@ TEST_CASE("ConvTranspose2d: bias correction knows that a weight reaches one pixe
   const test::DrawnPictures pictures{&n, 0.5F};
   QuantizationOptions o;
   o.weight_bits = 3;
-  QuantizedNetwork q = quantize(n, calibrate(n, pictures, count, MinMaxObserver<float>()), o);
-  correct_bias(q, pictures, count);
+  QuantizedNetwork q = quantize(n, calibrate(n, pictures, up_pictures, MinMaxObserver<float>()), o);
+  correct_bias(q, pictures, up_pictures);
   // What the float network gives with the quantized weights and the corrected biases.
   Network corrected = q.network;
   ConvTranspose2d& l = corrected[1].op.get<ConvTranspose2d>();
   const xt::xtensor<float, 4> weight = l.weight;
   fake_quantize_forward(weight, *q.weight[1], l.weight);
-  const Array x = pictures(detail::first_indices(count)), was = run(n, x), now = run(corrected, x);
+  const Array x = pictures(detail::first_indices(up_pictures)), was = run(n, x), now = run(corrected, x);
   std::vector<double> shift(4);
   for (std::size_t i = 0; i < was.size(); ++i)
     shift[i % 4] += (double(now.data()[i]) - double(was.data()[i])) / double(was.size() / 4);
@@ -407,14 +402,15 @@ TEST_CASE("ConvTranspose2d: bias correction knows that a weight reaches one pixe
   const Network whole = folded_decoder();
   const test::DrawnPictures of_whole{&whole, 0.5F};
   o.weight_bits = 4;
-  QuantizedNetwork before = quantize(whole, calibrate(whole, of_whole, count, MinMaxObserver<float>()), o), after = before;
-  correct_bias(after, of_whole, count);
-  const Array pixels = of_whole(detail::first_indices(count)), right = run(whole, pixels);
+  QuantizedNetwork before = quantize(whole, calibrate(whole, of_whole, up_pictures, MinMaxObserver<float>()), o), after = before;
+  correct_bias(after, of_whole, up_pictures);
+  const Array pixels = of_whole(detail::first_indices(up_pictures)), right = run(whole, pixels);
   const auto bias_error = [&](const QuantizedNetwork& some) {
     FakeQuantExecutor executor(some);
     const Array y = executor.forward(pixels);
     std::vector<double> mean(5);
-    for (std::size_t i = 0; i < y.size(); ++i) mean[i % 5] += (double(y.data()[i]) - double(right.data()[i])) / double(count);
+    for (std::size_t i = 0; i < y.size(); ++i)
+      mean[i % 5] += (double(y.data()[i]) - double(right.data()[i])) / double(up_pictures);
     double sum = 0;
     for (const double v : mean) sum += std::abs(v);
     return sum;
@@ -432,7 +428,7 @@ TEST_CASE("ConvTranspose2d: factors on channels move through it", "[conv_transpo
   for (const bool paper : {false, true}) {
     CAPTURE(paper);
     Network changed = n;
-    ChannelMaxima maxima = channel_maxima(changed, pictures, count);
+    ChannelMaxima maxima = channel_maxima(changed, pictures, up_pictures);
     const NetworkRescaling r = paper ? rescale_dws(changed, maxima, o) : equalize(changed, maxima, o);
     std::vector<std::string> pairs;
     for (const RescaledPair& p : r.pairs) pairs.push_back(n[p.producer].name + " > " + n[p.consumer].name);
@@ -443,7 +439,7 @@ TEST_CASE("ConvTranspose2d: factors on channels move through it", "[conv_transpo
     CHECK_THAT(reasons, ContainsSubstring("up3: up in groups is a transposed convolution in 2 groups"));
     CHECK(largest_difference(run(changed, x), y) < 1e-4);
     const auto weight = [](const Network& of) -> const xt::xtensor<float, 4>& {
-      return of[find(of, "up2")].op.get<ConvTranspose2d>().weight;
+      return of[test::node_named(of, "up2")].op.get<ConvTranspose2d>().weight;
     };
     CHECK(weight(changed) != weight(n));
   }

@@ -1,5 +1,6 @@
 #include <catch.hpp>
 #include <drawn_pictures.hpp>
+#include <node_named.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/passes/correct_bias.hpp>
 #include <trimtab/net/passes/reestimate_batch_norm.hpp>
@@ -10,7 +11,7 @@ using namespace trimtab;
 
 namespace {
 
-constexpr std::size_t count = 24;
+constexpr std::size_t bias_pictures = 24;
 
 QuantizationOptions coarse_options() {
   QuantizationOptions o;
@@ -20,27 +21,21 @@ QuantizationOptions coarse_options() {
 }
 
 QuantizedNetwork coarse(const Network& n) {
-  return quantize(n, calibrate(n, test::DrawnPictures{&n, 0.5F}, count, MinMaxObserver<float>()), coarse_options());
-}
-
-NodeId find(const Network& n, const std::string& name) {
-  NodeId id = 0;
-  while (n[id].name != name) ++id;
-  return id;
+  return quantize(n, calibrate(n, test::DrawnPictures{&n, 0.5F}, bias_pictures, MinMaxObserver<float>()), coarse_options());
 }
 
 /// One step of a layer's bias: a mean measured with one rounded bias is set by another, within half a step each.
 double bias_step(const QuantizedNetwork& q, const std::string& name) {
-  const NodeId id = find(q.network, name);
+  const NodeId id = test::node_named(q.network, name);
   return double(q.weight[id]->grid(0).scale) * double(q.output_grid(q.network[id].inputs[0]).scale);
 }
 
 /// Mean over pictures, places and channels of |mean of the quantized output - mean of the float output| of a layer.
 double mean_error(const QuantizedNetwork& q, const Network& teacher, const std::string& name) {
-  const NodeId id = find(teacher, name);
+  const NodeId id = test::node_named(teacher, name);
   Network open = teacher;
   open[id].clip = no_clip;
-  const Array x = test::DrawnPictures{&teacher, 0.5F}(detail::first_indices(count));
+  const Array x = test::DrawnPictures{&teacher, 0.5F}(detail::first_indices(bias_pictures));
   const std::size_t channels = teacher[id].extent.back();
   std::vector<double> difference(channels, 0.0);
   std::size_t size = 0;
@@ -69,7 +64,7 @@ TEST_CASE("correct_bias on a network: the means of a first layer without borders
             relu6);
   QuantizedNetwork q = coarse(n);
   const double before = mean_error(q, n, "first"), second = mean_error(q, n, "second");
-  correct_bias(q, test::DrawnPictures{&n, 0.5F}, count);
+  correct_bias(q, test::DrawnPictures{&n, 0.5F}, bias_pictures);
   CHECK(before > 0.02);
   CHECK(mean_error(q, n, "first") < bias_step(q, "first") + 1e-3);  // the rounding of the pictures is not corrected
   CHECK(mean_error(q, n, "second") < 0.5 * second);
@@ -79,12 +74,12 @@ TEST_CASE("reestimate_batch_norm on a network: every layer's means are the float
   const Network n = test::small_network();
   const QuantizedNetwork before = coarse(n);
   QuantizedNetwork analytic = before;
-  correct_bias(analytic, test::DrawnPictures{&n, 0.5F}, count);
+  correct_bias(analytic, test::DrawnPictures{&n, 0.5F}, bias_pictures);
   CHECK(mean_error(before, n, "logits") > 1e-2);
   CHECK(mean_error(analytic, n, "logits") < mean_error(before, n, "logits"));
   for (const bool variances : {false, true}) {
     QuantizedNetwork q = before;
-    reestimate_batch_norm(q, n, test::DrawnPictures{&n, 0.5F}, count, coarse_options(), variances);
+    reestimate_batch_norm(q, n, test::DrawnPictures{&n, 0.5F}, bias_pictures, coarse_options(), variances);
     for (const char* name : {"stem", "dw", "project", "side", "grouped", "logits"}) {
       CAPTURE(name, variances);
       CHECK(mean_error(q, n, name) < bias_step(q, name) + 1e-6);
@@ -97,11 +92,11 @@ TEST_CASE("bias correction on a network: the same bits on any number of threads"
   QuantizedNetwork one = coarse(n), three = one;
   {
     const ScopedThreads scope(1);
-    correct_bias(one, test::DrawnPictures{&n, 0.5F}, count);
+    correct_bias(one, test::DrawnPictures{&n, 0.5F}, bias_pictures);
   }
   {
     const ScopedThreads scope(3);
-    correct_bias(three, test::DrawnPictures{&n, 0.5F}, count);
+    correct_bias(three, test::DrawnPictures{&n, 0.5F}, bias_pictures);
   }
   for (NodeId id = 0; id < n.size(); ++id)
     test::with_layer(one.network[id].op, [&](const auto& layer) {

@@ -9,7 +9,7 @@ using namespace trimtab;
 
 namespace {
 
-QuantizedNetwork quantized(const Network& n, const QuantizationOptions& options) {
+QuantizedNetwork quantized_on_own(const Network& n, const QuantizationOptions& options) {
   const auto pictures = [&](std::span<const std::size_t> some) {
     return test::random_pictures(n, some.size(), unsigned(some[0]));
   };
@@ -31,7 +31,7 @@ TEST_CASE("every operator: training and deployment have the same codes, on every
   const Array x = test::random_pictures(n, 3, 99);
   for (const Scheme scheme : {Scheme::symmetric, Scheme::asymmetric})
     for (const WeightMode weights : {WeightMode::scalar, WeightMode::vector}) {
-      const QuantizedNetwork q = quantized(n, {.weights = weights, .scheme = scheme});
+      const QuantizedNetwork q = quantized_on_own(n, {.weights = weights, .scheme = scheme});
       std::vector<std::vector<std::uint8_t>> first;
       for (const Isa isa : available_isas())
         for (const int count : {1, 2, 3}) {
@@ -58,7 +58,7 @@ TEST_CASE("every operator: a network of all of them trains, and its outputs come
     return test::random_pictures(n, some.size(), unsigned(some[0]));
   };
   for (const Scheme scheme : {Scheme::symmetric, Scheme::asymmetric}) {
-    QuantizedNetwork q = quantized(n, {.scheme = scheme, .weight_bits = 5, .activation_bits = 5});
+    QuantizedNetwork q = quantized_on_own(n, {.scheme = scheme, .weight_bits = 5, .activation_bits = 5});
     FineTuneOptions options;
     options.epochs = 6;
     options.batch = 4;
@@ -70,12 +70,12 @@ TEST_CASE("every operator: a network of all of them trains, and its outputs come
 
 TEST_CASE("keep_float: by node and by operator; what follows only floats stays real, and training equals deployment", "[net]") {
   const Network n = fuse_clips(fold_batch_norm(test::every_operator()));
-  const QuantizedNetwork q = quantized(n, {.keep_float = {"Tanh", "x"}});
+  const QuantizedNetwork q = quantized_on_own(n, {.keep_float = {"Tanh", "x"}});
   for (NodeId id = 0; id < n.size(); ++id) {
     const std::string op = n[id].op->name();
     if (op == "Tanh" || n[id].name == "x" || op == "ArgMax" || op == "LogSoftmax") CHECK(q.in_float[id]);
     if (op == "Transpose" && n[n[id].inputs[0]].name == "x") CHECK_FALSE(q.holds_codes(id));  // moves what is real
   }
   CHECK_FALSE(verify(q, test::random_pictures(n, 2, 5)).has_value());
-  CHECK_THROWS_AS(quantized(n, {.keep_float = {"nobody"}}), value_error);
+  CHECK_THROWS_AS(quantized_on_own(n, {.keep_float = {"nobody"}}), value_error);
 }

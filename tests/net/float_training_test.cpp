@@ -35,7 +35,7 @@ BatchNorm batch_norm(RandomSource& random, std::size_t c) {
 }
 
 /// Every operator once, with two branches from one node.
-Network every_operator() {
+Network trained_operators() {
   RandomSource random(3);
   WindowOptions same, halved;
   same.padding = {1, 1, 1, 1};
@@ -102,7 +102,7 @@ struct ColourPictures {
 }  // namespace
 
 TEST_CASE("FloatTrainer: gradients of all parameters of all operators match central differences", "[net]") {
-  Network network = every_operator();
+  Network network = trained_operators();
   FloatTrainer trainer(network);
   RandomSource random(4);
   Array x = Array::from_shape({4, 8, 8, 3});
@@ -141,7 +141,7 @@ TEST_CASE("FloatTrainer: gradients of all parameters of all operators match cent
 }
 
 TEST_CASE("FloatTrainer: a step is momentum's formula, decay for weights alone", "[net]") {
-  Network network = every_operator();
+  Network network = trained_operators();
   FloatTrainer trainer(network);
   RandomSource random(4);
   Array x = Array::from_shape({2, 8, 8, 3});
@@ -170,7 +170,7 @@ TEST_CASE("FloatTrainer: a step is momentum's formula, decay for weights alone",
 }
 
 TEST_CASE("FloatTrainer: running statistics become those of the data", "[net]") {
-  Network network = every_operator();
+  Network network = trained_operators();
   FloatTrainer trainer(network);
   RandomSource random(4);
   Array x = Array::from_shape({8, 8, 8, 3});
@@ -182,11 +182,11 @@ TEST_CASE("FloatTrainer: running statistics become those of the data", "[net]") 
 }
 
 TEST_CASE("FloatTrainer: refuses fused clips; gradients of another extent; gradients that are not finite", "[net]") {
-  Network fused = every_operator();
+  Network fused = trained_operators();
   fused[1].clip = relu;
   CHECK_THROWS_WITH(FloatTrainer(fused), ContainsSubstring("Conv2d_1"));
 
-  Network network = every_operator();
+  Network network = trained_operators();
   FloatTrainer trainer(network);
   Array x = xt::ones<float>({2, 8, 8, 3});
   trainer.forward(x, 0);

@@ -24,7 +24,7 @@ LoweredNetwork clipped_table(bool read_twice) {
   return n;
 }
 
-const Array x = [] {
+const Array row = [] {
   Array a = Array::from_shape({1, 4});
   a(0, 0) = -100, a(0, 1) = 0, a(0, 2) = 1, a(0, 3) = 100;
   return a;
@@ -34,7 +34,7 @@ using Row = std::vector<float>;
 std::vector<Row> outputs(const LoweredNetwork& n) {
   Int8Network::Workspace workspace;
   std::vector<Row> rows;
-  for (const Array& y : Int8Network(n).run_outputs(x, workspace)) rows.emplace_back(y.begin(), y.end());
+  for (const Array& y : Int8Network(n).run_outputs(row, workspace)) rows.emplace_back(y.begin(), y.end());
   return rows;
 }
 
@@ -59,7 +59,7 @@ TEST_CASE("Int8Network: a Clip that alone reads an input leaves its work to the 
   const LoweredNetwork n = clipped_table(false);
   Int8Network::Workspace workspace;
   std::vector<std::span<const std::uint8_t>> bytes;
-  Int8Network(n).run_nodes(x, workspace, [&](NodeId, const Int8Network::Output& out) { bytes.push_back(out.bytes); });
+  Int8Network(n).run_nodes(row, workspace, [&](NodeId, const Int8Network::Output& out) { bytes.push_back(out.bytes); });
   REQUIRE(bytes.size() == 4);
   CHECK(bytes[0].data() == bytes[1].data());  // nothing is computed
   CHECK(bytes[2].data() != bytes[1].data());

@@ -9,19 +9,19 @@ using namespace trimtab;
 
 namespace {
 
-constexpr std::size_t count = 30;  // not a multiple of the pass's batch
+constexpr std::size_t rounding_pictures = 30;  // not a multiple of the pass's batch
 
-QuantizedNetwork quantized(const Network& n, WeightMode weights, Scheme scheme) {
+QuantizedNetwork four_bits(const Network& n, WeightMode weights, Scheme scheme) {
   QuantizationOptions o;
   o.weights = weights;
   o.scheme = scheme;
   o.weight_bits = 4;
-  return quantize(n, calibrate(n, test::DrawnPictures{&n}, count, MinMaxObserver<float>()), o);
+  return quantize(n, calibrate(n, test::DrawnPictures{&n}, rounding_pictures, MinMaxObserver<float>()), o);
 }
 
 /// Mean square of (quantized - float) before the activation, of each layer with weights in turn.
 std::vector<double> layer_errors(const QuantizedNetwork& q, const Network& teacher) {
-  const Array x = test::DrawnPictures{&teacher}(detail::first_indices(count));
+  const Array x = test::DrawnPictures{&teacher}(detail::first_indices(rounding_pictures));
   const detail::Unfused unfused = detail::unfuse_clips(teacher);
   std::vector<Array> wanted(unfused.network.size());
   run(unfused.network, x, [&](NodeId id, const Array& y) { wanted[id] = y; });
@@ -47,9 +47,9 @@ TEST_CASE("learn_rounding on a network: what it reports is what the deployed net
   const auto weights = GENERATE(WeightMode::scalar, WeightMode::vector);
   const auto scheme = GENERATE(Scheme::symmetric, Scheme::asymmetric);
   const Network n = test::small_network();
-  QuantizedNetwork q = quantized(n, weights, scheme);
+  QuantizedNetwork q = four_bits(n, weights, scheme);
   const std::vector<double> before = layer_errors(q, n);
-  const std::vector<RoundedLayer> layers = learn_rounding(q, n, test::DrawnPictures{&n}, count);
+  const std::vector<RoundedLayer> layers = learn_rounding(q, n, test::DrawnPictures{&n}, rounding_pictures);
   const std::vector<double> after = layer_errors(q, n);
   REQUIRE(layers.size() == after.size());
   for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -65,13 +65,13 @@ TEST_CASE("learn_rounding on a network: what it reports is what the deployed net
 
 TEST_CASE("learn_rounding on a network: weights lie on their grids and stay there", "[net]") {
   const Network n = test::small_network();
-  QuantizedNetwork q = quantized(n, WeightMode::vector, Scheme::symmetric);
+  QuantizedNetwork q = four_bits(n, WeightMode::vector, Scheme::symmetric);
   add_pointwise_factors(q);
   for (PointwiseFactors& f : q.pointwise) {
     std::fill(f.weight.begin(), f.weight.end(), 1.1F);
     std::fill(f.bias.begin(), f.bias.end(), 0.9F);
   }
-  learn_rounding(q, n, test::DrawnPictures{&n}, count);
+  learn_rounding(q, n, test::DrawnPictures{&n}, rounding_pictures);
   for (NodeId id = 0; id < n.size(); ++id) {
     for (const float f : q.pointwise[id].weight) CHECK(f == 1.0F);
     for (const float f : q.pointwise[id].bias) CHECK(f == 1.0F);
@@ -85,14 +85,14 @@ TEST_CASE("learn_rounding on a network: weights lie on their grids and stay ther
 
 TEST_CASE("learn_rounding on a network: the same bits on any number of threads", "[net]") {
   const Network n = test::small_network();
-  QuantizedNetwork one = quantized(n, WeightMode::vector, Scheme::symmetric), three = one;
+  QuantizedNetwork one = four_bits(n, WeightMode::vector, Scheme::symmetric), three = one;
   {
     const ScopedThreads scope(1);
-    learn_rounding(one, n, test::DrawnPictures{&n}, count);
+    learn_rounding(one, n, test::DrawnPictures{&n}, rounding_pictures);
   }
   {
     const ScopedThreads scope(3);
-    learn_rounding(three, n, test::DrawnPictures{&n}, count);
+    learn_rounding(three, n, test::DrawnPictures{&n}, rounding_pictures);
   }
   for (NodeId id = 0; id < n.size(); ++id)
     test::with_layer(one.network[id].op, [&](const auto& layer) {
@@ -104,7 +104,7 @@ TEST_CASE("learn_rounding on a network: the same bits on any number of threads",
 
 TEST_CASE("learn_rounding on a network: needs pictures and the same network", "[net]") {
   const Network n = test::small_network();
-  QuantizedNetwork q = quantized(n, WeightMode::vector, Scheme::symmetric);
+  QuantizedNetwork q = four_bits(n, WeightMode::vector, Scheme::symmetric);
   CHECK_THROWS_AS(learn_rounding(q, n, test::DrawnPictures{&n}, 0), value_error);
   CHECK_THROWS_AS(learn_rounding(q, Network(), test::DrawnPictures{&n}, 4), shape_error);
 }

@@ -2,6 +2,7 @@
 #include <array>
 #include <catch.hpp>
 #include <cmath>
+#include <node_named.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/execute/verify.hpp>
 #include <trimtab/net/models/efficientnets.hpp>
@@ -21,11 +22,7 @@ std::size_t count(const Network& network) {
   return found;
 }
 
-const Node& named(const Network& network, const std::string& name) {
-  for (const Node& node : network.nodes())
-    if (node.name == name) return node;
-  throw value_error("no node " + name);
-}
+const Node& named(const Network& network, const std::string& name) { return network[test::node_named(network, name)]; }
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 
 #include <catch.hpp>
 #include <functional>
+#include <operator_check.hpp>
 #include <optional>
 #include <random>
 #include <trimtab/net/execute/verify.hpp>
@@ -13,19 +14,6 @@
 #include "one_gradient.hpp"
 
 namespace trimtab::test::movement {
-
-/// The row-major place of an index.
-inline std::size_t flat(const Extents& extent, const Extents& index) {
-  std::size_t at = 0;
-  for (std::size_t a = 0; a < extent.size(); ++a) at = at * extent[a] + index[a];
-  return at;
-}
-/// The index of a row-major place.
-inline Extents index_of(const Extents& extent, std::size_t at) {
-  Extents index = extent;
-  for (std::size_t a = extent.size(); a-- > 0; at /= extent[a]) index[a] = at % extent[a];
-  return index;
-}
 
 /// An operator and where each element of its output comes from, written once more; nothing stands for real 0.
 struct Case {

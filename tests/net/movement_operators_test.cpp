@@ -5,6 +5,7 @@
 
 using namespace trimtab;
 using namespace trimtab::test::movement;
+using test::flat;
 using test::OneGradient;
 
 namespace {

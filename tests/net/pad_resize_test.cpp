@@ -5,6 +5,7 @@
 
 using namespace trimtab;
 using namespace trimtab::test::movement;
+using test::flat;
 using test::OneGradient;
 
 TEST_CASE("Pad with a value rounds onto a grid that knows the value", "[movement]") {

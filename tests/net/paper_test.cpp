@@ -2,6 +2,7 @@
 // that came after.
 #include <catch.hpp>
 #include <cmath>
+#include <node_named.hpp>
 #include <quantized_small_network.hpp>
 #include <small_run.hpp>
 #include <trimtab/net/execute/verify.hpp>
@@ -10,13 +11,6 @@
 using namespace trimtab;
 
 namespace {
-
-NodeId find(const Network& n, const std::string& name) {
-  for (NodeId id = 0; id < n.size(); ++id)
-    if (n[id].name == name) return id;
-  FAIL("no node " << name);
-  return 0;
-}
 
 /// Which layers of a network have a threshold a filter.
 std::vector<std::string> vector_layers(const QuantizedNetwork& q) {
@@ -51,7 +45,7 @@ auto pictures_of(std::vector<float> second) {
 }
 
 std::vector<float> depthwise_weights(const Network& n) {
-  const auto& w = n[find(n, "dw")].op.get<DepthwiseConv2d>().weight;
+  const auto& w = n[test::node_named(n, "dw")].op.get<DepthwiseConv2d>().weight;
   return {w.begin(), w.end()};
 }
 
@@ -86,7 +80,7 @@ TEST_CASE("quantize: depthwise layers alone have a threshold a filter; same code
   o.scheme = scheme;
   o.requantizer = requantizer;
   QuantizedNetwork q = test::quantized(n, o);
-  const NodeId dw = find(n, "dw"), stem = find(n, "stem");
+  const NodeId dw = test::node_named(n, "dw"), stem = test::node_named(n, "stem");
   CHECK(q.weight[dw]->channels() == 8);
   CHECK(q.weight[dw]->granularity() == per_channel(2));
   const auto& w = n[dw].op.get<DepthwiseConv2d>().weight;
@@ -110,8 +104,10 @@ TEST_CASE("quantize: depthwise layers alone have a threshold a filter; same code
 TEST_CASE("quantize: activations are unsigned where the activation before leaves nothing negative, else signed", "[net]") {
   const Network n = test::small_network();
   const QuantizedNetwork q = test::quantized(n, {});
-  for (const char* name : {"stem", "dw", "grouped"}) CHECK(q.output[find(n, name)]->grid(0).codes == unsigned_codes());
-  for (const char* name : {"project", "side", "sum", "logits"}) CHECK(q.output[find(n, name)]->grid(0).codes == signed_codes());
+  for (const char* name : {"stem", "dw", "grouped"})
+    CHECK(q.output[test::node_named(n, name)]->grid(0).codes == unsigned_codes());
+  for (const char* name : {"project", "side", "sum", "logits"})
+    CHECK(q.output[test::node_named(n, name)]->grid(0).codes == signed_codes());
 }
 
 TEST_CASE("quantize: a scheme's grids, and where training may take them", "[net]") {
@@ -152,7 +148,7 @@ TEST_CASE("quantize: bounds of every factor come from the options", "[net]") {
   o.one_sided_shift = {-0.05F, 0.3F};
   o.log_threshold = {-2, 3};
   o.learned_scale = {0.5F, 4};
-  const NodeId dw = find(n, "dw"), sum = find(n, "sum");
+  const NodeId dw = test::node_named(n, "dw"), sum = test::node_named(n, "sum");
   using B = Bounds<float>;
   CHECK(test::quantized(n, o).weight[dw]->bounds(0) == B{0.25F, 1.3F});
   CHECK(test::quantized(n, o).output[sum]->bounds(0) == B{0.25F, 1.3F});
@@ -180,7 +176,7 @@ TEST_CASE("quantize: bounds of every factor come from the options", "[net]") {
 
 TEST_CASE("quantize: biases of dead filters stay below 2^30 at the lowest factors of every scheme", "[net]") {
   Network n = test::small_network();
-  auto& dw = n[find(n, "dw")].op.get<DepthwiseConv2d>();
+  auto& dw = n[test::node_named(n, "dw")].op.get<DepthwiseConv2d>();
   for (std::size_t i = 0; i < 9; ++i) dw.weight.data()[i * 8 + 3] = 1e-20F;
   dw.bias(3) = 2;
   for (const Scheme scheme : {Scheme::symmetric, Scheme::asymmetric, Scheme::power_of_two, Scheme::learned}) {
@@ -192,7 +188,7 @@ TEST_CASE("quantize: biases of dead filters stay below 2^30 at the lowest factor
     for (const FactorBlock& block : factor_blocks(q))
       for (std::size_t i = 0; i < block.count; ++i) row[block.begin + i] = trimtab::detail::bounds_of(q, block, i).lo;
     scatter_factors(row, q);
-    const NodeId id = find(n, "dw");
+    const NodeId id = test::node_named(n, "dw");
     const LoweredLayer lowered =
         lower_layer(n[id].op, *q.weight[id], q.output_grid(n[id].inputs[0]).scale, q.output_grid(id).scale);
     CHECK(std::abs(lowered.bias[3]) <= (1 << 30) + 1);
@@ -225,7 +221,7 @@ TEST_CASE("FineTuneReport: left limits of tensors that begin at 0 are not counte
   options.epochs = 1;
   const FineTuneReport report = fine_tune(q, r.teacher, r.source(), options);
   CHECK(report.trained_parameters == factor_count(q) - 4);
-  for (const char* name : {"stem", "dw", "grouped", "pool"}) CHECK(q.output[find(n, name)]->factors()[0] == 0);
+  for (const char* name : {"stem", "dw", "grouped", "pool"}) CHECK(q.output[test::node_named(n, name)]->factors()[0] == 0);
 }
 
 TEST_CASE("rescale_dws: the paper's pairs alone, or expand -> depthwise, too, by hand", "[net]") {
@@ -236,8 +232,9 @@ TEST_CASE("rescale_dws: the paper's pairs alone, or expand -> depthwise, too, by
   r.rescale_dws = true;
   const Network paper = prepare(r, two_channels(), pictures, 4, {}).reference;
   CHECK(depthwise_weights(paper) == std::vector<float>{2, 2});
-  CHECK(paper[find(paper, "project")].op.get<Conv2d>().weight(0, 0, 0, 1) == 0.25F);
-  CHECK((paper[find(paper, "expand")].op.get<Conv2d>().weight == two_channels()[find(paper, "expand")].op.get<Conv2d>().weight));
+  CHECK(paper[test::node_named(paper, "project")].op.get<Conv2d>().weight(0, 0, 0, 1) == 0.25F);
+  CHECK((paper[test::node_named(paper, "expand")].op.get<Conv2d>().weight ==
+         two_channels()[test::node_named(paper, "expand")].op.get<Conv2d>().weight));
   // Step 6 with a margin: the second filter puts out up to 1, so below 0.5 of 6 its factor is 3.
   r.rescaling.reach = 0.5;
   CHECK(depthwise_weights(prepare(r, two_channels(), pictures, 4, {}).reference) == std::vector<float>{2, 1.5F});
@@ -246,8 +243,8 @@ TEST_CASE("rescale_dws: the paper's pairs alone, or expand -> depthwise, too, by
   r.rescaling.conv_to_depthwise = true;
   CHECK(depthwise_weights(prepare(r, two_channels(), pictures, 4, {}).reference) == std::vector<float>{2, 2});
   Network uneven = two_channels();
-  uneven[find(uneven, "expand")].op.get<Conv2d>().weight(1, 0, 0, 1) = 0.25F;
-  uneven[find(uneven, "dw")].op.get<DepthwiseConv2d>().weight(0, 0, 1) = 2;
+  uneven[test::node_named(uneven, "expand")].op.get<Conv2d>().weight(1, 0, 0, 1) = 0.25F;
+  uneven[test::node_named(uneven, "dw")].op.get<DepthwiseConv2d>().weight(0, 0, 1) = 2;
   // expand puts out 3.1 and up to 0.5: T_0 is the geometric mean of 1 and 1 / 4, 1 / 2; factors 1 / 2 and 2; dw becomes 4 and 1.
   // Its first filter is locked, T_0 = 4, the second's factor 4 (outputs up to 1, times 4 below 6): 4 and 4. Without the first
   // pair: 2 and 2.

@@ -1,5 +1,6 @@
 #include <catch.hpp>
 #include <drawn_pictures.hpp>
+#include <node_named.hpp>
 #include <string>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/models/mobilenets.hpp>
@@ -35,13 +36,6 @@ Network uneven_mobilenet() {
   return fuse_clips(fold_batch_norm(n));
 }
 
-NodeId find(const Network& n, const std::string& name) {
-  for (NodeId id = 0; id < n.size(); ++id)
-    if (n[id].name == name) return id;
-  FAIL("no node " << name);
-  return 0;
-}
-
 std::string reason(const std::vector<LeftAlone>& list, const std::string& name) {
   for (const LeftAlone& l : list)
     if (l.name == name) return l.reason;
@@ -54,7 +48,7 @@ TEST_CASE("channel_maxima: the largest output before the clip, whatever the batc
   const Network n = test::small_network();
   const ChannelMaxima maxima = channel_maxima(n, test::DrawnPictures{&n}, 11);
   REQUIRE(maxima.size() == n.size());
-  const NodeId stem = find(n, "stem");
+  const NodeId stem = test::node_named(n, "stem");
   Network open = n;
   open[stem].clip = no_clip;
   std::vector<float> wanted(8, 0.0F);
@@ -64,8 +58,8 @@ TEST_CASE("channel_maxima: the largest output before the clip, whatever the batc
         for (std::size_t at = 0; at < y.size(); ++at) wanted[at % 8] = std::max(wanted[at % 8], y.data()[at]);
     });
   CHECK(maxima[stem] == wanted);
-  CHECK(maxima[find(n, "logits")].size() == 5);
-  CHECK(maxima[find(n, "sum")].empty());
+  CHECK(maxima[test::node_named(n, "logits")].size() == 5);
+  CHECK(maxima[test::node_named(n, "sum")].empty());
   CHECK_THROWS_AS(channel_maxima(n, test::DrawnPictures{&n}, 0), value_error);
 }
 
@@ -73,11 +67,11 @@ TEST_CASE("channel_pairs: finds the pairs, and says why others are none", "[net]
   const Network n = test::small_network();
   const ChannelPairs found = channel_pairs(n);
   REQUIRE(found.pairs.size() == 2);
-  CHECK(found.pairs[0].producer == find(n, "dw"));
-  CHECK(found.pairs[0].consumer == find(n, "project"));
+  CHECK(found.pairs[0].producer == test::node_named(n, "dw"));
+  CHECK(found.pairs[0].consumer == test::node_named(n, "project"));
   CHECK(found.pairs[0].activation == relu6);
-  CHECK(found.pairs[1].producer == find(n, "grouped"));  // through pool and flatten
-  CHECK(found.pairs[1].consumer == find(n, "logits"));
+  CHECK(found.pairs[1].producer == test::node_named(n, "grouped"));  // through pool and flatten
+  CHECK(found.pairs[1].consumer == test::node_named(n, "logits"));
   CHECK(found.pairs[1].activation == relu);
   CHECK(found.left_alone.size() == 4);
   CHECK(reason(found.left_alone, "stem") == "2 nodes read stem");
@@ -100,7 +94,7 @@ TEST_CASE("channel_pairs: clips at other values than 0, groups, and clips in nod
   x = n.add(conv(), {x}, "e");
   const ChannelPairs found = channel_pairs(n);
   REQUIRE(found.pairs.size() == 1);
-  CHECK(found.pairs[0].producer == find(n, "d"));
+  CHECK(found.pairs[0].producer == test::node_named(n, "d"));
   CHECK(found.pairs[0].activation == Clip{0.0F, 3.0F});
   CHECK(reason(found.left_alone, "a") == "the activation of a clips at -1, not at 0");
   CHECK(reason(found.left_alone, "b") == "the activation of b clips at -2, not at 0");
@@ -144,7 +138,7 @@ TEST_CASE("rescale_dws on a network: the reported thresholds and factors are the
   const Network before = n;
   ChannelMaxima maxima = channel_maxima(n, test::DrawnPictures{&before}, 4);
   const NetworkRescaling r = rescale_dws(n, maxima);
-  const NodeId dw = find(n, "block2.depthwise"), expand = find(n, "block2.expand");
+  const NodeId dw = test::node_named(n, "block2.depthwise"), expand = test::node_named(n, "block2.expand");
   bool seen = false;
   for (const RescaledPair& pair : r.pairs)
     if (pair.producer == dw) {
@@ -175,7 +169,7 @@ TEST_CASE("rescale_dws on a network: kinds of pairs that are switched off stay",
   CHECK(r.pairs.empty());
   CHECK(reason(r.left_alone, "block2.expand") == "pairs of Conv2d and DepthwiseConv2d are switched off");
   CHECK(reason(r.left_alone, "head") == "pairs of Conv2d and Linear are switched off");
-  CHECK((n[find(n, "head")].op.get<Conv2d>().weight == before[find(n, "head")].op.get<Conv2d>().weight));
+  CHECK((n[test::node_named(n, "head")].op.get<Conv2d>().weight == before[test::node_named(n, "head")].op.get<Conv2d>().weight));
   maxima.pop_back();
   CHECK_THROWS_AS(rescale_dws(n, maxima, o), value_error);
 }

@@ -2,12 +2,13 @@
 #include <algorithm>
 #include <catch.hpp>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <program_job.hpp>
 #include <random>
 #include <small_network.hpp>
 #include <trimtab/io/npy.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
+
+#include "json_in.hpp"
 
 using namespace trimtab;
 using trimtab::test::Job;
@@ -57,8 +58,6 @@ struct TwoInputs : Job {
   int program(const std::string& arguments) const { return call(TRIMTAB_PROGRAM " " + arguments); }
 };
 
-nlohmann::json json_in(const Job& job, const std::string& name) { return nlohmann::json::parse(job.text(name)); }
-
 }  // namespace
 
 TEST_CASE("trimtab run: a network of two inputs and two outputs gives what the executor gives, in the file's order of axes",
@@ -88,7 +87,7 @@ TEST_CASE("trimtab run: a network of two inputs and two outputs gives what the e
       worst = std::max(worst, std::abs(double(scores.data()[n * 10 + c]) - double(expected[1].data()[n * 10 + c])));
   }
   CHECK(worst < 1e-5);
-  const auto json = json_in(job, "run.json");
+  const auto json = test::json_in(job, "run.json");
   REQUIRE(json.size() == 8);
   CHECK(json[0]["file"] == "g0.png");
   CHECK(json[0]["outputs"].size() == 1);  // the classes alone
@@ -105,7 +104,7 @@ TEST_CASE("trimtab quantize: two inputs, two outputs, a float island; the file r
   const std::string table = job.text("out");
   CHECK_THAT(table, ContainsSubstring("map") && ContainsSubstring("scores") && ContainsSubstring("wrote") &&
                         ContainsSubstring("int8.onnx"));
-  const auto json = json_in(job, "out.json");
+  const auto json = test::json_in(job, "out.json");
   CHECK(json["int8_equals_fake_quant"] == true);
   CHECK(json["float_top1"].is_null());
   REQUIRE(json["outputs"].size() == 2);
@@ -114,7 +113,7 @@ TEST_CASE("trimtab quantize: two inputs, two outputs, a float island; the file r
   CHECK(json["outputs"][0]["sqnr_db"] > 25);
   REQUIRE(job.program("compare " + job.path("two.onnx") + " " + job.path("int8.onnx") + job.of("--input") + " --json " +
                       job.path("compare.json")) == 0);
-  const auto compared = json_in(job, "compare.json");
+  const auto compared = test::json_in(job, "compare.json");
   for (std::size_t i = 0; i < 2; ++i)
     CHECK(compared["outputs"][i]["rmse"].get<double>() == Approx(json["outputs"][i]["rmse"].get<double>()).epsilon(1e-3));
   CHECK(compared["samples"] == 8);
@@ -123,7 +122,7 @@ TEST_CASE("trimtab quantize: two inputs, two outputs, a float island; the file r
 
   // Without the other output.
   REQUIRE(job.program(quantize + " --cut scores --json " + job.path("out.json")) == 0);
-  CHECK_FALSE(json_in(job, "out.json").contains("outputs"));
+  CHECK_FALSE(test::json_in(job, "out.json").contains("outputs"));
 }
 
 TEST_CASE("trimtab quantize: labels by CSV and by folders; what is misspelt or broken is said", "[programs]") {
@@ -138,7 +137,7 @@ TEST_CASE("trimtab quantize: labels by CSV and by folders; what is misspelt or b
       " --calibrate " + job.path("pictures") + " --weights vector --scheme symmetric --json " + job.path("out.json");
   const std::string model = " " + job.path("net.onnx");
   REQUIRE(job.run(model + " --images " + job.path("classes") + " --labels folders" + common) == 0);
-  const auto by_folder = json_in(job, "out.json");
+  const auto by_folder = test::json_in(job, "out.json");
   CHECK(by_folder["images"] == 12);
   std::ofstream labels(job.path("bom.csv"));
   labels << "\xEF\xBB\xBF"
@@ -146,7 +145,7 @@ TEST_CASE("trimtab quantize: labels by CSV and by folders; what is misspelt or b
   for (int i = 0; i < 11; ++i) labels << 'p' << i << ".png," << (i < 6 ? 3 : 7) << '\n';
   labels.close();
   REQUIRE(job.run(model + " --images " + job.path("pictures") + " --labels " + job.path("bom.csv") + common) == 0);
-  CHECK(json_in(job, "out.json")["images"] == 11);
+  CHECK(test::json_in(job, "out.json")["images"] == 11);
   CHECK_THAT(job.text("err"), ContainsSubstring("1 of 12 samples have no label") && ContainsSubstring("p11.png") &&
                                   ContainsSubstring("1 of 12 labels are of no sample, as that of misspelt.png"));
 
@@ -154,7 +153,7 @@ TEST_CASE("trimtab quantize: labels by CSV and by folders; what is misspelt or b
   CHECK(job.run(model + " --images " + job.path("pictures") + common) == 1);
   CHECK_THAT(job.text("err"), ContainsSubstring("p3.png") && ContainsSubstring("--skip-broken"));
   REQUIRE(job.run(model + " --images " + job.path("pictures") + common + " --skip-broken") == 0);
-  CHECK(json_in(job, "out.json")["images"] == 11);
+  CHECK(test::json_in(job, "out.json")["images"] == 11);
   CHECK_THAT(job.text("err"), ContainsSubstring("left out") && ContainsSubstring("p3.png"));
 }
 
@@ -164,7 +163,7 @@ TEST_CASE("trimtab quantize: a float network that guesses is said to, and so is 
   // The network is not trained; where it finds a class by chance, another label.
   REQUIRE(job.call(TRIMTAB_PROGRAM " run " + job.path("net.onnx") + " " + job.path("pictures") + " --top 1 --json " +
                    job.path("run.json")) == 0);
-  for (const auto& one : json_in(job, "run.json"))
+  for (const auto& one : test::json_in(job, "run.json"))
     labels << one["file"].get<std::string>() << ',' << (one["top"][0]["class"].get<int>() + 1) % 10 << '\n';
   labels.close();
   const std::string common =
@@ -211,9 +210,9 @@ TEST_CASE("trimtab quantize: a TFLite file has TFLite's integers, unless others 
     return;
   }
   REQUIRE(status == 0);
-  CHECK(json_in(job, "out.json")["requantize"] == "fixed-point");
+  CHECK(test::json_in(job, "out.json")["requantize"] == "fixed-point");
   REQUIRE(job.run(common + job.path("int8.onnx")) == 0);
-  CHECK(json_in(job, "out.json")["requantize"] == "float");
+  CHECK(test::json_in(job, "out.json")["requantize"] == "float");
 }
 
 TEST_CASE("trimtab show: nodes, work, grids, and why a node stays in float", "[programs]") {
@@ -221,7 +220,7 @@ TEST_CASE("trimtab show: nodes, work, grids, and why a node stays in float", "[p
   REQUIRE(job.program("show " + job.path("two.onnx") + " --keep-float Add") == 0);
   CHECK_THAT(job.text("out"), ContainsSubstring("float: --keep-float") && ContainsSubstring("N,1,8,8"));
   REQUIRE(job.program("show " + job.path("two.onnx") + " --json") == 0);
-  const auto shown = json_in(job, "out");
+  const auto shown = test::json_in(job, "out");
   CHECK(shown["quantized"] == false);
   CHECK(shown["inputs"][0]["extents"] == "N,1,8,8");
   double macs = 0;
@@ -231,7 +230,7 @@ TEST_CASE("trimtab show: nodes, work, grids, and why a node stays in float", "[p
   REQUIRE(job.program("quantize " + job.path("two.onnx") + job.of("--images") + job.of("--calibrate") +
                       " --weights vector --scheme asymmetric --quiet --out " + job.path("int8.onnx")) == 0);
   REQUIRE(job.program("show " + job.path("int8.onnx") + " --json") == 0);
-  const auto quantized = json_in(job, "out");
+  const auto quantized = test::json_in(job, "out");
   CHECK(quantized["quantized"] == true);
   double quantized_macs = 0;
   std::size_t grids = 0;

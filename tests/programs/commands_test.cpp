@@ -3,10 +3,11 @@
 #include <catch.hpp>
 #include <cmath>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <program_job.hpp>
 #include <trimtab/io/npy.hpp>
 #include <trimtab/trimtab.hpp>
+
+#include "json_in.hpp"
 
 using namespace trimtab;
 using trimtab::test::Job;
@@ -14,7 +15,6 @@ using trimtab::test::Job;
 namespace {
 
 int program(const Job& job, const std::string& arguments) { return job.call(TRIMTAB_PROGRAM " " + arguments); }
-nlohmann::json json_in(const Job& job, const std::string& name) { return nlohmann::json::parse(job.text(name)); }
 Array output_in(const Job& job, const std::string& folder) {
   const auto file = std::filesystem::directory_iterator(job.path(folder))->path();
   return read_npy(file);
@@ -34,7 +34,7 @@ TEST_CASE("trimtab run --execute: a quantized file in float gives its codes up t
     REQUIRE(program(job, run + " --execute int8 --output " + job.path("integers")) == 0);
     REQUIRE(program(job, run + " --execute float --output " + job.path("reals")) == 0);
     REQUIRE(program(job, "show " + job.path("int8.onnx") + " --json") == 0);
-    const double step = json_in(job, "out")["nodes"].back()["grid"]["scale"];
+    const double step = test::json_in(job, "out")["nodes"].back()["grid"]["scale"];
     const Array integers = output_in(job, "integers"), reals = output_in(job, "reals");
     CHECK((output_in(job, "default") == integers));
     REQUIRE(reals.shape() == integers.shape());
@@ -63,9 +63,9 @@ TEST_CASE("trimtab compare: a line for each node of the same name, and the first
                     json = " --json " + job.path("compare.json");
   REQUIRE(program(job, "compare " + a + " " + a + input + json) == 0);
   CHECK_THAT(job.text("out"), ContainsSubstring("equal") && !ContainsSubstring("first large drop"));
-  const std::size_t all = json_in(job, "compare.json")["nodes"].size();
+  const std::size_t all = test::json_in(job, "compare.json")["nodes"].size();
   CHECK(all > 8);
-  const auto same = json_in(job, "compare.json")["nodes"];
+  const auto same = test::json_in(job, "compare.json")["nodes"];
   for (const auto& node : same) CHECK(node["sqnr_db"].is_null());
 
   // Every second filter of one layer turned around.
@@ -81,7 +81,7 @@ TEST_CASE("trimtab compare: a line for each node of the same name, and the first
   }
   write_onnx(network, job.path("turned.onnx"));
   REQUIRE(program(job, "compare " + a + " " + job.path("turned.onnx") + input + json) == 0);
-  const auto nodes = json_in(job, "compare.json")["nodes"];
+  const auto nodes = test::json_in(job, "compare.json")["nodes"];
   REQUIRE(nodes.size() == all);
   const auto first = std::find_if(nodes.begin(), nodes.end(), [](const auto& node) { return node["large_drop"] == true; });
   REQUIRE(first != nodes.end());
@@ -98,7 +98,7 @@ TEST_CASE("trimtab compare: a line for each node of the same name, and the first
     REQUIRE(job.run(job.inputs() + " --recipe none --quiet --out " + job.path("int8.onnx") + form) == 0);
     REQUIRE(program(job, "compare " + a + " " + job.path("int8.onnx") + input + json) == 0);
     std::size_t compared = 0;
-    const auto quantized = json_in(job, "compare.json")["nodes"];
+    const auto quantized = test::json_in(job, "compare.json")["nodes"];
     for (const auto& node : quantized) {
       CAPTURE(node["name"].get<std::string>());
       CHECK(node["sqnr_db"] > 15);
@@ -138,8 +138,8 @@ TEST_CASE("trimtab quantize: what would fail in the end is found before the work
   REQUIRE(job.run(job.inputs() + " --preprocess tf") == 0);
   CHECK_THAT(job.text("err"), !ContainsSubstring("replaces"));
   // What the granularity and the scheme are where nothing is said.
-  CHECK(json_in(job, "out.json")["weights"] == "vector");
-  CHECK(json_in(job, "out.json")["scheme"] == "symmetric");
+  CHECK(test::json_in(job, "out.json")["weights"] == "vector");
+  CHECK(test::json_in(job, "out.json")["scheme"] == "symmetric");
 
   // Learned rounding holds a thousand samples of 2^26 numbers.
   Network wide;
@@ -168,13 +168,13 @@ TEST_CASE("trimtab quantize: folders called by synset or name are labels with --
   const std::string common = " " + job.path("net.onnx") + " --images " + job.path("byname") + " --labels folders --calibrate " +
                              job.path("pictures") + " --json " + job.path("out.json");
   REQUIRE(job.run(common + " --classes " + job.path("classes.csv")) == 0);
-  const auto by_name = json_in(job, "out.json");
+  const auto by_name = test::json_in(job, "out.json");
   std::ofstream labels(job.path("same.csv"));
   for (int i = 0; i < 6; ++i) labels << 'p' << i << ".png," << (i < 3 ? 3 : 7) << '\n';
   labels.close();
   REQUIRE(job.run(" " + job.path("net.onnx") + " --images " + job.path("byname") + " --calibrate " + job.path("pictures") +
                   " --json " + job.path("out.json") + " --labels " + job.path("same.csv")) == 0);
-  CHECK(by_name["float_top1"] == json_in(job, "out.json")["float_top1"]);
+  CHECK(by_name["float_top1"] == test::json_in(job, "out.json")["float_top1"]);
   CHECK(by_name["images"] == 6);
   CHECK(job.run(common) == 1);
   CHECK_THAT(job.text("err"), ContainsSubstring("--classes"));
