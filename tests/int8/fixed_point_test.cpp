@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <catch.hpp>
+#include <cmath>
+#include <limits>
 #include <random>
 #include <trimtab/int8/add.hpp>
 #include <trimtab/int8/broadcast.hpp>
@@ -29,6 +32,46 @@ TEST_CASE("requantize: accumulators to codes of either type, per channel", "[int
   const TensorView<const std::int32_t> wide(acc.data(), {2, 3});
   CHECK_THROWS_AS(int8::requantize(wide, FixedPointRequantize{m, {}, 0, 0, 255}, TensorView<std::uint8_t>(u.data(), {2, 3})),
                   shape_error);
+}
+
+TEST_CASE("requantize: every instruction set gives what FixedPointRequantize defines", "[int8]") {
+  std::mt19937_64 random(5);
+  using Limits = std::numeric_limits<std::int32_t>;
+  const std::vector<std::int32_t> ends{Limits::min(), Limits::min() + 1, -(1 << 30),   -3, -2, -1, 0, 1, 2, 3,
+                                       1 << 30,       Limits::max() - 1, Limits::max()};
+  for (const FixedPointRounding rounding : {FixedPointRounding::once, FixedPointRounding::twice})
+    for (const std::size_t channels : {1U, 7U, 8U, 24U, 31U, 256U, 300U})
+      for (const bool one : {false, true})
+        for (const int largest : {0, 5}) {  // exponents; above 0 for some channels
+          const std::size_t rows = 9;
+          std::vector<FixedPointMultiplier> m(one ? 1 : channels);
+          for (FixedPointMultiplier& x : m) {
+            const auto mantissa = static_cast<std::int32_t>((1U << 30) + random() % (1U << 30));
+            x = {random() % 8 == 0 ? Limits::max() : mantissa, largest - static_cast<int>(random() % (32U + unsigned(largest)))};
+            if (random() % 16 == 0) x = {};
+          }
+          std::vector<std::int32_t> acc(rows * channels);
+          for (std::size_t i = 0; i < acc.size(); ++i) {
+            // A third at the ends, a third next to a tie of the result, a third anywhere.
+            const FixedPointMultiplier& of = m[one ? 0 : i % channels];
+            const double step = of.mantissa == 0 ? 1 : std::ldexp(1.0 / of.mantissa, 31 - of.exponent);
+            const double tie = (static_cast<double>(random() % 300) - 149.5) * step + static_cast<double>(random() % 3) - 1;
+            acc[i] = random() % 3 == 0   ? ends[random() % ends.size()]
+                     : random() % 2 == 0 ? static_cast<std::int32_t>(std::clamp(tie, -0x1p31, 0x1.fffffffcp30))
+                                         : static_cast<std::int32_t>(random());
+          }
+          const FixedPointRequantize to_code{m, rounding, -7, -100, 110};
+          std::vector<std::int8_t> expected(acc.size());
+          for (std::size_t i = 0; i < acc.size(); ++i) expected[i] = static_cast<std::int8_t>(to_code(acc[i], i % channels));
+          for (const Isa isa : available_isas()) {
+            const ScopedIsa scope(isa);
+            CAPTURE(int(rounding), channels, one, largest, name(isa));
+            std::vector<std::int8_t> codes(acc.size());
+            int8::requantize(TensorView<const std::int32_t>(acc.data(), {rows, channels}), to_code,
+                             TensorView<std::int8_t>(codes.data(), {rows, channels}));
+            CHECK(codes == expected);
+          }
+        }
 }
 
 TEST_CASE("add_fixed_point: worked by hand, and within a step of the real sum for all pairs of codes", "[int8]") {

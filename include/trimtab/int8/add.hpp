@@ -8,6 +8,7 @@
 #include <trimtab/core/tensor_view.hpp>
 #include <trimtab/int8/code_map.hpp>
 #include <trimtab/int8/kernel_table.hpp>
+#include <trimtab/int8/requantize.hpp>
 #include <trimtab/int8/workspace.hpp>
 #include <trimtab/quant/fixed_point.hpp>
 
@@ -63,20 +64,19 @@ void add(const A& a, const Affine<float>& grid_a, const B& b, const Affine<float
 class FixedPointSum {
  public:
   /// Throws quantization_range_error where a quotient of scales leaves fixed point's range.
-  FixedPointSum(const Affine<float>& grid_a, const Affine<float>& grid_b, const Affine<float>& grid_y, std::int32_t sign = 1)
-      : y_(grid_y) {
-    const auto [scale_a, scale_b, to_y] = multipliers(grid_a.scale, grid_b.scale, grid_y.scale);
+  FixedPointSum(const Affine<float>& grid_a, const Affine<float>& grid_b, float scale_y, std::int32_t sign = 1) {
+    const auto [scale_a, scale_b, to_y] = multipliers(grid_a.scale, grid_b.scale, scale_y);
     m_ = to_y;
     for (std::int32_t q = -128; q < 256; ++q) {
       a_[static_cast<std::size_t>(q + 128)] = multiply_twice((q - grid_a.zero_point) * (1 << 20), scale_a);
       b_[static_cast<std::size_t>(q + 128)] = sign * multiply_twice((q - grid_b.zero_point) * (1 << 20), scale_b);
     }
   }
-  /// Of codes of either type.
+  /// The sum in brackets, of codes of either type.
   std::int32_t operator()(std::int32_t a, std::int32_t b) const {
-    const std::int32_t sum = a_[static_cast<std::size_t>(a + 128)] + b_[static_cast<std::size_t>(b + 128)];
-    return detail::code_twice(sum, m_, y_);
+    return a_[static_cast<std::size_t>(a + 128)] + b_[static_cast<std::size_t>(b + 128)];
   }
+  const FixedPointMultiplier& multiplier() const { return m_; }  ///< t / (2^20 * s_y)
   /// s_a / t, s_b / t and t / (2^20 * s_y).
   static std::array<FixedPointMultiplier, 3> multipliers(float s_a, float s_b, float s_y) {
     const double t = 2 * double(std::max(s_a, s_b));
@@ -86,7 +86,6 @@ class FixedPointSum {
  private:
   std::array<std::int32_t, 384> a_, b_;  // of codes -128 .. 255
   FixedPointMultiplier m_;
-  Affine<float> y_;
 };
 
 /// y[i] = FixedPointSum of a[i] and b[i]. Throws as add does.
@@ -96,12 +95,13 @@ void add_fixed_point(const A& a, const Affine<float>& grid_a, const B& b, const 
   using Code = value_t<Y>;
   const auto [count, from_a, from_b, to] = detail::same_extents(a, b, y, "add_fixed_point");
   detail::steps_to_code<Code>(grid_y, "add_fixed_point");  // checks the grid
-  const FixedPointSum sum(grid_a, grid_b, grid_y);
+  const FixedPointSum sum(grid_a, grid_b, grid_y.scale);
   const auto* const pa = from_a;
   const auto* const pb = from_b;
   auto* const py = to;
   parallel_ranges(count, detail::map_grain, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) py[i] = static_cast<Code>(sum(pa[i], pb[i]));
+    const auto sum_of = [&](std::size_t i) { return sum(pa[begin + i], pb[begin + i]); };
+    detail::codes_twice(end - begin, sum_of, sum.multiplier(), grid_y, py + begin);
   });
 }
 

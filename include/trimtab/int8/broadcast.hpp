@@ -104,28 +104,24 @@ namespace detail {
 /// hi).
 class FixedPointOfProduct {
  public:
-  FixedPointOfProduct(const Affine<float>& grid_a, const Affine<float>& grid_b, const Affine<float>& grid_y)
-      : a_(grid_a.zero_point),
-        b_(grid_b.zero_point),
-        m_(fixed_point(double(grid_a.scale * grid_b.scale / grid_y.scale))),
-        y_(grid_y) {}
-  std::int32_t operator()(std::int32_t a, std::int32_t b) const { return code_twice((a - a_) * (b - b_), m_, y_); }
+  FixedPointOfProduct(const Affine<float>& grid_a, const Affine<float>& grid_b, float scale_y)
+      : a_(grid_a.zero_point), b_(grid_b.zero_point), m_(fixed_point(double(grid_a.scale * grid_b.scale / scale_y))) {}
+  std::int32_t operator()(std::int32_t a, std::int32_t b) const { return (a - a_) * (b - b_); }
+  const FixedPointMultiplier& multiplier() const { return m_; }  ///< s_a * s_b / s_y
 
  private:
   std::int32_t a_, b_;
   FixedPointMultiplier m_;
-  Affine<float> y_;
 };
 
 // One function for each F that has a definition in fixed point.
-inline FixedPointSum fixed_point_of_two(binary::Add, const Affine<float>& a, const Affine<float>& b, const Affine<float>& y) {
+inline FixedPointSum fixed_point_of_two(binary::Add, const Affine<float>& a, const Affine<float>& b, float y) {
   return {a, b, y};
 }
-inline FixedPointSum fixed_point_of_two(binary::Sub, const Affine<float>& a, const Affine<float>& b, const Affine<float>& y) {
+inline FixedPointSum fixed_point_of_two(binary::Sub, const Affine<float>& a, const Affine<float>& b, float y) {
   return {a, b, y, -1};
 }
-inline FixedPointOfProduct fixed_point_of_two(binary::Mul, const Affine<float>& a, const Affine<float>& b,
-                                              const Affine<float>& y) {
+inline FixedPointOfProduct fixed_point_of_two(binary::Mul, const Affine<float>& a, const Affine<float>& b, float y) {
   return {a, b, y};
 }
 
@@ -134,7 +130,7 @@ inline FixedPointOfProduct fixed_point_of_two(binary::Mul, const Affine<float>& 
 /// Whether F has a definition in integers alone.
 template <class F>
 inline constexpr bool has_fixed_point_of_two = requires(const Affine<float>& grid) {
-  detail::fixed_point_of_two(F(), grid, grid, grid);
+  detail::fixed_point_of_two(F(), grid, grid, grid.scale);
 };
 
 /// y = F of codes a and b that are broadcast as in broadcast_forward, as TFLite's ADD, SUB and MUL: FixedPointSum,
@@ -149,12 +145,12 @@ void broadcast_fixed_point(const A& a, const Affine<float>& grid_a, const B& b, 
   ::trimtab::detail::require_extents(yv.extent, broadcast_extents(av.extent, bv.extent, "broadcast_fixed_point"),
                                      "broadcast_fixed_point");
   ::trimtab::detail::require_apart("broadcast_fixed_point", yv, av, bv);
-  const auto of_two = detail::fixed_point_of_two(F(), grid_a, grid_b, grid_y);
+  const auto of_two = detail::fixed_point_of_two(F(), grid_a, grid_b, grid_y.scale);
   const auto axes = ::trimtab::detail::broadcast_axes(av.extent, bv.extent, yv.extent);
   const auto step = axes.inner_step();
   axes.parallel_runs([&](const auto& from, std::size_t at, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i)
-      yv.data[at + i] = static_cast<std::uint8_t>(of_two(av.data[from[0] + i * step[0]], bv.data[from[1] + i * step[1]]));
+    const auto number = [&](std::size_t i) { return of_two(av.data[from[0] + i * step[0]], bv.data[from[1] + i * step[1]]); };
+    detail::codes_twice(count, number, of_two.multiplier(), grid_y, yv.data + at);
   });
 }
 

@@ -11,6 +11,7 @@
 #include <trimtab/int8/kernels/avx2_depthwise.hpp>
 #include <trimtab/int8/kernels/avx2_elementwise.hpp>
 #include <trimtab/int8/kernels/avx2_gemm.hpp>
+#include <trimtab/int8/kernels/avx2_requantize.hpp>
 #include <trimtab/int8/kernels/avx512vnni_depthwise.hpp>
 #include <trimtab/int8/kernels/avx512vnni_gemm.hpp>
 #include <trimtab/int8/kernels/avxvnni.hpp>
@@ -29,6 +30,7 @@ struct KernelTable {
   void (*add)(const AddTask&);                                 ///< residual addition, see AddTask
   /// to[i] = x[i] xor flip.
   void (*copy_flipped)(const std::uint8_t* x, std::size_t count, std::uint8_t flip, std::uint8_t* to);
+  void (*requantize)(const RequantizeTask&);  ///< codes in fixed point, see RequantizeTask
 };
 
 namespace detail {
@@ -44,16 +46,17 @@ TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa);
 
 #if TRIMTAB_KERNELS_HERE
 TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa) {
-  static constexpr KernelTable portable_table{Isa::portable,       portable::gemm_u8s8, {},
-                                              portable::depthwise, portable::add,       portable::copy_flipped};
+  static constexpr KernelTable portable_table{Isa::portable,          portable::gemm_u8s8, {}, portable::depthwise, portable::add,
+                                              portable::copy_flipped, portable::requantize};
 #if TRIMTAB_X86_KERNELS
-  static constexpr KernelTable avx2_table{Isa::avx2,       avx2::gemm_u8s8, avx2::maddubs_form,
-                                          avx2::depthwise, avx2::add,       avx2::copy_flipped};
-  static constexpr KernelTable avxvnni_table{Isa::avxvnni,       avxvnni::gemm_u8s8, {},
-                                             avxvnni::depthwise, avx2::add,          avx2::copy_flipped};
-  static constexpr KernelTable avx512vnni_table{Isa::avx512vnni, avx512vnni::gemm_u8s8, {}, avx512vnni::depthwise,
-                                                avx2::add,       avx2::copy_flipped};
-  static constexpr KernelTable amx_table{Isa::amx, amx::gemm_u8s8, {}, avx512vnni::depthwise, avx2::add, avx2::copy_flipped};
+  static constexpr KernelTable avx2_table{Isa::avx2, avx2::gemm_u8s8,    avx2::maddubs_form, avx2::depthwise,
+                                          avx2::add, avx2::copy_flipped, avx2::requantize};
+  static constexpr KernelTable avxvnni_table{Isa::avxvnni,       avxvnni::gemm_u8s8, {}, avxvnni::depthwise, avx2::add,
+                                             avx2::copy_flipped, avx2::requantize};
+  static constexpr KernelTable avx512vnni_table{Isa::avx512vnni,    avx512vnni::gemm_u8s8, {}, avx512vnni::depthwise, avx2::add,
+                                                avx2::copy_flipped, avx2::requantize};
+  static constexpr KernelTable amx_table{Isa::amx,           amx::gemm_u8s8,  {}, avx512vnni::depthwise, avx2::add,
+                                         avx2::copy_flipped, avx2::requantize};
   switch (isa) {
     case Isa::avx2:
       return avx2_table;
@@ -67,8 +70,8 @@ TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa) {
       break;
   }
 #elif TRIMTAB_ARM_KERNELS
-  static constexpr KernelTable neondot_table{Isa::neondot,    neondot::gemm_u8s8, {},
-                                             neon::depthwise, neon::add,          neon::copy_flipped};
+  static constexpr KernelTable neondot_table{Isa::neondot,       neondot::gemm_u8s8,  {}, neon::depthwise, neon::add,
+                                             neon::copy_flipped, portable::requantize};
   if (isa == Isa::neondot) return neondot_table;
 #endif
   static_cast<void>(isa);

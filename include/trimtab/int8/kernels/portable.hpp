@@ -83,4 +83,12 @@ inline void copy_flipped(const std::uint8_t* x, std::size_t count, std::uint8_t 
   for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint8_t>(x[i] ^ flip);
 }
 
+inline void requantize(const RequantizeTask& t) {
+  const FixedPointRequantize to_code{std::span(t.multiplier, t.one_multiplier ? 1 : t.channels), t.rounding, t.zero_point, t.lo,
+                                     t.hi};
+  for (std::size_t row = 0; row < t.rows; ++row)
+    for (std::size_t c = 0, i = row * t.channels; c < t.channels; ++c, ++i)
+      t.codes[i] = static_cast<std::uint8_t>(to_code(t.accumulators[i], c));
+}
+
 }  // namespace trimtab::int8::portable

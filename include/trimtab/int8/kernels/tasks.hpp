@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <trimtab/quant/fixed_point.hpp>
 #include <trimtab/quant/requantize.hpp>
 
 namespace trimtab::int8 {
@@ -152,5 +153,16 @@ inline std::size_t depthwise_scratch_bytes(std::size_t kernel_h, std::size_t ker
   const std::size_t rows = ((depthwise_band - 1) * stride_h + kernel_h + 3) / 4 * 4;
   return ((depthwise_columns - 1) * stride_w + (kernel_w - 1) * dilation_w + 1) * rows * 64;
 }
+
+/// Codes of `rows` x `channels` accumulators in fixed point, as FixedPointRequantize defines them: all multipliers, or one.
+struct RequantizeTask {
+  const std::int32_t* accumulators;
+  std::size_t rows, channels;
+  const FixedPointMultiplier* multiplier;
+  bool one_multiplier;  ///< else one a channel
+  FixedPointRounding rounding;
+  std::int32_t zero_point, lo, hi;
+  std::uint8_t* codes;  ///< or int8, as bytes
+};
 
 }  // namespace trimtab::int8
