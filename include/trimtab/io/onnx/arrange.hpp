@@ -7,6 +7,7 @@
 #include <memory>
 #include <numeric>
 #include <string>
+#include <trimtab/io/onnx/fold_views.hpp>
 #include <trimtab/io/onnx/import.hpp>
 #include <trimtab/net/operators/flatten.hpp>
 #include <trimtab/net/operators/pad.hpp>

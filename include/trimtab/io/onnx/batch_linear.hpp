@@ -9,6 +9,7 @@
 #include <ostream>
 #include <trimtab/core/error.hpp>
 #include <type_traits>
+#include <vector>
 
 namespace trimtab::detail {
 
@@ -27,6 +28,8 @@ struct BatchLinear {
 };
 using BatchInteger = BatchLinear<std::int64_t>;
 using BatchReal = BatchLinear<double>;
+/// Extents.
+using BatchDims = std::vector<BatchInteger>;
 
 template <class T>
 inline constexpr bool is_batch_linear = false;

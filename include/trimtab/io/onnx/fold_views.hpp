@@ -12,8 +12,6 @@
 
 namespace trimtab::detail {
 
-using BatchDims = std::vector<BatchInteger>;
-
 inline BatchDims batch_dims(const Dims& dims) {
   BatchDims result;
   for (const std::int64_t d : dims) result.push_back({d, 0});

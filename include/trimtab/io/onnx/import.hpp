@@ -9,8 +9,9 @@
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/onnx/activation.hpp>
 #include <trimtab/io/onnx/codes.hpp>
-#include <trimtab/io/onnx/fold.hpp>
+#include <trimtab/io/onnx/fold_node.hpp>
 #include <trimtab/io/onnx/graph_use.hpp>
+#include <trimtab/io/onnx/initializers.hpp>
 #include <trimtab/io/onnx/stand_in.hpp>
 #include <trimtab/net/graph/network.hpp>
 #include <unordered_map>

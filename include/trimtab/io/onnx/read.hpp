@@ -19,6 +19,7 @@
 #include <vector>
 #if TRIMTAB_FILES_HERE
 #include <trimtab/io/onnx/checksum.hpp>
+#include <trimtab/io/onnx/fold.hpp>
 #include <trimtab/io/onnx/inputs.hpp>
 #include <trimtab/io/onnx/operators.hpp>
 #include <trimtab/io/onnx/schema.hpp>
