@@ -276,6 +276,12 @@ std::vector<Choice> paper_choices(const QuantizationOptions& q) {
 
 std::vector<Choice> rescaling_choices(const QuantizationOptions& q) {
   Choice base{"", nothing(), q};
+  base.quantization.weights = WeightMode::scalar;
+  const auto plain = [&](const char* name, WeightMode weights) {
+    return with(name, base, [weights](Choice& c) { c.quantization.weights = weights; });
+  };
+  std::vector<Choice> all{plain("scalar", WeightMode::scalar), plain("depthwise", WeightMode::depthwise),
+                          plain("vector", WeightMode::vector)};
   base.recipe.rescale_dws = true;
   const auto row = [&](const char* name, double lock_at, double reach, bool all) {
     return with(name, base, [=](Choice& c) {
@@ -284,13 +290,18 @@ std::vector<Choice> rescaling_choices(const QuantizationOptions& q) {
       c.recipe.rescaling.reach = reach / 6;
     });
   };
-  return {with("nothing", base, [](Choice& c) { c.recipe.rescale_dws = false; }),
-          row("paper's pairs: locked at 5.9, up to 6", 5.9, 6, false),
-          row("all pairs: locked at 5.9, up to 6", 5.9, 6, true),
-          row("paper's pairs: locked at 5.5, up to 6", 5.5, 6, false),
-          row("paper's pairs: locked at 5.9, up to 5.5", 5.9, 5.5, false),
-          row("paper's pairs: locked at 5.5, up to 5", 5.5, 5, false),
-          row("paper's pairs: locked at 5, up to 4", 5, 4, false)};
+  const std::vector<Choice> rescaled{row("scalar, paper's pairs: locked at 5.9, up to 6", 5.9, 6, false),
+                                     row("scalar, all pairs: locked at 5.9, up to 6", 5.9, 6, true),
+                                     row("scalar, paper's pairs: locked at 5.5, up to 6", 5.5, 6, false),
+                                     row("scalar, paper's pairs: locked at 5.9, up to 5.5", 5.9, 5.5, false),
+                                     row("scalar, paper's pairs: locked at 5.5, up to 5", 5.5, 5, false),
+                                     row("scalar, paper's pairs: locked at 5, up to 4", 5, 4, false)};
+  for (const Choice& choice : rescaled) {
+    all.push_back(choice);
+    all.push_back(with(choice.name + ", point-wise factors trained", choice,
+                       [](Choice& c) { c.recipe.fine_tune = paper_recipe(WeightMode::scalar).fine_tune; }));
+  }
+  return all;
 }
 
 std::vector<Choice> scheme_choices(const QuantizationOptions& q) {
