@@ -77,4 +77,6 @@ TEST_CASE("plan_arena: what is alive together does not overlap, what is not shar
       CHECK_FALSE((together && overlap));
     }
   CHECK(plan_arena({}).bytes == 0);
+  const std::vector<Lifetime> beyond{{std::numeric_limits<std::size_t>::max() - 200, 0, 1}, {200, 1, 2}};
+  CHECK_THROWS_AS(plan_arena(beyond), unsupported_error);
 }

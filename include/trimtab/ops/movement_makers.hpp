@@ -4,6 +4,7 @@
 /// those of one picture, the batch left out.
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <trimtab/core/error.hpp>
 #include <trimtab/ops/movement.hpp>
@@ -29,7 +30,8 @@ namespace detail {
 /// A movement's axis of `size` elements, its extent in the output too. Throws shape_error when it is beyond what any real layer
 /// has.
 inline std::vector<std::size_t>& add_movement_axis(Movement& m, std::size_t size, const char* what) {
-  constexpr std::size_t longest = std::size_t{1} << 24, most = std::size_t{1} << 48;
+  constexpr std::size_t longest = std::size_t{1} << 24;
+  constexpr std::size_t most = std::size_t{1} << (std::numeric_limits<std::size_t>::digits == 64 ? 48 : 30);
   std::size_t others = 1;
   for (const std::size_t extent : m.output) others *= std::max<std::size_t>(extent, 1);
   if (size > longest || others > most / std::max<std::size_t>(size, 1))

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <numeric>
 #include <span>
+#include <trimtab/core/error.hpp>
 #include <vector>
 
 namespace trimtab {
@@ -33,9 +35,12 @@ inline ArenaPlan place_in_order(std::span<const Lifetime> buffers, std::span<con
     std::size_t offset = 0;
     for (const std::size_t p : placed) {
       if (buffers[p].last < buffers[i].first || buffers[i].last < buffers[p].first) continue;
-      if (plan.offset[p] >= offset + buffers[i].bytes) break;
+      if (plan.offset[p] >= offset && plan.offset[p] - offset >= buffers[i].bytes) break;
       offset = std::max(offset, end_of(p));
     }
+    if (buffers[i].bytes > std::numeric_limits<std::size_t>::max() - alignment - offset)
+      throw unsupported_error(message("plan_arena: a buffer of ", buffers[i].bytes, " bytes at ", offset,
+                                      " is beyond what this machine can address"));
     plan.offset[i] = offset;
     plan.bytes = std::max(plan.bytes, end_of(i));
     placed.insert(
@@ -55,7 +60,8 @@ inline std::vector<std::size_t> largest_first(std::span<const Lifetime> buffers)
 }  // namespace detail
 
 /// Gives each buffer an offset, a multiple of `alignment`, such that buffers alive at the same step do not overlap: the largest
-/// first, each into the lowest gap that takes it (greedy by size; Pisarchyk and Lee, arXiv 2001.03288).
+/// first, each into the lowest gap that takes it (greedy by size; Pisarchyk and Lee, arXiv 2001.03288). Throws unsupported_error
+/// where that is more than this machine can address.
 inline ArenaPlan plan_arena(std::span<const Lifetime> buffers, std::size_t alignment = 64) {
   return detail::place_in_order(buffers, detail::largest_first(buffers), alignment);
 }

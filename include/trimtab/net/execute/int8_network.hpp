@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -63,6 +64,9 @@ class Int8Network {
   template <class Look>
   void run_nodes(const Feed& x, Workspace& workspace, const Look& look) const {
     const std::size_t batch = x.batch(fed_extents(), "Int8Network::run: x");
+    if (batch > 0 && plan_.bytes > std::numeric_limits<std::size_t>::max() / batch)
+      throw unsupported_error(detail::message("Int8Network::run: activations of ", plan_.bytes, " bytes for each of ", batch,
+                                              " samples are beyond what this machine can address"));
     workspace.arena_.begin(batch * plan_.bytes);
     workspace.memory_ = workspace.arena_.take<std::byte>(batch * plan_.bytes);
     std::size_t fed = 0;
