@@ -65,6 +65,7 @@ inline bool begins_as_picture(std::span<const unsigned char> bytes) {
 }
 
 /// Which inputs make one output of a resized axis, and how much each: a triangle as wide as two outputs where the axis shrinks.
+/// Products and sums are one std::fma, as some compilers make them anyway, so that pictures have the same bytes on every machine.
 struct ResampledAxis {
   struct Tap {
     std::size_t first;
@@ -75,13 +76,13 @@ struct ResampledAxis {
   ResampledAxis(std::size_t in, std::size_t out) {
     const double scale = static_cast<double>(in) / static_cast<double>(out), radius = std::max(1.0, scale);
     for (std::size_t i = 0; i < out; ++i) {
-      const double centre = (static_cast<double>(i) + 0.5) * scale;
-      const auto first = static_cast<std::size_t>(std::max(0.0, std::floor(centre - radius + 0.5)));
-      const auto last = std::min(in, static_cast<std::size_t>(centre + radius + 0.5));
+      const double at = static_cast<double>(i) + 0.5;  // in outputs; the centre is at * scale
+      const auto first = static_cast<std::size_t>(std::max(0.0, std::floor(std::fma(at, scale, 0.5 - radius))));
+      const auto last = std::min(in, static_cast<std::size_t>(std::fma(at, scale, radius + 0.5)));
       std::vector<double> triangle;
       double sum = 0.0;
       for (std::size_t j = first; j < last; ++j) {
-        triangle.push_back(std::max(0.0, 1.0 - std::abs((static_cast<double>(j) + 0.5 - centre) / radius)));
+        triangle.push_back(std::max(0.0, 1.0 - std::abs(std::fma(-at, scale, static_cast<double>(j) + 0.5) / radius)));
         sum += triangle.back();
       }
       Tap tap{first, {}};
