@@ -36,6 +36,7 @@ TEST_CASE("parse_preprocessing: blue first, and networks of one or four channels
 
 TEST_CASE("parse_mean_scale: a mean and a scale, some for each channel, or a name", "[io]") {
   CHECK(parse_mean_scale("127.5,127.5") == Preprocess{});
+  CHECK(parse_mean_scale("-1275e-1,.2E+3") == Preprocess{{-127.5}, {200}});
   CHECK(parse_mean_scale("tf") == Preprocess{});
   CHECK(parse_mean_scale("byte") == parse_mean_scale("0,1"));
   CHECK(parse_mean_scale("imagenet").mean[0] == Approx(.485 * 255));

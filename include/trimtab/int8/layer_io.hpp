@@ -3,8 +3,8 @@
 /// What integer layers read and write, with the types of the containers erased.
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
+#include <trimtab/core/bit_cast.hpp>
 #include <trimtab/core/conv_geometry.hpp>
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/wide_loop.hpp>
@@ -84,8 +84,8 @@ LayerOutput layer_output(T* data, std::size_t channels, const Requantize* requan
     const Requantize& r = *requantize;
     // As integers, whose largest compilers find in vectors; magnitudes have the order of their bits, with NaN at the top.
     std::int32_t largest = 0;
-    for (const float m : r.multiplier) largest = std::max(largest, std::bit_cast<std::int32_t>(m) & 0x7fffffff);
-    const bool plain = r.zero_point == lowest && r.lo == lowest && r.hi == lowest + 255 && std::bit_cast<float>(largest) < 1.0F;
+    for (const float m : r.multiplier) largest = std::max(largest, bit_cast<std::int32_t>(m) & 0x7fffffff);
+    const bool plain = r.zero_point == lowest && r.lo == lowest && r.hi == lowest + 255 && bit_cast<float>(largest) < 1.0F;
     return {OutputKind::codes, data, is_signed, r.multiplier, r.zero_point, r.lo, r.hi, plain};
   }
 }

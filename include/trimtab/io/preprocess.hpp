@@ -3,10 +3,10 @@
 /// From a picture's bytes to a network's input values, and the texts that say how.
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <iomanip>
+#include <locale>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -48,9 +48,11 @@ class FormulaReader {
   /// A finite number, as 0.485, .485 or -1; false when there is none.
   bool accept(double& value) {
     skip_blanks();
-    const auto [stop, status] = std::from_chars(text_.data(), text_.data() + text_.size(), value);
-    if (status != std::errc() || !std::isfinite(value)) return false;
-    text_.remove_prefix(static_cast<std::size_t>(stop - text_.data()));
+    const std::string number(text_.substr(0, number_length()));
+    std::istringstream in(number);  // std::from_chars of a double is not in every standard library
+    in.imbue(std::locale::classic());
+    if (!(in >> value) || in.peek() != std::char_traits<char>::eof()) return false;
+    text_.remove_prefix(number.size());
     return true;
   }
   /// One number or more, commas between them.
@@ -71,6 +73,22 @@ class FormulaReader {
  private:
   void skip_blanks() {
     while (!text_.empty() && (text_.front() == ' ' || text_.front() == '\t')) text_.remove_prefix(1);
+  }
+  /// Letters of the number in front: a minus, digits with a point among them, e and an exponent.
+  std::size_t number_length() const {
+    std::size_t at = text_.starts_with('-') ? 1 : 0;
+    const auto digits = [&](const char* which) { at = std::min(text_.find_first_not_of(which, at), text_.size()); };
+    digits("0123456789.");
+    std::size_t exponent = at;
+    if (exponent < text_.size() && (text_[exponent] == 'e' || text_[exponent] == 'E')) {
+      ++exponent;
+      if (exponent < text_.size() && (text_[exponent] == '-' || text_[exponent] == '+')) ++exponent;
+      if (exponent < text_.size() && text_[exponent] >= '0' && text_[exponent] <= '9') {
+        at = exponent;
+        digits("0123456789");
+      }
+    }
+    return at;
   }
   std::string_view text_;
 };

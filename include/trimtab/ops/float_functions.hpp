@@ -4,9 +4,9 @@
 /// float they are additions, multiplications and one division, without branches and calls, so that loops over them vectorise;
 /// they stay within 4 units in the last place and give the same bits on every instruction set. NaN stays NaN.
 
-#include <bit>
 #include <cmath>
 #include <cstdint>
+#include <trimtab/core/bit_cast.hpp>
 #include <trimtab/core/config.hpp>
 
 namespace trimtab {
@@ -16,8 +16,8 @@ struct Functions {
   /// a where the condition holds, else b. Of floats by a mask: of a conditional expression GCC makes a branch, and no vectors.
   static double select(bool condition, double a, double b) { return condition ? a : b; }
   TRIMTAB_LOOP float select(bool condition, float a, float b) {
-    const auto bits_a = std::bit_cast<std::uint32_t>(a), bits_b = std::bit_cast<std::uint32_t>(b);
-    return std::bit_cast<float>(bits_b ^ ((bits_a ^ bits_b) & (0U - static_cast<std::uint32_t>(condition))));
+    const auto bits_a = bit_cast<std::uint32_t>(a), bits_b = bit_cast<std::uint32_t>(b);
+    return bit_cast<float>(bits_b ^ ((bits_a ^ bits_b) & (0U - static_cast<std::uint32_t>(condition))));
   }
   /// e^x, with its underflow and overflow.
   static double exp(double x) { return std::exp(x); }
@@ -101,11 +101,11 @@ struct Functions {
     p = p * r + 1.0F / 6;
     p = p * r + 1.0F / 2;
     p = p * r * r + r;
-    const auto exponent = static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(magic));
+    const auto exponent = static_cast<std::int32_t>(bit_cast<std::uint32_t>(shifted) - bit_cast<std::uint32_t>(magic));
     const std::int32_t half = exponent >> 1;
     return {p, power_of_two(half), power_of_two(exponent - half)};
   }
-  TRIMTAB_LOOP float power_of_two(std::int32_t n) { return std::bit_cast<float>(static_cast<std::uint32_t>(n + 127) << 23); }
+  TRIMTAB_LOOP float power_of_two(std::int32_t n) { return bit_cast<float>(static_cast<std::uint32_t>(n + 127) << 23); }
   template <class Real>
   TRIMTAB_LOOP Real sigmoid_by(Real x, Real e) {
     return select(x >= 0, Real(1), e) / (Real(1) + e);

@@ -4,10 +4,10 @@
 /// the values come.
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <trimtab/core/bit_cast.hpp>
 #include <trimtab/quant/extremes.hpp>
 #include <vector>
 
@@ -16,7 +16,7 @@ namespace trimtab {
 /// Counts of values by sign, power of two from 2^-40 to 2^40 and the mantissa's first 8 bits: a bin is 1/256 to 1/512 of its
 /// value wide. What is smaller than 2^-40 is counted as zero. Also holds the exact ends of the values. 320 KiB.
 class Histogram {
-  static constexpr std::uint32_t smallest = std::bit_cast<std::uint32_t>(0x1p-40F);
+  static constexpr std::uint32_t smallest = bit_cast<std::uint32_t>(0x1p-40F);
 
  public:
   /// Bins in the order of their values: a value x of at least 2^-40 lies `bin_of(x) - zero_bin` bins right of zero's.
@@ -28,13 +28,13 @@ class Histogram {
   static std::size_t bin_of(float x) {
     // No branches: behind a ReLU, half of all values are zeros that no predictor foresees.
     constexpr std::int32_t below = static_cast<std::int32_t>(smallest) - (1 << shift);
-    const std::int32_t bits = std::bit_cast<std::int32_t>(x), negative = bits >> 31;
+    const std::int32_t bits = bit_cast<std::int32_t>(x), negative = bits >> 31;
     const std::int32_t above = (bits & 0x7fffffff) - below, k = (above & ~(above >> 31)) >> shift;
     return zero_bin + static_cast<std::size_t>(std::ptrdiff_t{(k ^ negative) - negative});
   }
   /// The ends of the magnitudes in the bin that is k > 0 bins away from zero's.
   static double near_end(std::size_t k) {
-    return double(std::bit_cast<float>(smallest + (static_cast<std::uint32_t>(k - 1) << shift)));
+    return double(bit_cast<float>(smallest + (static_cast<std::uint32_t>(k - 1) << shift)));
   }
   static double far_end(std::size_t k) { return near_end(k + 1); }  ///< away from 0
 

@@ -2,10 +2,10 @@
 /// \file
 /// The rules for one number: rounding, code ranges, quantization and dequantization. Every fast path equals these.
 
-#include <bit>
 #include <cmath>
 #include <concepts>
 #include <cstdint>
+#include <trimtab/core/bit_cast.hpp>
 #include <trimtab/core/config.hpp>
 #include <trimtab/core/error.hpp>
 #include <type_traits>
@@ -27,7 +27,7 @@ inline Real round_half_even(Real x) {
 /// The same as an integer, which is in the sum's low bits: there is nothing to convert.
 inline std::int32_t round_half_even_to_int(float x) {
   constexpr float rounding = detail::rounding<float>;
-  return std::bit_cast<std::int32_t>(x + rounding) - std::bit_cast<std::int32_t>(rounding);
+  return bit_cast<std::int32_t>(x + rounding) - bit_cast<std::int32_t>(rounding);
 }
 
 /// min(max(x, lo), hi), with lo for NaN: what maxps and minps give in this operand order.
@@ -49,7 +49,7 @@ namespace detail {
 template <class Real>
 Real keep_if(bool condition, Real x) {
   using Bits = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
-  return std::bit_cast<Real>(std::bit_cast<Bits>(x) & -static_cast<Bits>(condition));
+  return bit_cast<Real>(bit_cast<Bits>(x) & -static_cast<Bits>(condition));
 }
 
 constexpr int checked_bits(int bits) {

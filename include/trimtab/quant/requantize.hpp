@@ -3,10 +3,10 @@
 /// From an int32 accumulator to an 8-bit code: the one definition that every integer layer and every ISA equals.
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <trimtab/core/bit_cast.hpp>
 #include <trimtab/core/error.hpp>
 #include <trimtab/quant/borrowed_span.hpp>
 #include <trimtab/quant/params.hpp>
@@ -44,10 +44,10 @@ inline void require_multipliers(std::span<const float> multiplier, const char* w
   // As integers, whose extremes compilers find in vectors: bits of positive finite floats lie between those of 0 and of infinity.
   std::int32_t least = std::numeric_limits<std::int32_t>::max(), largest = 0;
   for (const float m : multiplier) {
-    least = std::min(least, std::bit_cast<std::int32_t>(m));
-    largest = std::max(largest, std::bit_cast<std::int32_t>(m));
+    least = std::min(least, bit_cast<std::int32_t>(m));
+    largest = std::max(largest, bit_cast<std::int32_t>(m));
   }
-  if (least > 0 && largest < std::bit_cast<std::int32_t>(std::numeric_limits<float>::infinity())) return;
+  if (least > 0 && largest < bit_cast<std::int32_t>(std::numeric_limits<float>::infinity())) return;
   for (std::size_t c = 0; c < multiplier.size(); ++c)
     if (!(multiplier[c] > 0) || !(multiplier[c] <= std::numeric_limits<float>::max()))
       throw quantization_range_error(message(what, ": ", name, " ", c, " is ", multiplier[c], "; expected positive and finite"));

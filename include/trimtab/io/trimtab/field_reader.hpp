@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <trimtab/core/adapt_xtensor.hpp>
+#include <trimtab/core/bit_cast.hpp>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/crc32.hpp>
 #include <trimtab/io/trimtab/format.hpp>
@@ -166,7 +167,7 @@ class FieldReader {
     std::uint64_t bits = 0;
     for (std::size_t byte = 0; byte < sizeof(T); ++byte)
       bits |= std::uint64_t{static_cast<std::uint8_t>(bytes[at + byte])} << (8 * byte);
-    return std::bit_cast<T>(static_cast<Bits>(bits));
+    return bit_cast<T>(static_cast<Bits>(bits));
   }
   template <class T>
   T take() {

@@ -3,12 +3,12 @@
 /// The numbers that a .trimtab file is made of. docs/file.md specifies it.
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <string_view>
+#include <trimtab/core/bit_cast.hpp>
 #include <type_traits>
 
 namespace trimtab {
@@ -46,11 +46,11 @@ constexpr std::size_t aligned(std::size_t offset) { return (offset + file_alignm
 template <class T>
 constexpr auto number_bits(T v) {
   if constexpr (sizeof(T) == 1)
-    return std::bit_cast<std::uint8_t>(v);
+    return bit_cast<std::uint8_t>(v);
   else if constexpr (sizeof(T) == 4)
-    return std::bit_cast<std::uint32_t>(v);
+    return bit_cast<std::uint32_t>(v);
   else
-    return std::bit_cast<std::uint64_t>(v);
+    return bit_cast<std::uint64_t>(v);
 }
 
 /// What a whole number of type Int may be: codes anything, what counts elements, pixels or steps at most 2^24, which is far above

@@ -3,10 +3,10 @@
 /// Products of 16-bit integers and what makes such integers of floats: the loops that define them, and the same for AVX2.
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <trimtab/core/bit_cast.hpp>
 #include <trimtab/core/isa.hpp>
 #include <trimtab/ops/kernels/tasks.hpp>
 #include <trimtab/quant/params.hpp>
@@ -19,7 +19,7 @@ namespace trimtab::kernels {
 struct Int16RowScale {
   float scale, inverse;
   Int16RowScale(std::int32_t largest_bits, float limit) {
-    const float largest = std::bit_cast<float>(largest_bits);
+    const float largest = bit_cast<float>(largest_bits);
     const bool finite = largest <= std::numeric_limits<float>::max(), some = finite && largest >= 0x1p-100F;
     scale = some ? largest / limit : finite ? 0.0F : std::numeric_limits<float>::quiet_NaN();
     inverse = some ? limit / largest : 0.0F;
@@ -32,7 +32,7 @@ inline void int16_round(const Int16RoundTask& t) {
   for (std::size_t m = 0; m < t.rows; ++m) {
     const float* x = t.x + m * t.cols;
     std::int32_t bits = 0;
-    for (std::size_t n = 0; n < t.cols; ++n) bits = std::max(bits, std::bit_cast<std::int32_t>(x[n] * t.factor[n]) & 0x7fffffff);
+    for (std::size_t n = 0; n < t.cols; ++n) bits = std::max(bits, bit_cast<std::int32_t>(x[n] * t.factor[n]) & 0x7fffffff);
     const Int16RowScale row(bits, t.limit);
     t.scale[m] = row.scale;
     std::int16_t* to = t.to + m * t.cols;
@@ -106,8 +106,7 @@ TRIMTAB_TARGET_AVX2 inline void int16_round(const Int16RoundTask& t) {
     half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0x4e));
     half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0xb1));
     std::int32_t bits = _mm_cvtsi128_si32(half);
-    for (std::size_t n = whole; n < t.cols; ++n)
-      bits = std::max(bits, std::bit_cast<std::int32_t>(x[n] * t.factor[n]) & 0x7fffffff);
+    for (std::size_t n = whole; n < t.cols; ++n) bits = std::max(bits, bit_cast<std::int32_t>(x[n] * t.factor[n]) & 0x7fffffff);
     const Int16RowScale row(bits, t.limit);
     t.scale[m] = row.scale;
     if (row.inverse == 0) {
