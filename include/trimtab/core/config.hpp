@@ -1,7 +1,8 @@
 #pragma once
 /// \file
 /// Version and compiler switches. Other headers are free of compiler conditionals, but for those that ask the system or name
-/// targets: `core/isa.hpp`, `core/large_pages.hpp`, `int8/kernels/targets.hpp`.
+/// targets: `core/bit_cast.hpp`, `core/isa.hpp`, `core/large_pages.hpp`, `int8/kernels/targets.hpp`,
+/// `io/atomic_file.hpp`, `io/mapped_file.hpp`.
 
 /// The version's first number.
 #define TRIMTAB_VERSION_MAJOR 0

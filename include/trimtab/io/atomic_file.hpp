@@ -2,7 +2,11 @@
 /// \file
 /// Files that are there whole or not at all: written beside the target, then renamed onto it.
 
+#if defined(_WIN32)
+#include <io.h>
+#else
 #include <unistd.h>
+#endif
 
 #include <atomic>
 #include <cerrno>
@@ -26,19 +30,28 @@ inline std::filesystem::path sibling_path(const std::filesystem::path& target) {
   return sibling;
 }
 
+/// Waits until the disk has what was written to the file; 0 when it has.
+inline int synchronize(std::FILE* file) {
+#if defined(_WIN32)
+  return _commit(_fileno(file));
+#else
+  return fsync(fileno(file));
+#endif
+}
+
 /// Writes the bytes, waits for the disk to have them and closes the file; gives errno, 0 when every byte was taken.
 inline int write_and_close(std::FILE* file, std::string_view bytes) {
   errno = 0;
   const auto failure = [] { return errno != 0 ? errno : EIO; };
   int status = 0;
-  if (std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() || std::fflush(file) != 0 || fsync(fileno(file)) != 0)
+  if (std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() || std::fflush(file) != 0 || synchronize(file) != 0)
     status = failure();
   if (std::fclose(file) != 0 && status == 0) status = failure();
   return status;
 }
 
 /// Creates `path`, which must not exist, with these bytes; gives errno, 0 when all went well. A file that could not be
-/// completed is removed.
+/// completed is removed. (Windows' older C library does not know the x and replaces what is there.)
 inline int create_file(const std::filesystem::path& path, std::string_view bytes) {
   errno = 0;
   std::FILE* file = std::fopen(path.string().c_str(), "wbx");

@@ -2,6 +2,13 @@
 /// \file
 /// The bytes of a file without a copy of them.
 
+#if defined(_WIN32)
+#include <filesystem>
+#include <limits>
+#include <string_view>
+#include <trimtab/io/file_bytes.hpp>
+#include <vector>
+#else
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -13,8 +20,24 @@
 #include <filesystem>
 #include <string_view>
 #include <trimtab/core/error.hpp>
+#endif
 
 namespace trimtab::detail {
+
+#if defined(_WIN32)
+/// The bytes of a regular file, read: mapping one would take windows.h, whose macros would reach every user of this header.
+class MappedFile {
+ public:
+  /// Throws io_error, beginning with `what`.
+  MappedFile(const std::filesystem::path& path, const char* what)
+      : bytes_(read_bytes(path, std::numeric_limits<std::uintmax_t>::max(), what)) {}
+
+  std::string_view bytes() const { return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}; }
+
+ private:
+  std::vector<unsigned char> bytes_;
+};
+#else
 
 /// A regular file mapped into memory to be read: pages come from the disk when they are looked at, and the system may drop them
 /// again. Nobody may shorten the file meanwhile; files of write_file_atomically are replaced, never changed.
@@ -50,5 +73,6 @@ class MappedFile {
   const char* data_ = nullptr;
   std::size_t size_ = 0;
 };
+#endif
 
 }  // namespace trimtab::detail
