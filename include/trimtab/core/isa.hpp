@@ -10,8 +10,9 @@
 #include <trimtab/core/error.hpp>
 #include <vector>
 
-/// 1 where the x86 kernels are compiled: GCC or Clang for x86-64, unless -DTRIMTAB_PORTABLE_ONLY.
-#if (defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))) && !defined(TRIMTAB_PORTABLE_ONLY)
+/// 1 where the x86 kernels are compiled: GCC or Clang for x86-64, unless -DTRIMTAB_PORTABLE_ONLY. GCC for Windows is left out: its
+/// stack is not aligned for vectors of 32 bytes (GCC's bug 54412), so that such functions crash.
+#if (defined(__x86_64__) && (defined(__clang__) || (defined(__GNUC__) && !defined(_WIN32)))) && !defined(TRIMTAB_PORTABLE_ONLY)
 #define TRIMTAB_X86_KERNELS 1
 #include <cpuid.h>
 #if defined(__linux__)
@@ -35,6 +36,14 @@
 #define TRIMTAB_ARM_KERNELS 0
 #endif
 
+/// 1 where WebAssembly's vectors of 128 bits are used: with -msimd128, unless -DTRIMTAB_PORTABLE_ONLY. A module has them or does
+/// not run; there is nothing to ask at run time.
+#if defined(__wasm_simd128__) && !defined(TRIMTAB_PORTABLE_ONLY)
+#define TRIMTAB_WASM_KERNELS 1
+#else
+#define TRIMTAB_WASM_KERNELS 0
+#endif
+
 // Full unrolling of the loop that follows: an array of accumulators stays in registers only then.
 #if defined(__clang__)
 #define TRIMTAB_UNROLL _Pragma("clang loop unroll(full)")
@@ -53,7 +62,8 @@ enum class Isa {
   avxvnni,
   avx512vnni,
   amx,
-  neondot  ///< AArch64 with SDOT, of Armv8.2 and later
+  neondot,  ///< AArch64 with SDOT, of Armv8.2 and later
+  simd128   ///< WebAssembly's vectors of 128 bits
 };
 
 /// The name as TRIMTAB_ISA spells it.
@@ -71,13 +81,15 @@ inline const char* name(Isa isa) {
       return "amx";
     case Isa::neondot:
       return "neondot";
+    case Isa::simd128:
+      return "simd128";
   }
   return "unknown";
 }
 
 namespace detail {
 
-inline constexpr Isa all_isas[] = {Isa::portable, Isa::avx2, Isa::avxvnni, Isa::avx512vnni, Isa::amx, Isa::neondot};
+inline constexpr Isa all_isas[] = {Isa::portable, Isa::avx2, Isa::avxvnni, Isa::avx512vnni, Isa::amx, Isa::neondot, Isa::simd128};
 
 /// Linux gives a process the 8 KiB of AMX's tiles on request only; it grants them to all threads. Where it does not, as in some
 /// sandboxes, or where a signal stack is too small to save them on, AMX cannot run.
@@ -124,6 +136,8 @@ inline bool can_run(Isa isa) {
   return isa == Isa::neondot;  // compiled for such CPUs alone, as for Apple's
 #elif TRIMTAB_ARM_KERNELS && defined(__linux__)
   return isa == Isa::neondot && (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#elif TRIMTAB_WASM_KERNELS
+  return isa == Isa::simd128;
 #else
   return false;
 #endif

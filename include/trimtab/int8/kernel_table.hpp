@@ -17,6 +17,7 @@
 #include <trimtab/int8/kernels/avxvnni.hpp>
 #include <trimtab/int8/kernels/neondot.hpp>
 #include <trimtab/int8/kernels/portable.hpp>
+#include <trimtab/int8/kernels/simd128.hpp>
 #endif
 
 namespace trimtab::int8 {
@@ -73,6 +74,10 @@ TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa) {
   static constexpr KernelTable neondot_table{Isa::neondot,       neondot::gemm_u8s8,  {}, neon::depthwise, neon::add,
                                              neon::copy_flipped, portable::requantize};
   if (isa == Isa::neondot) return neondot_table;
+#elif TRIMTAB_WASM_KERNELS
+  static constexpr KernelTable simd128_table{Isa::simd128,       simd128::gemm_u8s8, {},
+                                             simd128::depthwise, portable::add,      portable::copy_flipped};
+  if (isa == Isa::simd128) return simd128_table;
 #endif
   static_cast<void>(isa);
   return portable_table;

@@ -53,3 +53,7 @@
 #define TRIMTAB_INT8_NEONDOT __attribute__((target("arch=armv8.2-a+dotprod")))
 #endif
 #endif  // TRIMTAB_ARM_KERNELS
+
+#if TRIMTAB_WASM_KERNELS
+#include <wasm_simd128.h>
+#endif
