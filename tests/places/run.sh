@@ -25,7 +25,7 @@ for header in eigen3/Eigen eigen3/unsupported xtensor xtl nlohmann stb; do
   ln -sfn "/usr/include/$header" "$work/include/${header##*/}"
 done
 
-expected= failed=0 hashes=0 known=0
+expected='' failed=0 hashes=0 known=0
 run() {  # run WHAT COMMAND...: a hash for each of its instruction sets
   local what=$1 lines line
   shift
