@@ -144,12 +144,17 @@ std::vector<Mode> modes() {
   return all;
 }
 
-void add_small_network(Dump& dump) {
+void add_small_networks(Dump& dump) {
   for (const Mode& mode : modes()) {
     if (mode.options.requantizer != Requantizer::fixed_point) continue;  // it has an average pool
     const QuantizedNetwork q = test::quantized(test::tflite_network(), mode.options);
     dump.add(std::string("small.") + mode.name, q, test::random_pictures(q.network, 2, 5));
+    const QuantizedNetwork up = test::quantized(test::tflite_upsampling_network(), mode.options);
+    dump.add(std::string("upsampling.") + mode.name, up, test::random_pictures(up.network, 2, 5));
   }
+  const Mode in_float = modes().back();
+  const QuantizedNetwork q = test::quantized(test::tflite_arithmetic_network(), in_float.options);
+  dump.add(std::string("arithmetic.") + in_float.name, q, test::random_pictures(q.network, 2, 5));
 }
 
 void add_real_network(Dump& dump, const fs::path& data, const std::string& name, std::size_t count) {
@@ -183,9 +188,9 @@ int main(int argc, char** argv) {
   }
   try {
     Dump dump(argv[1]);
-    add_small_network(dump);
+    add_small_networks(dump);
     const fs::path data = argv[2];
-    if (!fs::exists(data / "models")) std::cout << "SKIPPED: no real networks in " << data << ", the small one only\n";
+    if (!fs::exists(data / "models")) std::cout << "SKIPPED: no real networks in " << data << ", the small ones only\n";
     for (int i = 4; i < argc && fs::exists(data / "models"); ++i) add_real_network(dump, data, argv[i], std::stoul(argv[3]));
     dump.finish();
   } catch (const std::exception& e) {

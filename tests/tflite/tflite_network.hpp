@@ -1,5 +1,5 @@
 #pragma once
-// A network with every operator that TFLite has a word for, small enough to look at.
+// Networks of operators that TFLite has words for, small enough to look at.
 
 #include <small_network.hpp>
 
@@ -34,6 +34,41 @@ inline Network tflite_network(unsigned seed = 1) {
   const NodeId j = n.add(GlobalAveragePool{}, {i}, "pool");
   const NodeId k = n.add(Flatten{}, {j}, "flatten");
   n.add(Linear{random_tensor<2>({5, 8}, random), random_tensor<1>({5}, random)}, {k}, "logits");
+  return n;
+}
+
+/// A transposed convolution padded as SAME, pixels into channels and back, and a pool that is spread over the picture again.
+inline Network tflite_upsampling_network(unsigned seed = 1) {
+  std::mt19937 random(seed);
+  Network n;
+  WindowOptions twice;
+  twice.stride_h = twice.stride_w = 2;
+  twice.padding = {0, 0, 1, 1};
+  const NodeId x = n.add(Input{{8, 8, 4}}, {}, "pictures");
+  const NodeId a =
+      n.add(ConvTranspose2d{random_tensor<4>({3, 3, 3, 4}, random, 0.4F), random_tensor<1>({3}, random), twice}, {x}, "up", relu);
+  const NodeId b = n.add(SpaceToDepth{2}, {a}, "deep");
+  const NodeId c =
+      n.add(Conv2d{random_tensor<4>({8, 1, 1, 12}, random, 0.4F), random_tensor<1>({8}, random), {}}, {b}, "project");
+  const NodeId d = n.add(DepthToSpace{2}, {c}, "wide");
+  const NodeId e = n.add(GlobalAveragePool{}, {d}, "pool");
+  const NodeId f = n.add(Expand{{16, 16, 2}}, {e}, "spread");
+  n.add(Add{}, {d, f}, "sum");
+  return n;
+}
+
+/// Two convolutions, the larger and the smaller of them, their product, and sums of it.
+inline Network tflite_arithmetic_network(unsigned seed = 1) {
+  std::mt19937 random(seed);
+  Network n;
+  const auto layer = [&] { return Conv2d{random_tensor<4>({4, 1, 1, 4}, random, 0.4F), random_tensor<1>({4}, random), {}}; };
+  const NodeId x = n.add(Input{{8, 8, 4}}, {}, "pictures");
+  const NodeId a = n.add(layer(), {x}, "a");
+  const NodeId b = n.add(layer(), {x}, "b");
+  const NodeId c = n.add(Max{}, {a, b}, "max");
+  const NodeId d = n.add(Min{}, {a, b}, "min");
+  const NodeId e = n.add(MatMul{false, true}, {c, d}, "product");
+  n.add(ReduceSum{{1}, true}, {e}, "sums");
   return n;
 }
 

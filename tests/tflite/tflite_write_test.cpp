@@ -4,7 +4,9 @@
 #include <catch.hpp>
 #include <quantized_small_network.hpp>
 #include <tflite_network.hpp>
+#include <trimtab/io/tflite/read_quantized.hpp>
 #include <trimtab/io/tflite/write.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
 
 #include "typed_layers.hpp"
 
@@ -64,6 +66,12 @@ QuantizedNetwork quantized_for(Requantizer requantizer, Scheme scheme = Scheme::
   QuantizationOptions options{weights, scheme, bits, bits};
   options.requantizer = requantizer;
   return test::quantized(test::tflite_network(), options);
+}
+
+std::vector<std::uint8_t> codes_of(const Int8Network& network, const Array& x) {
+  Int8Network::Workspace workspace;
+  const auto codes = network.run(x, workspace);
+  return {codes.begin(), codes.end()};
 }
 
 }  // namespace
@@ -215,6 +223,46 @@ TEST_CASE("write_tflite: all nodes as outputs; a file on disk", "[tflite]") {
   const Written w(serialize_tflite(q, {true}));
   CHECK(w.graph().outputs()->size() == q.network.size());
   CHECK(w.tensor(w.graph().outputs()->Get(5)).name()->str() == "sum");
+}
+
+TEST_CASE("write_tflite: transposed convolutions, pixels in channels and spreading, read back with equal codes", "[tflite]") {
+  for (const Scheme scheme : {Scheme::symmetric, Scheme::asymmetric}) {
+    QuantizationOptions options{WeightMode::scalar, scheme};
+    options.requantizer = Requantizer::fixed_point;
+    const QuantizedNetwork q = test::quantized(test::tflite_upsampling_network(), options);
+    const std::string bytes = serialize_tflite(q);
+    const Written w(bytes);
+    for (const BuiltinOperator wanted : {BuiltinOperator::TRANSPOSE_CONV, BuiltinOperator::SPACE_TO_DEPTH,
+                                         BuiltinOperator::DEPTH_TO_SPACE, BuiltinOperator::BROADCAST_TO})
+      CHECK(w.count(wanted) == 1);
+    CHECK(w.integers(w.tensor(w.producer("spread").inputs()->Get(1))) == std::vector<std::int32_t>{1, 16, 16, 2});
+    const Array x = test::random_pictures(q.network, 3, 5);
+    CHECK(codes_of(Int8Network(parse_quantized_tflite(bytes).network), x) == codes_of(Int8Network(q), x));
+  }
+}
+
+TEST_CASE("write_tflite: the larger and the smaller, products and sums of activations, constants", "[tflite]") {
+  const Written w(serialize_tflite(test::quantized(test::tflite_arithmetic_network(), {WeightMode::vector, Scheme::symmetric})));
+  CHECK(w.count(BuiltinOperator::MAXIMUM) >= 1);
+  CHECK(w.count(BuiltinOperator::MINIMUM) >= 1);
+  CHECK(w.count(BuiltinOperator::QUANTIZE) == 2);  // of either the narrower input, onto the grid of the wider one
+  CHECK(w.count(BuiltinOperator::BATCH_MATMUL) == 1);
+  CHECK(w.count(BuiltinOperator::SUM) == 1);
+  CHECK_THROWS_WITH(to_tflite(test::quantized(test::tflite_arithmetic_network(), {WeightMode::scalar, Scheme::asymmetric})),
+                    ContainsSubstring("product") && ContainsSubstring("uint8") && ContainsSubstring("symmetric"));
+
+  std::mt19937 random(1);
+  Network n;
+  const NodeId x = n.add(Input{{2, 3, 4}}, {}, "x");
+  const NodeId offset = n.add(Constant{test::random_tensor<3>({2, 3, 4}, random)}, {}, "offset");
+  n.add(Add{}, {x, offset}, "sum");
+  QuantizationOptions options;
+  options.requantizer = Requantizer::fixed_point;
+  const QuantizedNetwork q = test::quantized(n, options);
+  const std::string bytes = serialize_tflite(q);
+  CHECK(Written(bytes).data(Written(bytes).input("sum", 1)).size() == 24);
+  const Array pictures = test::random_pictures(n, 3, 5);
+  CHECK(codes_of(Int8Network(parse_quantized_tflite(bytes).network), pictures) == codes_of(Int8Network(q), pictures));
 }
 
 TEST_CASE("write_tflite: what the format cannot say is named", "[tflite]") {

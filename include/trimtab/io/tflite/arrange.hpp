@@ -90,6 +90,11 @@ void read_depth(const TfliteNode& n) {
   n.require(1, 1);
   n.become(L{n.count(0, 0, 1), DepthOrder::dcr}, {n.node(0)});
 }
+template <class L>
+std::int32_t write_depth(TfliteWriter& w, const L& l, tflite::OperatorCode code, std::uint8_t table) {
+  if (l.order != DepthOrder::dcr) w.refuse("channels in another order than TFLite's, which is ONNX's DCR");
+  return w.moved(code, 2, {}, tflite::Options{table}.number(0, l.block));
+}
 
 }  // namespace detail
 
@@ -99,6 +104,17 @@ struct TfliteRules<Concat> {
     readers.add(tflite::OperatorCode::concatenation, detail::read_concatenation, detail::max_tflite_inputs);
     readers.add(tflite::OperatorCode::pack, detail::read_pack, detail::max_tflite_inputs);
   }
+  /// CONCATENATION copies codes, so what lies on another grid is requantized before it.
+  static std::int32_t write(detail::TfliteWriter& w, const Concat& l) {
+    std::vector<std::int32_t> parts;
+    CodeRange produced = w.grid().codes;
+    for (std::size_t i = 0; i < w.node().inputs.size(); ++i) parts.push_back(w.on_own_grid(i, produced));
+    const std::size_t rank = w.node().extent.size();
+    const std::size_t axis = l.axis < 0 ? rank - static_cast<std::size_t>(-l.axis) : static_cast<std::size_t>(l.axis);
+    const std::int32_t to = w.result();
+    w.operation(tflite::OperatorCode::concatenation, w.version(2), parts, to, tflite::Options{10}.number(0, axis + 1));
+    return w.clamped(to, produced);
+  }
 };
 template <>
 struct TfliteRules<Pad> {
@@ -107,25 +123,52 @@ struct TfliteRules<Pad> {
     readers.add(tflite::OperatorCode::padv2, detail::read_pad);
     readers.add(tflite::OperatorCode::mirror_pad, detail::read_mirror_pad);
   }
+  static std::int32_t write(detail::TfliteWriter& w, const Pad& l) {
+    if (l.mode != PadMode::constant || l.value != 0) w.refuse("a Pad by anything but zeros");
+    std::vector<std::int32_t> pads{0, 0};
+    for (std::size_t a = 0; a < l.before.size(); ++a) {
+      if (l.before[a] < 0 || l.after[a] < 0) w.refuse("a Pad that crops");
+      pads.insert(pads.end(), {static_cast<std::int32_t>(l.before[a]), static_cast<std::int32_t>(l.after[a])});
+    }
+    const std::int32_t paddings = w.integers(w.name("/paddings"), {static_cast<std::int32_t>(l.before.size() + 1), 2}, pads);
+    const std::int32_t to = w.result();
+    w.operation(tflite::OperatorCode::pad, w.version(2), {w.tensor_in(), paddings}, to, {22});
+    const Affine<float> from = w.grid_in();
+    return w.clamped(to, {std::min(from.codes.qmin, from.zero_point), std::max(from.codes.qmax, from.zero_point)});
+  }
 };
 template <>
 struct TfliteRules<Tile> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::tile, detail::read_tile); }
+  static std::int32_t write(detail::TfliteWriter& w, const Tile& l) {
+    std::vector<std::int32_t> repeats{1};
+    for (const std::size_t n : l.repeats) repeats.push_back(static_cast<std::int32_t>(n));
+    return w.moved(tflite::OperatorCode::tile, 1, {repeats}, {51});
+  }
 };
 template <>
 struct TfliteRules<Expand> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::broadcast_to, detail::read_broadcast_to); }
+  static std::int32_t write(detail::TfliteWriter& w, const Expand&) {
+    return w.moved(tflite::OperatorCode::broadcast_to, 3, {w.shape_of(w.node().extent)}, {});
+  }
 };
 template <>
 struct TfliteRules<DepthToSpace> {
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::depth_to_space, detail::read_depth<DepthToSpace>);
   }
+  static std::int32_t write(detail::TfliteWriter& w, const DepthToSpace& l) {
+    return detail::write_depth(w, l, tflite::OperatorCode::depth_to_space, 94);
+  }
 };
 template <>
 struct TfliteRules<SpaceToDepth> {
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::space_to_depth, detail::read_depth<SpaceToDepth>);
+  }
+  static std::int32_t write(detail::TfliteWriter& w, const SpaceToDepth& l) {
+    return detail::write_depth(w, l, tflite::OperatorCode::space_to_depth, 19);
   }
 };
 

@@ -71,17 +71,37 @@ inline void read_squared_difference(const TfliteNode& n) {
   n.become(Mul{}, {difference, difference});
 }
 
+/// `table`: of the options.
+inline std::int32_t write_binary(TfliteWriter& w, tflite::OperatorCode code, std::uint8_t table) {
+  if (w.extent_in(0).size() != w.extent_in(1).size()) w.refuse("inputs with different numbers of axes");
+  return w.computed(code, 2, {w.tensor_in(0), w.tensor_in(1)}, {table}, 0);
+}
+/// One of two codes: the format's operator takes them from one grid.
+inline std::int32_t write_choice(TfliteWriter& w, tflite::OperatorCode code) {
+  if (w.extent_in(0).size() != w.extent_in(1).size()) w.refuse("inputs with different numbers of axes");
+  CodeRange produced = w.grid().codes;
+  const std::int32_t a = w.on_own_grid(0, produced), b = w.on_own_grid(1, produced), to = w.result();
+  w.operation(code, w.version(2), {a, b}, to, {39});
+  return w.clamped(to, produced);
+}
+
 }  // namespace detail
 
 template <>
 struct TfliteRules<Add> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::add, detail::read_add, 2); }
+  static std::int32_t write(detail::TfliteWriter& w, const Add&) {
+    return detail::write_binary(w, tflite::OperatorCode::add, 11);
+  }
 };
 template <>
 struct TfliteRules<Sub> {
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::sub, detail::read_sub, 2);
     readers.add(tflite::OperatorCode::squared_difference, detail::read_squared_difference, 2);
+  }
+  static std::int32_t write(detail::TfliteWriter& w, const Sub&) {
+    return detail::write_binary(w, tflite::OperatorCode::sub, 28);
   }
 };
 template <>
@@ -91,6 +111,9 @@ struct TfliteRules<Mul> {
     readers.add(tflite::OperatorCode::square, detail::read_square);
     readers.add(tflite::OperatorCode::squared_difference, detail::read_squared_difference, 2);
   }
+  static std::int32_t write(detail::TfliteWriter& w, const Mul&) {
+    return detail::write_binary(w, tflite::OperatorCode::mul, 21);
+  }
 };
 template <>
 struct TfliteRules<Div> {
@@ -99,10 +122,16 @@ struct TfliteRules<Div> {
 template <>
 struct TfliteRules<Max> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::maximum, detail::read_choice<Max>, 2); }
+  static std::int32_t write(detail::TfliteWriter& w, const Max&) {
+    return detail::write_choice(w, tflite::OperatorCode::maximum);
+  }
 };
 template <>
 struct TfliteRules<Min> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::minimum, detail::read_choice<Min>, 2); }
+  static std::int32_t write(detail::TfliteWriter& w, const Min&) {
+    return detail::write_choice(w, tflite::OperatorCode::minimum);
+  }
 };
 /// What constants for each channel become.
 template <>

@@ -114,16 +114,76 @@ inline void read_transpose_conv_bias(const TfliteNode& n) {
                   static_cast<std::int8_t>(number(0) - 1), tflite::Activation::none);
 }
 
+/// Weights KH KW C, or of several filters a channel, `multiplier`, filters first.
+inline std::int32_t write_depthwise(TfliteWriter& w, const WindowOptions& steps, std::size_t kernel_h, std::size_t kernel_w,
+                                    std::size_t filters, std::size_t multiplier, bool filters_lie_first) {
+  const TfliteWindow window = write_window(w, kernel_h, kernel_w, steps, false);
+  const auto n = [](std::size_t v) { return static_cast<std::int32_t>(v); };
+  const auto [weight, bias] = write_weights(w, {1, n(kernel_h), n(kernel_w), n(filters)}, 3);
+  if (filters_lie_first) {
+    std::vector<std::uint8_t>& bytes = w.model.tensors[static_cast<std::size_t>(weight)].data;
+    bytes = filters_first(bytes, kernel_h * kernel_w);  // its transpose
+  }
+  tflite::Options options{2};
+  options.byte(0, window.padding).number(1, steps.stride_w).number(2, steps.stride_h).number(3, multiplier);
+  options.number(5, steps.dilation_w, 1).number(6, steps.dilation_h, 1);
+  return w.computed(tflite::OperatorCode::depthwise_conv_2d, 3, {window.input, weight, bias}, options, 4);
+}
+/// One channel a filter is DEPTHWISE_CONV_2D with several filters a channel, whose kernel rounds twice.
+inline std::int32_t write_conv_2d(TfliteWriter& w, const Conv2d& l) {
+  const Extents& shape = w.node().layer->extent;
+  const bool twice = w.is_int8() && w.is_fixed_point() && w.node().layer->rounding == FixedPointRounding::twice;
+  if (l.groups == w.extent_in()[2] && shape[3] == 1 && (l.groups > 1 || twice))
+    return write_depthwise(w, l.window, shape[1], shape[2], shape[0], shape[0] / l.groups, true);
+  if (twice) w.refuse("products that are rounded twice; TFLite's CONV_2D of int8 rounds them once");
+  if (l.groups > 1) w.refuse(message("a convolution of ", l.groups, " groups; TFLite's CONV_2D has one in most runtimes"));
+  const TfliteWindow window = write_window(w, shape[1], shape[2], l.window, false);
+  const auto [weight, bias] = write_weights(w);
+  tflite::Options options{1};
+  options.byte(0, window.padding).number(1, l.window.stride_w).number(2, l.window.stride_h);
+  options.number(4, l.window.dilation_w, 1).number(5, l.window.dilation_h, 1);
+  return w.computed(tflite::OperatorCode::conv_2d, 3, {window.input, weight, bias}, options, 3);
+}
+/// Padding as `read_transposed` finds it from the extents alone.
+inline std::int32_t write_transpose_conv(TfliteWriter& w, const ConvTranspose2d& l) {
+  if (l.groups > 1) w.refuse(message("a transposed convolution of ", l.groups, " groups; TFLite's TRANSPOSE_CONV has one"));
+  if (l.window.dilation_h != 1 || l.window.dilation_w != 1) w.refuse("a transposed convolution with dilation");
+  const Extents &y = w.node().extent, &k = w.node().layer->extent;
+  const Padding& p = l.window.padding;
+  const auto pads = [&](tflite::Padding kind) {
+    const auto before = [&](std::size_t out, std::size_t kernel, std::size_t step) {
+      return kind == tflite::Padding::same ? tflite::same_padding(out, kernel, step, 1).first : std::size_t{0};
+    };
+    return p.top == before(y[0], k[1], l.window.stride_h) && p.left == before(y[1], k[2], l.window.stride_w);
+  };
+  const bool same = pads(tflite::Padding::same);
+  if (!same && !pads(tflite::Padding::valid))
+    w.refuse(message("a transposed convolution that cuts off ", p.top, ", ", p.left,
+                     " before the picture; TFLite's SAME and VALID "
+                     "cut otherwise"));
+  const std::int32_t shape = w.row(w.name("/shape"), w.shape_of(y));
+  const auto [weight, bias] = write_weights(w);
+  tflite::Options options{49};
+  options.byte(0, same ? tflite::Padding::same : tflite::Padding::valid);
+  options.number(1, l.window.stride_w).number(2, l.window.stride_h);
+  return w.rounded(tflite::OperatorCode::transpose_conv, 3, {shape, weight, w.tensor_in(), bias}, std::move(options));
+}
+
 }  // namespace detail
 
 template <>
 struct TfliteRules<Conv2d> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::conv_2d, detail::read_conv_2d, 3); }
+  static std::int32_t write(detail::TfliteWriter& w, const Conv2d& l) { return detail::write_conv_2d(w, l); }
 };
 template <>
 struct TfliteRules<DepthwiseConv2d> {
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::depthwise_conv_2d, detail::read_depthwise_conv_2d, 3);
+  }
+  static std::int32_t write(detail::TfliteWriter& w, const DepthwiseConv2d& l) {
+    const Extents& k = w.node().layer->extent;
+    return detail::write_depthwise(w, l.window, k[0], k[1], k[2], 1, false);
   }
 };
 template <>
@@ -132,6 +192,7 @@ struct TfliteRules<ConvTranspose2d> {
     readers.add(tflite::OperatorCode::transpose_conv, detail::read_transpose_conv, 3);
     readers.add("Convolution2DTransposeBias", detail::read_transpose_conv_bias, 3);
   }
+  static std::int32_t write(detail::TfliteWriter& w, const ConvTranspose2d& l) { return detail::write_transpose_conv(w, l); }
 };
 
 }  // namespace trimtab

@@ -46,11 +46,24 @@ struct TfliteRules<Linear> {
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::fully_connected, detail::read_fully_connected, 3);
   }
+  /// Of more axes than one: keep_num_dims.
+  static std::int32_t write(detail::TfliteWriter& w, const Linear&) {
+    const bool rows = w.node().extent.size() > 1;
+    const auto [weight, bias] = detail::write_weights(w);
+    tflite::Options options{8};
+    if (rows) options.byte(2, 1);
+    return w.computed(tflite::OperatorCode::fully_connected, rows ? 5 : 4, {w.tensor_in(), weight, bias}, options, 0);
+  }
 };
 template <>
 struct TfliteRules<MatMul> {
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::batch_matmul, detail::read_batch_matmul, 2);
+  }
+  static std::int32_t write(detail::TfliteWriter& w, const MatMul& l) {
+    if (!w.is_int8()) w.refuse("uint8 codes, of which TFLite's BATCH_MATMUL has no kernel; use symmetric thresholds");
+    return w.rounded(tflite::OperatorCode::batch_matmul, 2, {w.tensor_in(0), w.tensor_in(1)},
+                     tflite::Options{101}.byte(0, l.transpose_a).byte(1, l.transpose_b));
   }
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Weights and biases of TFLite's layers, as reals and as codes.
+/// Weights, biases and windows of TFLite's layers, as reals and as codes.
 
 #include <algorithm>
 #include <array>
@@ -100,6 +100,72 @@ inline WindowOptions read_window(const TfliteNode& n, std::size_t kernel_h, std:
       return w;
   }
   throw parse_error(message("padding ", static_cast<int>(n.byte(0))));
+}
+
+/// What pads as the window of the writer's node does, and what it is laid over: TFLite pads as SAME, by half of what is missing
+/// before and the rest after, or not at all (VALID). What neither gives becomes a PAD by codes that stand for 0.
+struct TfliteWindow {
+  tflite::Padding padding;
+  std::int32_t input;
+};
+inline TfliteWindow write_window(TfliteWriter& w, std::size_t kernel_h, std::size_t kernel_w, const WindowOptions& o,
+                                 bool zeros_count) {
+  const Extents &x = w.extent_in(), &y = w.node().extent;
+  const Padding& p = o.padding;
+  const auto fits = [](std::size_t n, std::size_t out, std::size_t kernel, std::size_t stride, std::size_t dilation,
+                       std::size_t before) { return before == 0 && (out - 1) * stride + (kernel - 1) * dilation + 1 <= n; };
+  const auto same = [](std::size_t n, std::size_t out, std::size_t kernel, std::size_t stride, std::size_t dilation,
+                       std::size_t before) {
+    return out == (n + stride - 1) / stride && before == tflite::same_padding(n, kernel, stride, dilation).first;
+  };
+  if (fits(x[0], y[0], kernel_h, o.stride_h, o.dilation_h, p.top) && fits(x[1], y[1], kernel_w, o.stride_w, o.dilation_w, p.left))
+    return {tflite::Padding::valid, w.tensor_in()};
+  if (!zeros_count && same(x[0], y[0], kernel_h, o.stride_h, o.dilation_h, p.top) &&
+      same(x[1], y[1], kernel_w, o.stride_w, o.dilation_w, p.left))
+    return {tflite::Padding::same, w.tensor_in()};
+  const auto n = [](std::size_t v) { return static_cast<std::int32_t>(v); };
+  const std::int32_t paddings =
+      w.integers(w.name("/paddings"), {4, 2}, {0, 0, n(p.top), n(p.bottom), n(p.left), n(p.right), 0, 0});
+  const std::int32_t padded =
+      w.activations(w.name("/padded"), {x[0] + p.top + p.bottom, x[1] + p.left + p.right, x[2]}, w.grid_in());
+  w.operation(tflite::OperatorCode::pad, w.version(2), {w.tensor_in(), paddings}, padded, {22});
+  return {tflite::Padding::valid, padded};
+}
+
+/// The constants of the writer's layer. `shape`: as TFLite lies its weights; `axis`: of the output channels in it.
+struct TfliteConstants {
+  std::int32_t weight, bias;
+};
+inline TfliteConstants write_weights(TfliteWriter& w, std::vector<std::int32_t> shape, std::int32_t axis) {
+  const LoweredLayer& l = *w.node().layer;
+  const float scale_x = w.node().inputs[0].scale;
+  const auto same = [](const auto& row) { return std::all_of(row.begin(), row.end(), [&](auto v) { return v == row[0]; }); };
+  const bool one = same(l.scale) && same(l.zero_point);
+  if (!l.zero_point.empty() && w.is_int8()) w.refuse("int8 weights with zero points, which TFLite has of uint8 only");
+  if (!w.is_int8() && !one)
+    w.refuse(
+        "TFLite has weights with zero points, uint8, only with one scale for all filters; use symmetric thresholds or scalar "
+        "ones");
+  const std::size_t scales = one ? 1 : l.scale.size();
+  const std::int32_t flip = w.is_int8() ? 0 : 128;
+  tflite::Quantization of_weight{{l.scale.begin(), l.scale.begin() + static_cast<std::ptrdiff_t>(scales)}, {}, axis};
+  tflite::Quantization of_bias;
+  for (const float scale : of_weight.scale) {
+    of_weight.zero_point.push_back((l.zero_point.empty() ? 0 : l.zero_point[0]) + flip);
+    of_bias.scale.push_back(scale_x * scale);
+    of_bias.zero_point.push_back(0);
+  }
+  std::vector<std::uint8_t> bytes;
+  for (const std::int8_t code : l.codes) bytes.push_back(static_cast<std::uint8_t>(code + flip));
+  const std::int32_t weight =
+      w.tensor(w.name("/weight"), std::move(shape), w.code_type(), std::move(of_weight), std::move(bytes));
+  return {weight, w.integers(w.name("/bias"), {static_cast<std::int32_t>(l.bias.size())}, l.bias, std::move(of_bias))};
+}
+/// The same with the extents that the weights have here.
+inline TfliteConstants write_weights(TfliteWriter& w) {
+  std::vector<std::int32_t> shape;
+  for (const std::size_t n : w.node().layer->extent) shape.push_back(static_cast<std::int32_t>(n));
+  return write_weights(w, std::move(shape), 0);
 }
 
 }  // namespace trimtab::detail

@@ -1,9 +1,11 @@
 #pragma once
 /// \file
-/// Every operator that is read from TFLite, a line each.
+/// Every operator that is read from TFLite or written to it, a line each.
 
+#include <optional>
 #include <trimtab/io/tflite/arrange.hpp>
 #include <trimtab/io/tflite/binary.hpp>
+#include <trimtab/io/tflite/constant.hpp>
 #include <trimtab/io/tflite/conv.hpp>
 #include <trimtab/io/tflite/fully_connected.hpp>
 #include <trimtab/io/tflite/pools.hpp>
@@ -18,13 +20,13 @@
 
 namespace trimtab {
 
-/// All of them.
+/// All of them. Input is the writer's own.
 using TfliteOperators =
-    std::tuple<Abs, Add, ArgMax, AveragePool, Ceil, ChannelAffine, Clip, Concat, Conv2d, ConvTranspose2d, Cos, DepthToSpace,
-               DepthwiseConv2d, Div, Elu, Exp, Expand, Floor, Gather, Gelu, GlobalAveragePool, HardSwish, L2Norm, LeakyRelu,
-               Linear, Log, LogSoftmax, MatMul, Max, MaxPool, Min, Mul, Neg, Pad, PRelu, Reciprocal, ReduceMax, ReduceMean,
-               ReduceMin, ReduceSum, Reshape, ResizeLinear, ResizeNearest, Round, Sigmoid, Sin, Slice, Softmax, SpaceToDepth,
-               Sqrt, Sub, Tanh, TfliteQuantizers, Tile, Transpose>;
+    std::tuple<Abs, Add, ArgMax, AveragePool, Ceil, ChannelAffine, Clip, Concat, Constant, Conv2d, ConvTranspose2d, Cos,
+               DepthToSpace, DepthwiseConv2d, Div, Elu, Exp, Expand, Flatten, Floor, Gather, Gelu, GlobalAveragePool, HardSwish,
+               L2Norm, LeakyRelu, Linear, Log, LogSoftmax, LookupTable, MatMul, Max, MaxPool, Min, Mul, Neg, Pad, PRelu,
+               Reciprocal, ReduceMax, ReduceMean, ReduceMin, ReduceSum, Reshape, ResizeLinear, ResizeNearest, Round, Sigmoid, Sin,
+               Slice, Softmax, SoftmaxTable, SpaceToDepth, Sqrt, Sub, Tanh, TfliteQuantizers, Tile, Transpose>;
 
 namespace detail {
 
@@ -32,10 +34,27 @@ namespace detail {
 inline const TfliteReaders& tflite_readers() {
   static const TfliteReaders readers = [] {
     TfliteReaders r;
-    [&]<class... L>(std::tuple<L...>*) { (TfliteRules<L>::read(r), ...); }(static_cast<TfliteOperators*>(nullptr));
+    const auto add = [&]<class L>(L*) {
+      if constexpr (requires { TfliteRules<L>::read(r); }) TfliteRules<L>::read(r);
+    };
+    [&]<class... L>(std::tuple<L...>*) { (add(static_cast<L*>(nullptr)), ...); }(static_cast<TfliteOperators*>(nullptr));
     return r;
   }();
   return readers;
+}
+
+/// Writes the writer's node; the tensor of its codes. Throws unsupported_error, naming it, where its operator has no such rules.
+inline std::int32_t write_tflite_node(TfliteWriter& w) {
+  const Operator& op = w.node().op;
+  std::optional<std::int32_t> tensor;
+  const auto one = [&]<class L>(L*) {
+    if constexpr (requires(const L& l) { TfliteRules<L>::write(w, l); })
+      if (const L* l = op.get_if<L>()) tensor = TfliteRules<L>::write(w, *l);
+    return tensor.has_value();
+  };
+  [&]<class... L>(std::tuple<L...>*) { return (one(static_cast<L*>(nullptr)) || ...); }(static_cast<TfliteOperators*>(nullptr));
+  if (!tensor) w.refuse(message("no TFLite form of ", operator_name(op)));
+  return *tensor;
 }
 
 }  // namespace detail

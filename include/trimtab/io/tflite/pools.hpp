@@ -21,6 +21,17 @@ void read_pool(const TfliteNode& n) {
   n.become(std::move(l), {n.node(0)}, n.activation(5));
 }
 
+inline std::int32_t write_pool(TfliteWriter& w, tflite::OperatorCode code, std::size_t kernel_h, std::size_t kernel_w,
+                               const WindowOptions& steps, bool zeros_count) {
+  if (steps.dilation_h != 1 || steps.dilation_w != 1) w.refuse("a dilated pool");
+  const TfliteWindow window = write_window(w, kernel_h, kernel_w, steps, zeros_count);
+  tflite::Options o{5};
+  o.byte(0, window.padding).number(1, steps.stride_w).number(2, steps.stride_h).number(3, kernel_w).number(4, kernel_h);
+  const std::int32_t to = w.result();
+  w.operation(code, w.version(2), {window.input}, to, std::move(o));
+  return w.clamped(to, w.grid_in().codes);
+}
+
 }  // namespace detail
 
 template <>
@@ -28,10 +39,28 @@ struct TfliteRules<AveragePool> {
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::average_pool_2d, detail::read_pool<AveragePool>);
   }
+  static std::int32_t write(detail::TfliteWriter& w, const AveragePool& l) {
+    if (!w.is_fixed_point())
+      w.refuse("TFLite's AVERAGE_POOL_2D keeps its input's grid; quantize with the requantizer fixed-point, which does so");
+    const std::size_t before = w.model.operations.size();
+    const std::int32_t to =
+        detail::write_pool(w, tflite::OperatorCode::average_pool_2d, l.kernel_h, l.kernel_w, l.window, l.count_include_pad);
+    if (!l.count_include_pad && w.model.operations[before].code == tflite::OperatorCode::pad)
+      w.refuse("an average pool that leaves out padding other than TFLite's SAME");
+    return to;
+  }
 };
 template <>
 struct TfliteRules<MaxPool> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::max_pool_2d, detail::read_pool<MaxPool>); }
+  static std::int32_t write(detail::TfliteWriter& w, const MaxPool& l) {
+    const std::size_t before = w.model.operations.size();
+    const std::int32_t to = detail::write_pool(w, tflite::OperatorCode::max_pool_2d, l.kernel_h, l.kernel_w, l.window, false);
+    if (w.model.operations[before].code == tflite::OperatorCode::pad && w.grid_in().codes.qmin < w.grid_in().zero_point)
+      w.refuse(detail::message("a max pool with padding ", l.window.padding.top, ", ", l.window.padding.left,
+                               ", which TFLite's SAME is not, over negative values"));
+    return to;
+  }
 };
 
 }  // namespace trimtab

@@ -3,7 +3,7 @@
 /// MEAN, SUM, REDUCE_MAX, REDUCE_MIN, ARG_MAX.
 
 #include <algorithm>
-#include <trimtab/io/tflite/rules.hpp>
+#include <trimtab/io/tflite/pools.hpp>
 #include <trimtab/net/operators/arg_max.hpp>
 #include <trimtab/net/operators/flatten.hpp>
 #include <trimtab/net/operators/global_average_pool.hpp>
@@ -52,30 +52,65 @@ inline void read_arg_max(const TfliteNode& n) {
   n.import.notes.push_back(message("'", n.name(), "' gives the places of its largest elements as reals"));
 }
 
+/// Axes of the network, with the batch before them.
+inline std::vector<std::int32_t> file_axes(const std::vector<std::size_t>& axes) {
+  std::vector<std::int32_t> result;
+  for (const std::size_t axis : axes) result.push_back(static_cast<std::int32_t>(axis + 1));
+  return result;
+}
+/// One of the codes.
+template <class L>
+std::int32_t write_extreme(TfliteWriter& w, const L& l, tflite::OperatorCode code) {
+  return w.moved(code, 2, {file_axes(l.axes)}, tflite::Options{27}.byte(0, l.keep_axes));
+}
+/// A sum or a mean, which has a grid of its own.
+inline std::int32_t write_sum(TfliteWriter& w, tflite::OperatorCode code, const std::vector<std::int32_t>& axes, bool keep_axes) {
+  const std::int32_t row = w.row(w.name("/axes"), axes);
+  return w.rounded(code, 2, {w.tensor_in(), row}, tflite::Options{27}.byte(0, keep_axes));
+}
+
 }  // namespace detail
 
 template <>
 struct TfliteRules<ReduceMean> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::mean, detail::read_mean); }
+  static std::int32_t write(detail::TfliteWriter& w, const ReduceMean& l) {
+    return detail::write_sum(w, tflite::OperatorCode::mean, detail::file_axes(l.axes), l.keep_axes);
+  }
 };
 template <>
 struct TfliteRules<GlobalAveragePool> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::mean, detail::read_mean); }
+  /// In fixed point one window over the picture, else MEAN, whose output has a grid of its own.
+  static std::int32_t write(detail::TfliteWriter& w, const GlobalAveragePool&) {
+    const Extents& x = w.extent_in();
+    if (w.is_fixed_point()) return detail::write_pool(w, tflite::OperatorCode::average_pool_2d, x[0], x[1], {}, false);
+    return detail::write_sum(w, tflite::OperatorCode::mean, {1, 2}, true);
+  }
 };
 template <>
 struct TfliteRules<ReduceSum> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::sum, detail::read_reduction<ReduceSum>); }
+  static std::int32_t write(detail::TfliteWriter& w, const ReduceSum& l) {
+    return detail::write_sum(w, tflite::OperatorCode::sum, detail::file_axes(l.axes), l.keep_axes);
+  }
 };
 template <>
 struct TfliteRules<ReduceMax> {
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::reduce_max, detail::read_reduction<ReduceMax>);
   }
+  static std::int32_t write(detail::TfliteWriter& w, const ReduceMax& l) {
+    return detail::write_extreme(w, l, tflite::OperatorCode::reduce_max);
+  }
 };
 template <>
 struct TfliteRules<ReduceMin> {
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::reduce_min, detail::read_reduction<ReduceMin>);
+  }
+  static std::int32_t write(detail::TfliteWriter& w, const ReduceMin& l) {
+    return detail::write_extreme(w, l, tflite::OperatorCode::reduce_min);
   }
 };
 template <>

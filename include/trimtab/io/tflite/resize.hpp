@@ -34,6 +34,12 @@ inline void read_resize_nearest(const TfliteNode& n) {
   n.become(ResizeNearest{resized_axes(n), resize_options(n, 0, 1, ResizeCoordinates::tf_half_pixel_for_nn)}, {n.node(0)});
 }
 
+inline std::int32_t write_resized(TfliteWriter& w, tflite::OperatorCode code, tflite::Options options) {
+  const Extents& y = w.node().extent;
+  if (y.size() != 3 || y[2] != w.extent_in()[2]) w.refuse("a resize of anything but rows and columns");
+  return w.moved(code, 2, {{static_cast<std::int32_t>(y[0]), static_cast<std::int32_t>(y[1])}}, std::move(options));
+}
+
 }  // namespace detail
 
 template <>
@@ -41,11 +47,30 @@ struct TfliteRules<ResizeLinear> {
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::resize_bilinear, detail::read_resize_bilinear);
   }
+  static std::int32_t write(detail::TfliteWriter& w, const ResizeLinear& l) {
+    if (!OperatorRules<ResizeLinear>::has_fixed_point(l, {})) w.refuse("a resize by other coordinates than TFLite's");
+    if (w.grid().scale != w.grid_in().scale || w.grid().zero_point != w.grid_in().zero_point)
+      w.refuse("TFLite's RESIZE_BILINEAR keeps its input's grid; quantize with the requantizer fixed-point, which does so");
+    tflite::Options options{15};
+    options.byte(2, l.options.coordinates == ResizeCoordinates::align_corners)
+        .byte(3, l.options.coordinates == ResizeCoordinates::half_pixel);
+    return detail::write_resized(w, tflite::OperatorCode::resize_bilinear, std::move(options));
+  }
 };
 template <>
 struct TfliteRules<ResizeNearest> {
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::resize_nearest_neighbor, detail::read_resize_nearest);
+  }
+  static std::int32_t write(detail::TfliteWriter& w, const ResizeNearest& l) {
+    const ResizeOptions& o = l.options;
+    const bool corners = o.coordinates == ResizeCoordinates::align_corners,
+               half = o.coordinates == ResizeCoordinates::tf_half_pixel_for_nn;
+    if (o.arithmetic != ResizeArithmetic::tflite || !(corners || half || o.coordinates == ResizeCoordinates::asymmetric) ||
+        o.nearest_rounding != (corners ? NearestRounding::round_prefer_ceil : NearestRounding::floor))
+      w.refuse("a resize by other coordinates than TFLite's");
+    return detail::write_resized(w, tflite::OperatorCode::resize_nearest_neighbor,
+                                 tflite::Options{74}.byte(0, corners).byte(1, half));
   }
 };
 

@@ -1,20 +1,22 @@
 #pragma once
 /// \file
-/// Which function reads which operator of TFLite.
+/// Which function reads which operator of TFLite, and which writes it.
 
 #include <algorithm>
 #include <map>
 #include <string>
 #include <trimtab/io/tflite/node.hpp>
+#include <trimtab/io/tflite/writer.hpp>
 #include <utility>
 #include <vector>
 
 namespace trimtab {
 
-/// How an operator is read from TFLite. Specialised in io/tflite/ for an operator L, or for a name that stands for a family of
+/// What an operator is in TFLite. Specialised in io/tflite/ for an operator L, or for a name that stands for a family of
 /// TFLite's operators, with
-///   static void read(detail::TfliteReaders&)   adds a reader for each of TFLite's operators that may become an L
-/// and listed in io/tflite/operators.hpp.
+///   static void read(detail::TfliteReaders&)                     adds a reader for each of TFLite's operators that may become an L
+///   static std::int32_t write(detail::TfliteWriter&, const L&)   adds operators that give the codes of the writer's node; their tensor
+/// and listed in io/tflite/operators.hpp. Either may be left out: the format then refuses the operator by name.
 template <class L>
 struct TfliteRules;
 

@@ -151,10 +151,29 @@ struct TfliteRules<Slice> {
     readers.add(tflite::OperatorCode::split_v, detail::read_split_v);
     readers.add(tflite::OperatorCode::unpack, detail::read_unpack);
   }
+  /// The ends of axes that run backwards to their first element are left out, by end_mask.
+  static std::int32_t write(detail::TfliteWriter& w, const Slice& l) {
+    std::vector<std::int32_t> begin{0}, end{1}, step{1};
+    std::size_t end_mask = 1;
+    for (std::size_t a = 0; a < l.axes.size(); ++a) {
+      const SliceAxis& axis = l.axes[a];
+      const std::ptrdiff_t last = static_cast<std::ptrdiff_t>(axis.start) + static_cast<std::ptrdiff_t>(axis.count) * axis.step;
+      begin.push_back(static_cast<std::int32_t>(axis.start));
+      end.push_back(static_cast<std::int32_t>(std::max<std::ptrdiff_t>(last, 0)));
+      step.push_back(static_cast<std::int32_t>(axis.step));
+      if (last < 0) end_mask |= std::size_t{2} << a;
+    }
+    return w.moved(tflite::OperatorCode::strided_slice, 2, {begin, end, step}, tflite::Options{32}.number(1, end_mask));
+  }
 };
 template <>
 struct TfliteRules<Gather> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::gather, detail::read_gather); }
+  static std::int32_t write(detail::TfliteWriter& w, const Gather& l) {
+    std::vector<std::int32_t> indices;
+    for (const std::size_t i : l.indices) indices.push_back(static_cast<std::int32_t>(i));
+    return w.moved(tflite::OperatorCode::gather, 2, {indices}, tflite::Options{23}.number(0, l.axis + 1));
+  }
 };
 
 }  // namespace trimtab

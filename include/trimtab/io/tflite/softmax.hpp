@@ -2,6 +2,7 @@
 /// \file
 /// SOFTMAX, LOG_SOFTMAX and L2_NORMALIZATION, along the last axis.
 
+#include <bit>
 #include <cmath>
 #include <trimtab/io/tflite/rules.hpp>
 #include <trimtab/net/operators/l2_norm.hpp>
@@ -37,6 +38,15 @@ inline void read_l2_normalization(const TfliteNode& n) {
 template <>
 struct TfliteRules<Softmax> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::softmax, detail::read_softmax); }
+};
+template <>
+struct TfliteRules<SoftmaxTable> {
+  static std::int32_t write(detail::TfliteWriter& w, const SoftmaxTable& l) {
+    if (l.axis + 1 != w.node().extent.size()) w.refuse("a Softmax along another axis than the last");
+    tflite::Options options{9};
+    options.fields.push_back({0, std::bit_cast<std::int32_t>(1.0F), 0, false});  // beta
+    return w.rounded(tflite::OperatorCode::softmax, 2, {w.tensor_in()}, std::move(options));
+  }
 };
 template <>
 struct TfliteRules<LogSoftmax> {

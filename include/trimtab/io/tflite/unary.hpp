@@ -220,6 +220,30 @@ struct TfliteRules<Clip> {
     readers.add(tflite::OperatorCode::relu6, detail::read_clip<tflite::Activation::relu6>);
     readers.add(tflite::OperatorCode::relu_n1_to_1, detail::read_clip<tflite::Activation::relu_n1_to_1>);
   }
+  static std::int32_t write(detail::TfliteWriter& w, const Clip&) { return w.clamped(w.tensor_in(), w.grid_in().codes); }
+};
+/// The table itself: CAST, ADD of 128 where codes are int8 and of 256 c, GATHER.
+template <>
+struct TfliteRules<LookupTable> {
+  static std::int32_t write(detail::TfliteWriter& w, const LookupTable& l) {
+    const std::vector<std::int32_t> shape = w.shape_of(w.node().extent);
+    std::int32_t index = w.tensor(w.name("/index"), shape, tflite::TensorType::int32);
+    w.operation(tflite::OperatorCode::cast, 1, {w.tensor_in()}, index, {37});
+    if (w.is_int8() || l.channels() > 1) {
+      std::vector<std::int32_t> first;
+      for (std::size_t c = 0; c < l.channels(); ++c) first.push_back(static_cast<std::int32_t>(256 * c) + w.origin);
+      const std::int32_t offsets = w.row(w.name("/first"), first);
+      const std::int32_t sum = w.tensor(w.name("/place"), shape, tflite::TensorType::int32);
+      w.operation(tflite::OperatorCode::add, 1, {index, offsets}, sum, {11});
+      index = sum;
+    }
+    std::vector<std::uint8_t> bytes;
+    for (const std::uint8_t code : l.codes) bytes.push_back(static_cast<std::uint8_t>(code - w.origin));
+    const std::int32_t table = w.codes(w.name("/table"), {static_cast<std::int32_t>(bytes.size())}, w.grid(), std::move(bytes));
+    const std::int32_t to = w.result();
+    w.operation(tflite::OperatorCode::gather, w.version(2), {table, index}, to, {23});
+    return to;
+  }
 };
 
 }  // namespace trimtab

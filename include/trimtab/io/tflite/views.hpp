@@ -3,6 +3,7 @@
 /// The same numbers with other extents or axes in another order: RESHAPE, SQUEEZE, EXPAND_DIMS, TRANSPOSE.
 
 #include <trimtab/io/tflite/rules.hpp>
+#include <trimtab/net/operators/flatten.hpp>
 #include <trimtab/net/operators/reshape.hpp>
 #include <trimtab/net/operators/transpose.hpp>
 #include <trimtab/ops/movement.hpp>
@@ -36,6 +37,13 @@ inline void read_transpose(const TfliteNode& n) {
   n.become(std::move(l), {n.node(0)});
 }
 
+inline std::int32_t write_reshape(TfliteWriter& w) {
+  const std::vector<std::int32_t> shape = w.shape_of(w.node().extent);
+  const std::int32_t row = w.row(w.name("/shape"), shape), to = w.result();
+  w.operation(tflite::OperatorCode::reshape, 1, {w.tensor_in(), row}, to);
+  return to;
+}
+
 }  // namespace detail
 
 template <>
@@ -45,10 +53,20 @@ struct TfliteRules<Reshape> {
     readers.add(tflite::OperatorCode::squeeze, detail::read_reshape);
     readers.add(tflite::OperatorCode::expand_dims, detail::read_reshape);
   }
+  static std::int32_t write(detail::TfliteWriter& w, const Reshape&) { return detail::write_reshape(w); }
+};
+template <>
+struct TfliteRules<Flatten> {
+  static std::int32_t write(detail::TfliteWriter& w, const Flatten&) { return detail::write_reshape(w); }
 };
 template <>
 struct TfliteRules<Transpose> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::transpose, detail::read_transpose); }
+  static std::int32_t write(detail::TfliteWriter& w, const Transpose& l) {
+    std::vector<std::int32_t> order{0};
+    for (const std::size_t axis : l.order) order.push_back(static_cast<std::int32_t>(axis + 1));
+    return w.moved(tflite::OperatorCode::transpose, 2, {order}, {26});
+  }
 };
 
 }  // namespace trimtab
