@@ -41,10 +41,11 @@ function argmax(codes, int8) {
   return best;
 }
 
-/// What the docs say is exact: TFLite's own kernels in fixed point; XNNPACK with float32 multipliers, but for the sum.
+/// What the docs say is exact: TFLite's own kernels in fixed point; XNNPACK with float32 multipliers, but for sums of two and the QUANTIZE before
+/// MAXIMUM and MINIMUM.
 function hasToBeEqual(runtime, entry, operator) {
   if (runtime.own) return entry.fixed_point;
-  return !entry.fixed_point && operator !== 'Add' && operator !== 'whole';
+  return !entry.fixed_point && !['Add', 'Max', 'Min', 'whole'].includes(operator);
 }
 
 async function compare(runtime, entry, folder) {

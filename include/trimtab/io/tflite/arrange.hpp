@@ -149,8 +149,11 @@ struct TfliteRules<Tile> {
 template <>
 struct TfliteRules<Expand> {
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::broadcast_to, detail::read_broadcast_to); }
+  /// Version 2 is the first that runtimes know.
   static std::int32_t write(detail::TfliteWriter& w, const Expand&) {
-    return w.moved(tflite::OperatorCode::broadcast_to, 3, {w.shape_of(w.node().extent)}, {});
+    const std::int32_t shape = w.row(w.name("/shape"), w.shape_of(w.node().extent)), to = w.result();
+    w.operation(tflite::OperatorCode::broadcast_to, w.is_int8() ? 3 : 2, {w.tensor_in(), shape}, to);
+    return w.clamped(to, w.grid_in().codes);
   }
 };
 template <>
