@@ -121,6 +121,18 @@ TEST_CASE("trimtab quantize: what would fail in the end is found before the work
   refused(job.inputs() + " --out /dev/null", "/dev/null is not a regular file");
   refused(job.inputs() + " --out /proc/int8.onnx", "--out /proc/int8.onnx: cannot be written");
   refused(job.inputs() + " --report /nowhere/page.html", "there is no folder /nowhere");
+  // Nothing that is read is written over, by whatever name.
+  const std::string before = job.text("net.onnx");
+  refused(job.inputs() + " --out " + job.path("net.onnx"), "net.onnx is read by this command");
+  refused(job.inputs() + " --out " + job.path("pictures/../net.onnx"), "net.onnx is read by this command");
+  refused(job.inputs() + " --json " + job.path("pictures/p0.png"), "p0.png is read by this command");
+  refused(job.inputs() + " --labels " + job.path("labels.csv") + " --layers " + job.path("labels.csv"),
+          "is read by this command");
+  refused(job.inputs() + " --json " + job.path("a.json") + " --layers " + job.path("a.json"), "is what --json writes, too");
+  CHECK(program(job, "run " + job.path("net.onnx") + " " + job.path("pictures") + " --json " + job.path("net.onnx")) == 1);
+  CHECK(program(job, "compare " + job.path("net.onnx") + " " + job.path("net.onnx") + " --input " + job.path("pictures") +
+                         " --json " + job.path("net.onnx")) == 1);
+  CHECK(job.text("net.onnx") == before);
   std::filesystem::create_directory(job.path("broken"));
   std::filesystem::copy_file(job.path("pictures/p0.png"), job.path("broken/a.png"));
   std::string half = job.text("pictures/p1.png");

@@ -91,6 +91,9 @@ Json json_of(const std::vector<NodeFidelity>& nodes) {
 
 void compare(const CompareArguments& a) {
   require_file("--json", a.json);
+  std::vector<std::string> read{a.a, a.b};
+  read.insert(read.end(), a.inputs.begin(), a.inputs.end());
+  require_apart(read, {{"--json", a.json}});
   Model first = read_model(a.a, a.reading);
   const Model second = read_model(a.b, a.reading);
   // Preprocessing is the first network's, or the second's where only that one tells it.

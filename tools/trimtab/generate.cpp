@@ -43,6 +43,7 @@ void print_report(const GeneratedSource& source) {
 
 void generate(const GenerateArguments& a) {
   require_file("--out", a.out);
+  require_apart({a.model}, {{"--out", a.out}});
   const Model model = read_model(a.model, a.reading);
   const auto* network = std::get_if<LoweredNetwork>(&model.network);
   if (network == nullptr) throw value_error(a.model + " is a float network; `trimtab quantize` makes a quantized one of it");

@@ -72,6 +72,10 @@ void run(const RunArguments& a) {
   paths.insert(paths.end(), a.positional.begin(), a.positional.end());
   const Samples samples = open_samples(model, paths, a.pictures, a.inputs.empty() ? "pictures" : "--input");
   const std::vector<std::string> files = a.output.empty() ? std::vector<std::string>() : output_files(a, model);
+  std::vector<Target> targets{{"--json", a.json}};
+  for (const std::string& file : files) targets.push_back({"--output", file});
+  paths.insert(paths.end(), {a.model, a.classes});
+  require_apart(paths, targets);
   std::vector<std::vector<std::string>> classes(model.outputs.size());  // of those outputs that are of classes
   bool classifies = false;
   for (std::size_t i = 0; i < model.outputs.size(); ++i)

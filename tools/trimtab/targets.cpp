@@ -22,6 +22,21 @@ void require_room(const std::string& option, const std::string& target, const st
   fs::remove(probe, ignored);
 }
 
+/// Whether both names are of one file that is there, or will be.
+bool same_file(const fs::path& a, const fs::path& b) {
+  std::error_code failed;
+  if (fs::equivalent(a, b, failed)) return true;
+  const fs::path one = fs::weakly_canonical(a, failed);
+  return !failed && one == fs::weakly_canonical(b, failed);
+}
+/// Whether a file that is there lies in such a folder, or in a folder of it.
+bool lies_in(const fs::path& file, const fs::path& folder) {
+  std::error_code failed;
+  if (!fs::is_directory(folder, failed) || !fs::is_regular_file(file, failed)) return false;
+  const fs::path own = fs::canonical(file, failed).parent_path(), outer = fs::canonical(folder, failed);
+  return own == outer || own.parent_path() == outer;
+}
+
 }  // namespace
 
 void require_file(const std::string& option, const std::string& file) {
@@ -42,6 +57,20 @@ void require_folder(const std::string& option, const std::string& folder) {
   fs::create_directories(folder, failed);
   if (failed) throw io_error(detail::message(option, ' ', folder, ": ", failed.message()));
   require_room(option, folder, folder);
+}
+
+void require_apart(const std::vector<std::string>& read, const std::vector<Target>& targets) {
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const auto& [option, file] = targets[i];
+    if (file.empty()) continue;
+    for (const std::string& path : read)
+      for (const std::string& name : {path, path.substr(path.find('=') + 1)})
+        if (!name.empty() && (same_file(file, name) || lies_in(file, name)))
+          throw value_error(detail::message(option, ' ', file, " is read by this command, and would be lost; give another name"));
+    for (std::size_t k = 0; k < i; ++k)
+      if (!targets[k].file.empty() && same_file(file, targets[k].file))
+        throw value_error(detail::message(option, ' ', file, " is what ", targets[k].option, " writes, too; give another name"));
+  }
 }
 
 std::string size_text(const std::string& file) {

@@ -42,11 +42,12 @@ class Stopwatch {
 };
 
 void require_targets(const QuantizeArguments& a) {
-  require_file("--out", a.out);
-  require_file("--json", a.json);
-  require_file("--state", a.state);
-  require_file("--report", a.report.html);
-  require_file("--layers", a.report.layers);
+  const std::vector<Target> targets{
+      {"--out", a.out}, {"--json", a.json}, {"--state", a.state}, {"--report", a.report.html}, {"--layers", a.report.layers}};
+  for (const auto& [option, file] : targets) require_file(option, file);
+  std::vector<std::string> read{a.model, a.labels, a.classes, a.train_labels};
+  for (const auto* paths : {&a.images, &a.calibrate, &a.train}) read.insert(read.end(), paths->begin(), paths->end());
+  require_apart(read, targets);
 }
 
 /// The columns of one output among the rows of all.
