@@ -123,8 +123,8 @@ struct OnnxRules<ConvTranspose2d> {
     // DequantizeLinear has one row of scales along an axis, and of the weight's axes none counts the outputs of several groups.
     const bool exact = !qdq || (l.groups > 1 && !codes.one_grid());
     if (exact && l.groups > 1 && !codes.one_zero_point())
-      throw unsupported_error(
-          detail::message("write_onnx: node ", w.name(), ": a ConvTranspose of ", l.groups, " groups with several zero points"));
+      throw unsupported_error(detail::message("write_onnx: node ", w.name(), ": a ConvTranspose of ", l.groups,
+                                              " groups with several zero points; symmetric weights have none"));
     const std::string y = w.value(exact ? "sum" : "real");
     const std::vector<std::string> inputs =
         exact ? std::vector<std::string>{w.real(0, 1), w.weight_steps(codes, weight, 1), w.bias_steps(codes)}

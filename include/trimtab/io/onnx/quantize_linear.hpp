@@ -91,7 +91,8 @@ inline void read_wide_dequantize(const OnnxNode& n, const OnnxWideCodes& codes) 
   if (grid.type != codes.type)
     throw parse_error(message("zero points of ", type_name(grid.type), " for codes of ", type_name(codes.type)));
   if (grid.scale != codes.scale || grid.zero_point != codes.zero_point)
-    throw unsupported_error("16-bit codes that are read on another grid than they were made on");
+    throw unsupported_error(
+        "16-bit codes that are read on another grid than they were made on; a Mul of what their own grid reads says the same");
   n.define(codes.real);
 }
 /// An input of the network that is codes of 16 bits: scale * (code - zero_point).
