@@ -136,11 +136,12 @@ inline std::vector<std::string> even_out(const Recipe& recipe, Network& network,
 /// An observer for each node, which finds the range of least squared error for the quantizer that quantize() gives it.
 inline std::vector<MseObserver<float>> mse_observers(const Network& network, const QuantizationOptions& o) {
   std::vector<MseObserver<float>> observers;
-  for (const bool non_negative : detail::non_negative_nodes(network)) {
-    const bool symmetric = is_symmetric(o.scheme);
-    observers.emplace_back(symmetric && !non_negative ? signed_codes(o.activation_bits) : unsigned_codes(o.activation_bits),
-                           o.scheme);
-  }
+  const std::vector<bool> non_negative = detail::non_negative_nodes(network);
+  const std::vector<detail::NodeBits> bits = detail::bits_of_nodes(network, o);
+  for (NodeId id = 0; id < network.size(); ++id)
+    observers.emplace_back(
+        is_symmetric(o.scheme) && !non_negative[id] ? signed_codes(bits[id].activations) : unsigned_codes(bits[id].activations),
+        o.scheme);
   return observers;
 }
 

@@ -41,6 +41,7 @@ void reestimate_batch_norm(QuantizedNetwork& q, const Network& teacher, const Pi
       if (layer_at[at] != nodes) wanted[layer_at[at]].add(y.data, y.size(), y.extent.back());
     });
   });
+  const std::vector<detail::NodeBits> bits = detail::bits_of_nodes(q.network, options);
   FakeQuantExecutor executor(q);
   for (NodeId id = 0; id < nodes; ++id) {
     if (!q.weight[id]) {
@@ -61,8 +62,8 @@ void reestimate_batch_norm(QuantizedNetwork& q, const Network& teacher, const Pi
     };
     if (variances) {
       reestimate_batch_norm(weight, layer.output_axis(), bias, measure(), then);
-      AnyQuantizer fresh =
-          detail::weight_quantizer(layer, q.weight[id]->granularity(), q.output_grid(q.network[id].inputs[0]).scale, options);
+      AnyQuantizer fresh = detail::weight_quantizer(layer, q.weight[id]->granularity(),
+                                                    q.output_grid(q.network[id].inputs[0]).scale, bits[id].weights, options);
       std::copy(q.weight[id]->factors().begin(), q.weight[id]->factors().end(), fresh.factors().begin());
       q.weight[id] = std::move(fresh);
       executor.refresh(id);

@@ -37,6 +37,14 @@ struct LayerWeights {
   WeightMode weights = WeightMode::vector;  ///< instead of QuantizationOptions::weights
 };
 
+/// Bits of one layer or of several: W4A8 is {"conv", 4, 8}. `layer` is the name of a node, that of an operator, or one of three
+/// rules: `first` and `last` are the first and the last layer with weights on codes, `depthwise` all depthwise ones.
+struct LayerBits {
+  std::string layer;                    ///< a name or a rule
+  std::optional<int> weights = {};      ///< of its weights, 2 to 8; nothing leaves them as they are
+  std::optional<int> activations = {};  ///< of the codes that it puts out, 2 to 8; nothing leaves them as they are
+};
+
 /// What a network is quantized to. Bits are 2 to 8.
 struct QuantizationOptions {
   WeightMode weights = WeightMode::vector;                           ///< thresholds of weights
@@ -49,6 +57,7 @@ struct QuantizationOptions {
   /// Nodes, by their names, and operators, by theirs, that run in float between a dequantize and a quantize. With float32 only.
   std::vector<std::string> keep_float = {};
   std::vector<LayerWeights> weights_of = {};  ///< layers with a granularity of their own; of several that fit, the last
+  std::vector<LayerBits> bits_of = {};        ///< layers with bits of their own; of several that fit, the last
   Bounds<float> shift = AdjustableRange<float>::default_shift_bounds;  ///< of asymmetric left limits (eq. 22)
   /// Of left limits of activations that are never negative.
   Bounds<float> one_sided_shift = AdjustableRange<float>::default_shift_bounds_one_sided;
@@ -174,6 +183,94 @@ inline std::vector<bool> has_vector_weights(const Network& network, const Quanti
   return result;
 }
 
+/// QuantizedNetwork::grid_of.
+inline std::vector<NodeId> grid_owners(const Network& network, const std::vector<bool>& in_float, Requantizer requantizer) {
+  std::vector<NodeId> owner(network.size());
+  const auto readers = network.readers();
+  const auto own_grid = [&](NodeId id) {
+    return owner[id] == id && !in_float[id] && network[id].op->integers() != IntegerRule::source &&
+           network[id].op->grid(requantizer) != GridRule::fixed;
+  };
+  for (NodeId id = 0; id < network.size(); ++id) {
+    const Node& node = network[id];
+    const GridRule rule = node.op->grid(requantizer);
+    if (in_float[id]) {
+      const bool read_as_codes = std::any_of(readers[id].begin(), readers[id].end(), [&](NodeId r) { return !in_float[r]; });
+      owner[id] = read_as_codes ? id : no_grid;
+      continue;
+    }
+    owner[id] = rule == GridRule::of_input ? owner[node.inputs[0]] : id;
+    if (rule == GridRule::shared_by_inputs)
+      for (const NodeId in : node.inputs)
+        if (own_grid(in) && readers[in].size() == 1) owner[in] = id;
+  }
+  for (NodeId id = network.size(); id-- > 0;)
+    if (owner[id] != no_grid) owner[id] = owner[owner[id]];  // a Concat may feed a Concat
+  return owner;
+}
+
+/// Whether a node's codes lie on a grid that an operator fixes.
+inline bool has_fixed_grid(const Node& node, bool in_float, Requantizer requantizer) {
+  return !in_float && node.op->grid(requantizer) == GridRule::fixed;
+}
+
+/// Whether bits_of means several layers or a place by this word, not a name.
+inline bool is_layer_rule(const std::string& layer) { return layer == "first" || layer == "last" || layer == "depthwise"; }
+
+/// Bits of a node's weights, and of the grid that it owns.
+struct NodeBits {
+  int weights = 8, activations = 8;
+};
+
+/// By node, what the options say. Throws value_error for bits_of that is nobody's or changes nothing, and for bits out of range.
+inline std::vector<NodeBits> bits_of_nodes(const Network& network, const QuantizationOptions& o) {
+  std::vector<NodeBits> result(network.size(), {o.weight_bits, o.activation_bits});
+  const std::vector<bool> in_float = nodes_in_float(network, o);
+  const std::vector<NodeId> owner = grid_owners(network, in_float, o.requantizer);
+  std::vector<NodeId> layers;  // with weights on codes
+  for (NodeId id = 0; id < network.size(); ++id)
+    if (network[id].op->weighted() != nullptr && !in_float[id]) layers.push_back(id);
+  for (const LayerBits& one : o.bits_of) {
+    const auto refuse = [&](const auto&... why) -> void { throw value_error(message("quantize: bits_of: ", one.layer, why...)); };
+    for (const std::optional<int>& bits : {one.weights, one.activations})
+      if (bits && (*bits < 2 || *bits > 8)) refuse(": codes have 2 to 8 bits, not ", *bits);
+    if (!one.weights && !one.activations) refuse(": neither bits of weights nor of activations");
+    std::vector<NodeId> fit;
+    for (NodeId id = 0; id < network.size(); ++id)
+      if (network[id].name == one.layer || network[id].op->name() == one.layer) fit.push_back(id);
+    if (is_layer_rule(one.layer)) {
+      if (!fit.empty()) refuse(" is a rule and the name of a node; rename the node");
+      if (layers.empty()) refuse(": no layer has weights on codes");
+      if (one.layer == "first") fit = {layers.front()};
+      if (one.layer == "last") fit = {layers.back()};
+      if (one.layer == "depthwise")
+        for (const NodeId id : layers)
+          if (network[id].op->weighted()->is_depthwise()) fit.push_back(id);
+    }
+    if (fit.empty())
+      refuse(": no node, no operator and no depthwise layer is called so; the operators are ", operators_of(network));
+    bool weights = false, activations = false;
+    for (const NodeId id : fit) {
+      if (one.weights && network[id].op->weighted() != nullptr && !in_float[id]) {
+        result[id].weights = *one.weights;
+        weights = true;
+      }
+      if (one.activations && owner[id] == id && !has_fixed_grid(network[id], in_float[id], o.requantizer)) {
+        result[id].activations = *one.activations;
+        activations = true;
+      }
+    }
+    if (one.weights && !weights) refuse(" has no weights on codes");
+    if (one.activations && !activations) {
+      const NodeId whose = owner[fit.front()];
+      if (whose == no_grid) refuse(" puts out no codes");
+      if (whose == fit.front()) refuse(" puts out codes on a fixed grid");
+      refuse(" puts out codes on the grid of ", network[whose].name, "; give that one bits");
+    }
+  }
+  return result;
+}
+
 /// A quantizer without zero point.
 inline AnyQuantizer threshold_quantizer(CodeRange codes, std::vector<float> thresholds, Granularity granularity,
                                         const QuantizationOptions& o) {
@@ -183,8 +280,8 @@ inline AnyQuantizer threshold_quantizer(CodeRange codes, std::vector<float> thre
   return AdjustableThreshold<float>(codes, std::move(thresholds), granularity, bounds);
 }
 
-inline AnyQuantizer activation_quantizer(const Range<float>& range, bool non_negative, const QuantizationOptions& o) {
-  const CodeRange codes = unsigned_codes(o.activation_bits);
+inline AnyQuantizer activation_quantizer(const Range<float>& range, bool non_negative, int bits, const QuantizationOptions& o) {
+  const CodeRange codes = unsigned_codes(bits);
   if (o.scheme == Scheme::asymmetric)
     return AdjustableRange<float>(codes, {range}, per_tensor, non_negative ? o.one_sided_shift : o.shift, o.alpha);
   if (o.scheme == Scheme::learned) {
@@ -192,8 +289,7 @@ inline AnyQuantizer activation_quantizer(const Range<float>& range, bool non_neg
     return LearnedGrid<float>(codes, {range}, per_tensor, o.learned_scale,
                               non_negative ? at_the_end : LearnedGrid<float>::default_zero_bounds);
   }
-  const CodeRange of_signed =
-      o.requantizer == Requantizer::fixed_point ? full_signed_codes(o.activation_bits) : signed_codes(o.activation_bits);
+  const CodeRange of_signed = o.requantizer == Requantizer::fixed_point ? full_signed_codes(bits) : signed_codes(bits);
   return threshold_quantizer(non_negative ? codes : of_signed, {range.threshold()}, per_tensor, o);
 }
 
@@ -208,12 +304,12 @@ inline double bias_headroom(const QuantizationOptions& o) {
 
 /// A quantizer fit to a layer's weights: their extreme values, raised where the bias needs a coarser grid
 /// (least_weight_threshold). granularity: per_tensor, or per_channel of the layer's output axis.
-inline AnyQuantizer weight_quantizer(const WeightedLayer& layer, Granularity granularity, float scale_x,
+inline AnyQuantizer weight_quantizer(const WeightedLayer& layer, Granularity granularity, float scale_x, int bits,
                                      const QuantizationOptions& o) {
   const std::size_t axis = layer.output_axis(), channels = layer.output_channels();
   const std::span<const float> bias = layer.bias();
   const bool symmetric = o.scheme != Scheme::asymmetric;
-  const CodeRange codes = symmetric ? signed_codes(o.weight_bits) : full_signed_codes(o.weight_bits);
+  const CodeRange codes = symmetric ? signed_codes(bits) : full_signed_codes(bits);
 
   std::vector<Range<float>> ranges(channels);
   const TensorView<const float> w = layer.weight();
@@ -247,9 +343,9 @@ inline AnyQuantizer weight_quantizer(const WeightedLayer& layer, Granularity gra
 }  // namespace detail
 
 /// Puts quantizers on a float network. `network`: folded and fused (fold_batch_norm, fuse_clips); `ranges`: of each of its nodes,
-/// from calibrate. Throws value_error when their number differs, for a name in keep_float or weights_of that is nobody's, or for
-/// impossible bounds; unsupported_error for a batch norm that is still there and for operators that the requantizer has no
-/// definition of; quantization_range_error for ranges or weights that are not finite.
+/// from calibrate. Throws value_error when their number differs, for a name in keep_float, weights_of or bits_of that nobody has,
+/// for bits that change nothing, or for impossible bounds or bits; unsupported_error for a batch norm that is still there and for
+/// operators that the requantizer has no definition of; quantization_range_error for ranges or weights that are not finite.
 inline QuantizedNetwork quantize(Network network, std::span<const Range<float>> ranges, const QuantizationOptions& options) {
   if (ranges.size() != network.size())
     throw value_error(detail::message("quantize: ", ranges.size(), " ranges for ", network.size(), " nodes"));
@@ -260,45 +356,26 @@ inline QuantizedNetwork quantize(Network network, std::span<const Range<float>> 
                                               ") has to be folded first (fold_batch_norm)"));
   QuantizedNetwork q;
   q.in_float = detail::nodes_in_float(network, options);
+  q.grid_of = detail::grid_owners(network, q.in_float, options.requantizer);
   q.weight.resize(network.size());
   q.output.resize(network.size());
-  q.grid_of.resize(network.size());
   q.pointwise.resize(network.size());
   q.requantizer = options.requantizer;
 
-  const auto readers = network.readers();
-  const auto own_grid = [&](NodeId id) {
-    return q.grid_of[id] == id && !q.in_float[id] && network[id].op->integers() != IntegerRule::source &&
-           network[id].op->grid(options.requantizer) != GridRule::fixed;
-  };
-  for (NodeId id = 0; id < network.size(); ++id) {
-    const Node& node = network[id];
-    const GridRule rule = node.op->grid(options.requantizer);
-    if (q.in_float[id]) {
-      const bool read_as_codes = std::any_of(readers[id].begin(), readers[id].end(), [&](NodeId r) { return !q.in_float[r]; });
-      q.grid_of[id] = read_as_codes ? id : no_grid;
-      continue;
-    }
-    q.grid_of[id] = rule == GridRule::of_input ? q.grid_of[node.inputs[0]] : id;
-    if (rule == GridRule::shared_by_inputs)
-      for (const NodeId in : node.inputs)
-        if (own_grid(in) && readers[in].size() == 1) q.grid_of[in] = id;
-  }
-  for (NodeId id = network.size(); id-- > 0;)
-    if (q.holds_codes(id)) q.grid_of[id] = q.grid_of[q.grid_of[id]];  // a Concat may feed a Concat
+  const std::vector<detail::NodeBits> bits = detail::bits_of_nodes(network, options);
   const std::vector<bool> non_negative = detail::non_negative_nodes(network);
   for (NodeId id = 0; id < network.size(); ++id) {
     if (q.grid_of[id] != id) continue;
-    if (!q.in_float[id] && network[id].op->grid(options.requantizer) == GridRule::fixed)
+    if (detail::has_fixed_grid(network[id], q.in_float[id], options.requantizer))
       q.output[id] = FixedGrid(network[id].op->fixed_grid());
     else
-      q.output[id] = detail::activation_quantizer(ranges[id], non_negative[id], options);
+      q.output[id] = detail::activation_quantizer(ranges[id], non_negative[id], bits[id].activations, options);
   }
   const std::vector<bool> vector = detail::has_vector_weights(network, options);
   for (NodeId id = 0; id < network.size(); ++id)
     if (const WeightedLayer* layer = std::as_const(network)[id].op->weighted(); layer != nullptr && !q.in_float[id])
       q.weight[id] = detail::weight_quantizer(*layer, vector[id] ? per_channel(layer->output_axis()) : per_tensor,
-                                              q.output_grid(network[id].inputs[0]).scale, options);
+                                              q.output_grid(network[id].inputs[0]).scale, bits[id].weights, options);
   q.network = std::move(network);
   return q;
 }

@@ -21,8 +21,7 @@ namespace detail {
 
 /// Steps of a node's own grid, if it had one.
 inline double own_step(const Range<float>& range, bool non_negative, const QuantizationOptions& o) {
-  return double(
-      activation_quantizer(range, non_negative, {.scheme = o.scheme, .activation_bits = o.activation_bits}).grid(0).scale);
+  return double(activation_quantizer(range, non_negative, o.activation_bits, {.scheme = o.scheme}).grid(0).scale);
 }
 
 }  // namespace detail
