@@ -100,7 +100,14 @@ TEST_CASE("a .trimtab file of every operator gives the same codes and reals, nod
 TEST_CASE("a .trimtab file of either requantizer, every scheme and number of bits gives the same codes", "[file]") {
   const Network n = test::small_network();
   const Array x = test::random_pictures(n, 3, 9);
-  for (const QuantizationOptions& options : test::every_mode()) {
+  std::vector<QuantizationOptions> modes = test::every_mode();
+  for (const Requantizer requantizer : {Requantizer::float32, Requantizer::fixed_point}) {
+    QuantizationOptions layers;
+    layers.requantizer = requantizer;
+    layers.bits_of = {{"Conv2d", 5, 4}, {"first", 8, 6}, {"depthwise", 3}, {"last", 4, 7}};
+    modes.push_back(layers);
+  }
+  for (const QuantizationOptions& options : modes) {
     QuantizedNetwork q = test::quantized(n, options);
     test::scramble_factors(q, 4);
     const LoweredNetwork read = read_back(lower(q), x);
