@@ -3,6 +3,7 @@
 #include <bit>
 #include <catch.hpp>
 #include <map>
+#include <node_named.hpp>
 #include <quantized_small_network.hpp>
 #include <string>
 #include <trimtab/net/execute/verify.hpp>
@@ -14,13 +15,6 @@ namespace {
 using Bits = std::map<std::string, int>;
 
 int bits_of(CodeRange codes) { return static_cast<int>(std::bit_width(static_cast<unsigned>(codes.qmax - codes.qmin))); }
-
-NodeId find(const Network& n, const std::string& name) {
-  for (NodeId id = 0; id < n.size(); ++id)
-    if (n[id].name == name) return id;
-  FAIL("no node " << name);
-  return 0;
-}
 
 /// By name, of every layer with weights, and of every node with a grid of its own.
 std::pair<Bits, Bits> bits(const QuantizationOptions& o) {
@@ -69,7 +63,7 @@ TEST_CASE("quantize: with bits a layer, codes lie in their ranges, and training 
         CHECK_FALSE(verify(q, x).has_value());
         const LoweredNetwork lowered = lower(q);
         const auto most = [&](const std::string& name) {
-          const LoweredNode& node = lowered.nodes[find(n, name)];
+          const LoweredNode& node = lowered.nodes[test::node_named(n, name)];
           const auto [least, largest] = std::minmax_element(node.layer->codes.begin(), node.layer->codes.end());
           return bits_of({*least, *largest});
         };
@@ -110,7 +104,7 @@ TEST_CASE("quantize: bits that nobody has, that change nothing or that do not ex
   o.bits_of = {{"stem", 4}};
   CHECK_THROWS_WITH(bits(o), "quantize: bits_of: stem has no weights on codes");
   Network n = test::small_network();
-  n[find(n, "side")].name = "last";
+  n[test::node_named(n, "side")].name = "last";
   CHECK_THROWS_WITH(test::quantized(n, {.bits_of = {{"last", 8}}}),
                     "quantize: bits_of: last is a rule and the name of a node; rename the node");
 }
