@@ -46,6 +46,7 @@ class PerAxis {
   constexpr const Int* end() const { return values_.data() + size_; }                ///< behind the last
   constexpr Int back() const { return values_[size_ - 1]; }                          ///< the last axis; there has to be one
 
+  /// The same numbers, as many.
   friend constexpr bool operator==(const PerAxis& a, const PerAxis& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end());
   }

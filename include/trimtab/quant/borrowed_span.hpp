@@ -23,6 +23,7 @@ class BorrowedSpan : public std::span<const T> {
 
 }  // namespace trimtab
 
-// A span of a span outlives it.
+/// \cond a span of a span outlives it
 template <class T>
 inline constexpr bool std::ranges::enable_borrowed_range<trimtab::BorrowedSpan<T>> = true;
+/// \endcond

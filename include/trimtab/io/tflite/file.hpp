@@ -161,7 +161,8 @@ class File {
   std::string description;                           ///< the file's own
   std::vector<FileTensor> tensors;                   ///< by their numbers
   std::vector<FileOperation> operations;             ///< in the order of execution
-  std::vector<std::int32_t> inputs, outputs;         ///< numbers of tensors
+  std::vector<std::int32_t> inputs;                  ///< numbers of tensors
+  std::vector<std::int32_t> outputs;                 ///< likewise
   std::map<std::string, std::string_view> metadata;  ///< by name: bytes of the file
   std::size_t size() const { return size_; }         ///< in bytes
 

@@ -431,7 +431,7 @@ struct BackwardOfReals {
 }  // namespace trimtab
 
 /// The last line of an operator's header, in namespace trimtab: with TRIMTAB_EXTERN_KERNELS its model is compiled once, and
-/// not in every file that puts it into a network (core/config.hpp). WEIGHTED_OPERATOR: of one with WeightedRules.
+/// not in every file that puts it into a network (core/config.hpp).
 #ifdef TRIMTAB_OPERATORS_TEMPLATE
 #define TRIMTAB_OPERATOR_MODEL(L) TRIMTAB_OPERATORS_TEMPLATE class detail::OperatorModel<L>;
 #define TRIMTAB_WEIGHTED_OPERATOR_MODEL(L)                   \
@@ -439,5 +439,6 @@ struct BackwardOfReals {
   TRIMTAB_OPERATOR_MODEL(L)
 #else
 #define TRIMTAB_OPERATOR_MODEL(L)
+/// The same for an operator with WeightedRules.
 #define TRIMTAB_WEIGHTED_OPERATOR_MODEL(L)
 #endif
