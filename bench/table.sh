@@ -1,14 +1,8 @@
 #!/bin/sh
-# One table (Markdown) out of the JSON that the benchmarks write with --benchmark_out=FILE; with -p PICTURE.png also a plot of the ratios
-# to the peers (gnuplot).
-#   build/bench/int8_bench --benchmark_out=int8.json && bench/table.sh -p int8.png int8.json
+# One table (Markdown) out of the JSON that the benchmarks write with --benchmark_out=FILE.
+#   build/bench/int8_bench --benchmark_out=int8.json && bench/table.sh int8.json
 set -eu
-picture=
-if [ "${1:-}" = -p ]; then
-  picture=$2
-  shift 2
-fi
-[ $# -ge 1 ] || { echo "usage: bench/table.sh [-p PICTURE.png] FILE.json..." >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: bench/table.sh FILE.json..." >&2; exit 2; }
 
 # Google Benchmark writes one "key": value a line. Out: name, time, unit, and the counters that there are, by tabs.
 rows=$(awk '
@@ -43,22 +37,3 @@ echo "$rows" | awk -F '\t' '
       print ""
     }
   }'
-
-if [ -n "$picture" ]; then
-  data=$(mktemp)
-  trap 'rm -f "$data"' EXIT
-  echo "$rows" | awk -F '\t' '$6 != "" || $7 != "" || $8 != "" { print $1 "\t" ($6 == "" ? "-" : $6) "\t" ($7 == "" ? "-" : $7) "\t" ($8 == "" ? "-" : $8) }' > "$data"
-  gnuplot <<EOF
-set terminal pngcairo size 1600,900
-set output "$picture"
-set datafile separator "\t"
-set datafile missing "-"
-set style data histogram
-set style fill solid
-set xtics rotate by -60 noenhanced font ",7"
-set ylabel "time of the peer by ours (above 1: ours is faster)"
-set yrange [0:3]
-set arrow from graph 0, first 1 to graph 1, first 1 nohead
-plot "$data" using 2:xtic(1) title "oneDNN", "" using 3 title "XNNPACK", "" using 4 title "libtorch"
-EOF
-fi

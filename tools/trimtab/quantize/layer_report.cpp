@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/layer_table.hpp>
 
 namespace program {
 

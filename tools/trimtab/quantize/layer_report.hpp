@@ -2,9 +2,9 @@
 // The answer to "which layer lost the accuracy?": a table, CSV or JSON, and an HTML page.
 
 #include <string>
-#include <trimtab/io/html_report.hpp>
 #include <trimtab/net/report/analyze.hpp>
 
+#include "../report/page.hpp"
 #include "arguments.hpp"
 
 namespace program {
@@ -13,6 +13,6 @@ namespace program {
 trimtab::NodeId layer_named(const trimtab::Network& network, const std::string& name);
 
 /// Prints the worst quantizers and writes the files that the options ask for. The page lacks its analysis and layer.
-void report_layers(const LayerReportOptions& o, trimtab::ReportInput page, const trimtab::Analysis& analysis, bool quiet);
+void report_layers(const LayerReportOptions& o, ReportInput page, const trimtab::Analysis& analysis, bool quiet);
 
 }  // namespace program

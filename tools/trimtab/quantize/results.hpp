@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <trimtab/io/html_report.hpp>
 #include <trimtab/net/choose_recipe.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
 #include <vector>
 
 #include "../fidelity.hpp"
+#include "../report/page.hpp"
 #include "arguments.hpp"
 
 namespace program {
@@ -53,6 +53,6 @@ bool is_chance(double top1, std::size_t classes, std::size_t samples);
 /// Writes --json.
 void write_json(const QuantizeArguments& a, const Results& r);
 /// The page of --report, but for the networks.
-trimtab::ReportInput report_page(const QuantizeArguments& a, const Results& r);
+ReportInput report_page(const QuantizeArguments& a, const Results& r);
 
 }  // namespace program
