@@ -27,6 +27,10 @@ foreach(text "name = \"trimtab\"" "version = \"${VERSION}\"" "self.requires(\"ei
     message(FATAL_ERROR "packaging/conan/conanfile.py does not say ${text}")
   endif()
 endforeach()
+file(READ "${ROOT}/debian/changelog" changelog)
+if(NOT changelog MATCHES "^trimtab \\(([^)]*)\\)" OR NOT CMAKE_MATCH_1 STREQUAL VERSION)
+  message(FATAL_ERROR "debian/changelog: ${CMAKE_MATCH_1}, the project is trimtab ${VERSION}")
+endif()
 find_program(python NAMES python3)
 if(python)
   execute_process(COMMAND "${python}" -c "import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]"
