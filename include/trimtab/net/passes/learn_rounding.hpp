@@ -37,7 +37,7 @@ inline void add_moments(const WeightedLayer& layer, const TensorView<const float
   add_column_sums(y.data, y.size(), channels, m.y.data());
   for (const float *row = y.data, *end = row + y.size(); row < end; row += channels)
     for (std::size_t c = 0; c < channels; ++c) m.yy[c] += double(row[c]) * double(row[c]);
-  m.count += double(y.size() / channels);
+  m.count += double(y.size()) / double(channels);
 }
 
 /// Calls body(place in the weight, place among rows of one filter each) for every weight.
