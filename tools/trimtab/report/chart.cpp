@@ -128,7 +128,7 @@ void Chart::stems(std::span<const Mark> marks, const char* series) {
   std::string line;
   for (const Mark& m : marks)
     if (x_.holds(m.x) && y_.holds(m.y)) line += "M" + coordinate(px(m.x)) + " " + coordinate(bottom_) + "V" + coordinate(py(m.y));
-  body_ += path((std::string(series) + " line").c_str(), line);
+  body_ += path((std::string(series) + " line stem").c_str(), line);
 }
 
 void Chart::whiskers(std::span<const Whisker> whiskers, const char* series) {

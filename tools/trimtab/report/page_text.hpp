@@ -25,7 +25,8 @@ th { font-weight: 600; vertical-align: bottom; } td:first-child, th:first-child 
 .wide tr { scroll-margin-top: 5rem; } .wide tr:hover td, .wide tr:target td { box-shadow: inset 0 1px var(--a), inset 0 -1px var(--a); }
 td[style] { background: rgb(217 96 26 / var(--h)); }
 th.sorted::after { content: " \25be"; } th.sorted.rising::after { content: " \25b4"; }
-figure { margin: 1.2rem 0; } figcaption { color: var(--faint); font-size: .9rem; }
+figure { margin: 1.2rem 0; overflow-x: auto; } @media screen and (max-width: 640px) { figure > svg { max-width: none; } }
+figcaption { color: var(--faint); font-size: .9rem; }
 .pairs { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); max-width: 900px; }
 svg { max-width: 100%; height: auto; display: block; }
 svg text { font-size: 12px; fill: var(--text); } svg .middle { text-anchor: middle; } svg .end { text-anchor: end; }
@@ -34,7 +35,8 @@ svg .grid { stroke: var(--line); } svg .tick { stroke: var(--faint); }
 .series-a { fill: var(--a); stroke: var(--a); } .series-b { fill: var(--b); stroke: var(--b); }
 .series-c { fill: var(--c); stroke: var(--c); }
 circle { stroke-width: 0; } path[class^=series] { stroke-width: .3; }
-path.line { fill: none; stroke-width: 1.2; } path.cloud { fill: none; stroke-width: 3; stroke-linecap: round; opacity: .5; }
+path.line { fill: none; stroke-width: 1.2; } path.stem { stroke-width: 1; opacity: .4; }
+path.cloud { fill: none; stroke-width: 3; stroke-linecap: round; opacity: .5; }
 .mark { stroke: transparent; stroke-width: 7; } .mark:hover { stroke: var(--text); stroke-width: 1.5; }
 #tip { position: fixed; z-index: 9; pointer-events: none; background: var(--text); color: var(--page); padding: .1rem .5rem;
   border-radius: 4px; font-size: .85rem; max-width: 40rem; overflow-wrap: anywhere; }
