@@ -71,7 +71,7 @@ TEST_CASE("html_report: well-formed, self-contained, without NaN, every tensor i
     if (trimtab::detail::rounds_output(node)) CHECK_THAT(html, ContainsSubstring(">" + node.name + "</td>"));
   CHECK_THAT(html, ContainsSubstring("<h1>small &amp; &lt;simple&gt;</h1>"));
   // Six figures, one of four panels. Each point leads to a row that is there, and each quantizer has one.
-  CHECK(count(html, "<svg ") == 8);
+  CHECK(count(html, "<svg ") == 9);
   for (std::size_t i = 0; i < made.analysis.errors.size(); ++i) {
     CHECK(count(html, "<tr id=\"" + row_id(i) + "\">") == 1);
     CHECK(count(html, "<a href=\"#" + row_id(i) + "\"><circle") >= 2);

@@ -49,7 +49,7 @@ std::vector<double> Scale::ticks() const {
     for (int power = static_cast<int>(std::floor(std::log10(low))); power <= std::log10(high); power += step)
       for (const double times : {1.0, 2.0, 5.0}) {
         const double tick = times * std::pow(10, power);
-        if (tick >= low && tick <= high && (times < 2 || decades < 2)) all.push_back(tick);
+        if (tick >= low && tick <= high && (times < 2 || decades < 3)) all.push_back(tick);
       }
     return all;
   }
