@@ -21,7 +21,7 @@ awk '
       print "want " FILENAME " " (value ~ /^#/ ? FILENAME value : value)
     }
   }' *.html >>../site_links
-grep -o '"[a-z0-9_-]*\.html[^"]*"' navtreedata.js | tr -d '"' | sed 's/^/want navigation /' >>../site_links
+grep -o '"[a-z0-9_-]*\.html"' navtreedata.js | tr -d '"' | sed 's/^/want navigation /' >>../site_links
 sort -u ../site_links | awk '  # what there is comes before what is wanted
   $1 == "have" { have[$2] = 1 }
   $1 == "want" { ++count; if (!($3 in have)) { print $2 ": leads nowhere: " $3; failed = 1 } }
