@@ -46,8 +46,12 @@ void gemm_u8s8(const int8::GemmTask& t) {
 
 /// A set may lend what it has no better kernel for.
 const int8::KernelTable& table() {
-  static const int8::KernelTable lent = int8::kernels(Isa::portable);
-  static const int8::KernelTable own{Isa::portable, gemm_u8s8, {}, lent.depthwise, lent.add, lent.copy_flipped};
+  static const int8::KernelTable own = [] {
+    int8::KernelTable lent = int8::kernels(Isa::portable);
+    lent.gemm_u8s8 = gemm_u8s8;
+    lent.gemm_form = {};
+    return lent;
+  }();
   return own;
 }
 

@@ -75,8 +75,8 @@ TRIMTAB_KERNELS_INLINE const KernelTable& kernels(Isa isa) {
                                              neon::copy_flipped, portable::requantize};
   if (isa == Isa::neondot) return neondot_table;
 #elif TRIMTAB_WASM_KERNELS
-  static constexpr KernelTable simd128_table{Isa::simd128,       simd128::gemm_u8s8, {},
-                                             simd128::depthwise, portable::add,      portable::copy_flipped};
+  static constexpr KernelTable simd128_table{Isa::simd128,           simd128::gemm_u8s8,  {}, simd128::depthwise, portable::add,
+                                             portable::copy_flipped, portable::requantize};
   if (isa == Isa::simd128) return simd128_table;
 #endif
   static_cast<void>(isa);
