@@ -283,9 +283,9 @@ std::vector<Choice> rescaling_choices(const QuantizationOptions& q) {
   std::vector<Choice> all{plain("scalar", WeightMode::scalar), plain("depthwise", WeightMode::depthwise),
                           plain("vector", WeightMode::vector)};
   base.recipe.rescale_dws = true;
-  const auto row = [&](const char* name, double lock_at, double reach, bool all) {
+  const auto row = [&](const char* name, double lock_at, double reach, bool expansions) {
     return with(name, base, [=](Choice& c) {
-      c.recipe.rescaling.conv_to_depthwise = all;
+      c.recipe.rescaling.conv_to_depthwise = expansions;
       c.recipe.rescaling.lock_share = lock_at / 6;
       c.recipe.rescaling.reach = reach / 6;
     });

@@ -10,13 +10,13 @@ using namespace trimtab::detail;
 
 namespace {
 
-constexpr BatchInteger n = batch_extent;
+constexpr BatchInteger batch_n = batch_extent;
 BatchInteger number(std::int64_t value) { return {value, 0}; }
 
 /// What Shape gives of a batch of pictures of 3 x 224 x 160.
 KnownTensor shape_of_pictures() {
   FoldContext context{13};
-  return fold_extents(KnownNode("Shape").proto, {n, number(3), number(224), number(160)}, context);
+  return fold_extents(KnownNode("Shape").proto, {batch_n, number(3), number(224), number(160)}, context);
 }
 KnownTensor cast(const KnownTensor& x, OnnxType to) { return KnownNode("Cast").with("to", static_cast<std::int64_t>(to))(x); }
 BatchDims dims_in(const KnownTensor& x) { return known_integers<BatchInteger>(x); }
@@ -41,7 +41,7 @@ TEST_CASE("batch: view(x.size(0), -1) as exporters write it", "[io]") {
   const KnownTensor batch = KnownNode("Gather")(shape_of_pictures(), scalar(0));
   CHECK(batch.depends_on_batch());
   const KnownTensor wanted = KnownNode("Concat").with("axis", 0)(KnownNode("Unsqueeze")(batch, row({0})), row({-1}));
-  CHECK(reshaped({n, number(3), number(224), number(160)}, dims_in(wanted), false) == BatchDims{n, number(107520)});
+  CHECK(reshaped({batch_n, number(3), number(224), number(160)}, dims_in(wanted), false) == BatchDims{batch_n, number(107520)});
   // Channel shuffle: batch, groups, channels / groups, height, width; then back.
   const KnownTensor shape = shape_of_pictures();
   const KnownTensor channels = KnownNode("Gather")(shape, scalar(1));
@@ -54,41 +54,41 @@ TEST_CASE("batch: view(x.size(0), -1) as exporters write it", "[io]") {
   CHECK(dims_in(KnownNode("Div")(rows, batch)) == BatchDims{number(16)});
   CHECK(dims_in(KnownNode("Mod")(KnownNode("Add")(rows, scalar(5)), scalar(4))) == BatchDims{number(1)});
   CHECK(dims_in(KnownNode("ReduceProd").with("keepdims", 0)(shape)) == BatchDims{{0, 107520}});
-  CHECK(dims_in(KnownNode("Slice")(shape, row({0}), row({2}))) == BatchDims{n, number(3)});
+  CHECK(dims_in(KnownNode("Slice")(shape, row({0}), row({2}))) == BatchDims{batch_n, number(3)});
   CHECK(dims_in(KnownNode("Split", 13, 2).all({shape, row({1, 3})})[1]) == BatchDims{number(3), number(224), number(160)});
   CHECK_FALSE(KnownNode("Split", 13, 2).all({shape, row({1, 3})})[1].depends_on_batch());
-  CHECK(dims_in(KnownNode("Squeeze")(KnownNode("Slice")(shape, row({0}), row({1})), row({0}))) == BatchDims{n});
+  CHECK(dims_in(KnownNode("Squeeze")(KnownNode("Slice")(shape, row({0}), row({1})), row({0}))) == BatchDims{batch_n});
 }
 
 TEST_CASE("batch: Reshape's rules", "[io]") {
-  const BatchDims in{n, number(4), number(6)};
-  CHECK(reshaped(in, {number(0), number(-1)}, false) == BatchDims{n, number(24)});
-  CHECK(reshaped(in, {number(-1), number(24)}, false) == BatchDims{n, number(24)});
+  const BatchDims in{batch_n, number(4), number(6)};
+  CHECK(reshaped(in, {number(0), number(-1)}, false) == BatchDims{batch_n, number(24)});
+  CHECK(reshaped(in, {number(-1), number(24)}, false) == BatchDims{batch_n, number(24)});
   CHECK(reshaped(in, {number(-1), number(12)}, false) == BatchDims{{0, 2}, number(12)});
-  CHECK(reshaped(in, {n, number(2), number(12)}, false) == BatchDims{n, number(2), number(12)});
+  CHECK(reshaped(in, {batch_n, number(2), number(12)}, false) == BatchDims{batch_n, number(2), number(12)});
   CHECK(reshaped(in, {{0, 2}, number(-1)}, false) == BatchDims{{0, 2}, number(12)});
   CHECK(reshaped(in, {number(1), number(-1)}, false) == BatchDims{number(1), {0, 24}});
   CHECK_THROWS_AS(reshaped(in, {number(-1), number(7)}, false), shape_error);
-  CHECK_THROWS_AS(reshaped(in, {n, number(7)}, false), shape_error);
-  CHECK_THROWS_AS(reshaped(in, {n, n, number(-1)}, false), unsupported_error);
+  CHECK_THROWS_AS(reshaped(in, {batch_n, number(7)}, false), shape_error);
+  CHECK_THROWS_AS(reshaped(in, {batch_n, batch_n, number(-1)}, false), unsupported_error);
   CHECK_THROWS_AS(reshaped(in, {number(0), number(-1)}, true), shape_error);
-  CHECK(flattened(in, 1) == BatchDims{n, number(24)});
+  CHECK(flattened(in, 1) == BatchDims{batch_n, number(24)});
   CHECK(flattened(in, 2) == BatchDims{{0, 4}, number(6)});
-  CHECK(squeezed({n, number(1), number(6)}, std::nullopt) == BatchDims{n, number(6)});
-  CHECK_THROWS_AS(squeezed({n, number(6)}, Integers{0}), shape_error);
-  CHECK(unsqueezed({n, number(6)}, {-1}) == BatchDims{n, number(6), number(1)});
+  CHECK(squeezed({batch_n, number(1), number(6)}, std::nullopt) == BatchDims{batch_n, number(6)});
+  CHECK_THROWS_AS(squeezed({batch_n, number(6)}, Integers{0}), shape_error);
+  CHECK(unsqueezed({batch_n, number(6)}, {-1}) == BatchDims{batch_n, number(6), number(1)});
 }
 
 TEST_CASE("batch: sizes of Resize by way of floats", "[io]") {
   const KnownTensor shape = shape_of_pictures();
   const KnownTensor real = cast(shape, OnnxType::float32);
   const KnownTensor scaled = KnownNode("Floor")(KnownNode("Mul")(real, reals({4}, {1, 1, 0.5, 1.5})));
-  CHECK(dims_in(cast(scaled, OnnxType::int64)) == BatchDims{n, number(3), number(112), number(240)});
+  CHECK(dims_in(cast(scaled, OnnxType::int64)) == BatchDims{batch_n, number(3), number(112), number(240)});
   const KnownTensor half = KnownNode("Mul")(real, reals({}, {0.5}));
   CHECK_THROWS_WITH(cast(half, OnnxType::int64), ContainsSubstring("number of pictures"));
   CHECK_THROWS_AS(KnownNode("Floor")(half), unsupported_error);
   CHECK(dims_in(cast(KnownNode("Mul")(half, reals({}, {2})), OnnxType::int64)) ==
-        BatchDims{n, number(3), number(224), number(160)});
+        BatchDims{batch_n, number(3), number(224), number(160)});
   // 0.1 is no binary fraction: how it rounds would depend on N.
   CHECK_THROWS_AS(KnownNode("Div")(real, reals({}, {3})), unsupported_error);
   CHECK(dims_in(cast(KnownNode("Div")(KnownNode("Mul")(real, reals({}, {6})), reals({}, {3})), OnnxType::int64))[0] ==
@@ -100,12 +100,12 @@ TEST_CASE("batch: questions with one answer for every number of pictures are ans
   CHECK(elements<std::int64_t>(KnownNode("Equal")(shape, scalar(-1))) == Integers{0, 0, 0, 0});
   CHECK(elements<std::int64_t>(KnownNode("Greater")(shape, scalar(0))) == Integers{1, 1, 1, 1});
   CHECK(elements<std::int64_t>(KnownNode("Less")(shape, scalar(1))) == Integers{0, 0, 0, 0});
-  CHECK(dims_in(KnownNode("Max")(shape, scalar(1))) == BatchDims{n, number(3), number(224), number(160)});
+  CHECK(dims_in(KnownNode("Max")(shape, scalar(1))) == BatchDims{batch_n, number(3), number(224), number(160)});
   CHECK(elements<std::int64_t>(KnownNode("GreaterOrEqual")(shape, scalar(1))) == Integers{1, 1, 1, 1});
   CHECK(dims_in(KnownNode("Min")(shape, scalar(1)))[0] == number(1));
   const KnownTensor ones = KnownNode("ConstantOfShape")(row({4}));
   const KnownTensor chosen = KnownNode("Where")(KnownNode("Equal")(shape, scalar(-1)), cast(ones, OnnxType::int64), shape);
-  CHECK(dims_in(chosen) == BatchDims{n, number(3), number(224), number(160)});
+  CHECK(dims_in(chosen) == BatchDims{batch_n, number(3), number(224), number(160)});
   const KnownTensor batch = KnownNode("Gather")(shape, scalar(0));
   CHECK_THROWS_WITH(KnownNode("Equal")(batch, scalar(1)),
                     "node 'it' (Equal): the result depends on the number of pictures in a way that is not supported");
@@ -134,14 +134,14 @@ TEST_CASE("input_extents: the batch may stay open, nothing else", "[io]") {
     return input_extents(i, sizes, "--input-size", notes);
   };
   for (const char* open : {"batch", "-1", "0", ""})
-    CHECK(extents(input("x", {open, "3", "8", "6"})) == BatchDims{n, number(3), number(8), number(6)});
+    CHECK(extents(input("x", {open, "3", "8", "6"})) == BatchDims{batch_n, number(3), number(8), number(6)});
   CHECK(extents(input("x", {"1", "3", "8", "6"})) == BatchDims{number(1), number(3), number(8), number(6)});
   CHECK(notes.empty());
   CHECK_THROWS_WITH(
       extents(input("x", {"batch", "3", "height", ""})),
       "input 'x' (batch,3,height,?) leaves open: height, axis 3. Say how large, in place of each ?: --input-size x=1,3,?,?");
   CHECK(extents(input("x", {"batch", "3", "height", ""}), {{"x", {1, 3, 8, 6}}}) ==
-        BatchDims{n, number(3), number(8), number(6)});
+        BatchDims{batch_n, number(3), number(8), number(6)});
   CHECK(notes == std::vector<std::string>{"input 'x' (batch,3,height,?) is read with height = 8, axis 3 = 6"});
   CHECK_THROWS_AS(extents(input("x", {"1", "3", "h", "w"}), {{"x", {1, 4, 8, 6}}}), shape_error);
   CHECK_THROWS_AS(extents(input("x", {"1", "3", "h", "w"}), {{"x", {1, 3, 8}}}), shape_error);
@@ -150,7 +150,7 @@ TEST_CASE("input_extents: the batch may stay open, nothing else", "[io]") {
   shapeless.set_name("x");
   shapeless.mutable_type()->mutable_tensor_type()->set_elem_type(1);
   CHECK_THROWS_AS(extents(shapeless), parse_error);
-  CHECK(extents(shapeless, {{"x", {1, 3}}}) == BatchDims{n, number(3)});
+  CHECK(extents(shapeless, {{"x", {1, 3}}}) == BatchDims{batch_n, number(3)});
 }
 
 TEST_CASE("real_inputs: an initializer keeps its value, a size needs its input", "[io]") {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <trimtab/io/onnx/initializers.hpp>
 
 #include "known_node.hpp"
 #include "scratch_folder.hpp"

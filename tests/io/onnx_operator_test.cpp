@@ -38,7 +38,7 @@ Message load(const fs::path& path) {
   return message;
 }
 
-Numbers numbers_of(const onnx::TensorProto& t) {
+Numbers numbers_in(const onnx::TensorProto& t) {
   trimtab::detail::ExternalData inside;
   const trimtab::detail::KnownTensor x = trimtab::detail::read_known(t, inside);
   const trimtab::detail::KnownReader<double> at(x);
@@ -107,7 +107,7 @@ std::vector<double> transposed(const std::vector<double>& x, std::size_t n, std:
 
 /// Reads a quantized model and runs it; the output in the file's order.
 std::vector<double> run_quantized(const Vector& v) {
-  const Numbers in = numbers_of(v.inputs[0]);
+  const Numbers in = numbers_in(v.inputs[0]);
   const QuantizedOnnxModel model = parse_quantized_onnx(v.model.SerializeAsString());
   if (!model.notes.empty()) throw unsupported_error(model.notes[0]);
   const Int8Network network(model.network);
@@ -137,7 +137,7 @@ bool agree(const std::vector<double>& got, const std::vector<double>& expected, 
 
 /// Element b of the leading axis of a tensor, or slice c along axis 1.
 onnx::TensorProto slice(const onnx::TensorProto& t, std::size_t axis, std::size_t at) {
-  const Numbers n = numbers_of(t);
+  const Numbers n = numbers_in(t);
   std::size_t outer = 1, inner = 1;
   for (std::size_t k = 0; k < n.dims.size(); ++k)
     (k < axis ? outer : inner) *= k == axis ? 1 : static_cast<std::size_t>(n.dims[k]);
@@ -188,7 +188,7 @@ bool quantized_passes(Vector v) {
   std::vector<bool> computed(v.inputs.size(), false);
   computed[0] = true;
   bind_parameters(v, computed);
-  std::vector<double> expected = numbers_of(v.outputs[0]).values;
+  std::vector<double> expected = numbers_in(v.outputs[0]).values;
   // Sums leave the network as codes of scale 1, which hold those from -128 to 127 or from 0 to 255.
   if (op.find("Integer") != std::string::npos) {
     const std::uint8_t zero = *std::min_element(expected.begin(), expected.end()) < 0 ? 128 : 0;
@@ -217,7 +217,7 @@ bool runs_and_agrees(Vector v, const std::vector<bool>& computed) {
   REQUIRE(model.inputs.size() == fed.size());
   std::vector<Array> x;
   for (std::size_t i = 0; i < fed.size(); ++i) {
-    const Numbers n = numbers_of(fed[i]);
+    const Numbers n = numbers_in(fed[i]);
     Array values = Array::from_shape(std::vector<std::size_t>(n.dims.begin(), n.dims.end()));
     std::transform(n.values.begin(), n.values.end(), values.data(), [](double d) { return static_cast<float>(d); });
     x.push_back(from_file_layout(values, model.inputs[i].order));
@@ -233,7 +233,7 @@ bool runs_and_agrees(Vector v, const std::vector<bool>& computed) {
     for (int o = 0; o < v.graph().output_size(); ++o) {
       if (v.graph().output(o).name() != model.outputs[i].name) continue;
       const Array out = to_file_layout(y[i], model.outputs[i].order);
-      const Numbers expected = numbers_of(v.outputs.at(static_cast<std::size_t>(o)));
+      const Numbers expected = numbers_in(v.outputs.at(static_cast<std::size_t>(o)));
       good = good && agree({out.begin(), out.end()}, expected.values, relative);
       if (model.notes.empty())
         good = good && std::equal(out.shape().begin(), out.shape().end(), expected.dims.begin(), expected.dims.end(),
@@ -261,7 +261,7 @@ bool float_passes(Vector v) {
     other = v.graph().output(0);
     other.set_name("other");
     onnx::TensorProto negated = v.inputs[0];
-    const Numbers n = numbers_of(negated);
+    const Numbers n = numbers_in(negated);
     negated.clear_raw_data(), negated.clear_float_data();
     for (const double d : n.values) negated.add_float_data(static_cast<float>(-d));
     v.outputs.push_back(negated);

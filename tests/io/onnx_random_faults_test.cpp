@@ -14,7 +14,7 @@ using namespace trimtab;
 
 namespace {
 
-Array row(const std::vector<float>& numbers, std::vector<std::size_t> shape = {}) {
+Array array_in_row(const std::vector<float>& numbers, std::vector<std::size_t> shape = {}) {
   if (shape.empty()) shape = {1, numbers.size()};
   Array x = Array::from_shape(shape);
   std::copy(numbers.begin(), numbers.end(), x.data());
@@ -59,7 +59,7 @@ TEST_CASE("read_quantized_onnx: Gemm on codes has its alpha and beta", "[io]") {
   set_float(set_float(b.node("Gemm", {"a", "w", "c"}, "g"), "alpha", 0.5F), "beta", 3.0F);
   on_grid(b, "g", 0.25F, 0, "y");
   // 0.5 (4 * 0.5 + 6 * 1) + 3 * 1
-  CHECK(run_quantized(b, row({4, 6})) == std::vector<float>{7});
+  CHECK(run_quantized(b, array_in_row({4, 6})) == std::vector<float>{7});
 }
 
 TEST_CASE("read_quantized_onnx: a negative factor behind a layer with a real bias", "[io]") {
@@ -71,7 +71,7 @@ TEST_CASE("read_quantized_onnx: a negative factor behind a layer with a real bia
   b.floats("factor", {}, {-2});
   b.node("Mul", {"g", "factor"}, "m");
   on_grid(b, "m", 0.25F, 255, "y");
-  CHECK(run_quantized(b, row({4, 6})) == std::vector<float>{-18});  // -2 (4 * 0.5 + 6 * 1 + 1)
+  CHECK(run_quantized(b, array_in_row({4, 6})) == std::vector<float>{-18});  // -2 (4 * 0.5 + 6 * 1 + 1)
 }
 
 TEST_CASE("read_quantized_onnx: functions see the numbers that DequantizeLinear gives, in float32", "[io]") {
@@ -79,7 +79,7 @@ TEST_CASE("read_quantized_onnx: functions see the numbers that DequantizeLinear 
   on_grid(b, "x", 1.0F / 255, 0, "a");  // in double 255 steps of this scale are a little more than 1
   b.node("Ceil", {"a"}, "c");
   on_grid(b, "c", 0.5F, 0, "y");
-  CHECK(run_quantized(b, row({1})) == std::vector<float>{1});
+  CHECK(run_quantized(b, array_in_row({1})) == std::vector<float>{1});
 }
 
 TEST_CASE("read_quantized_onnx: QLinearLeakyRelu and QLinearSigmoid", "[io]") {
@@ -95,7 +95,7 @@ TEST_CASE("read_quantized_onnx: QLinearLeakyRelu and QLinearSigmoid", "[io]") {
     n.set_domain("com.microsoft");
     if (op == "QLinearLeakyRelu") set_float(n, "alpha", 0.25F);
     b.node("DequantizeLinear", {"q", "s", "z"}, "y");
-    return run_quantized(b, row({-8, 3}));
+    return run_quantized(b, array_in_row({-8, 3}));
   };
   CHECK(with("QLinearLeakyRelu") == std::vector<float>{-2, 3});
   CHECK(with("QLinearSigmoid") == std::vector<float>{0, 0.9375F});
@@ -108,11 +108,11 @@ TEST_CASE("read_onnx: a constant repeated over the batch", "[io]") {
   b.node("Expand", {"c", "shape"}, "e");
   SECTION("added") {
     b.node("Add", {"x", "e"}, "y");
-    CHECK(numbers_of(run(b.read().network, row({1, 2, 3, 4}, {2, 2}))) == std::vector<float>{6, 7, 8, 9});
+    CHECK(numbers_of(run(b.read().network, array_in_row({1, 2, 3, 4}, {2, 2}))) == std::vector<float>{6, 7, 8, 9});
   }
   SECTION("joined") {
     set(b.node("Concat", {"e", "x"}, "y"), "axis", 1);
-    CHECK(numbers_of(run(b.read().network, row({1, 2, 3, 4}, {2, 2}))) == std::vector<float>{5, 5, 1, 2, 5, 5, 3, 4});
+    CHECK(numbers_of(run(b.read().network, array_in_row({1, 2, 3, 4}, {2, 2}))) == std::vector<float>{5, 5, 1, 2, 5, 5, 3, 4});
   }
 }
 
@@ -121,11 +121,11 @@ TEST_CASE("read_onnx: a constant that is the same for every element of a batch o
   b.floats("c", {2, 2}, {5, 6, 5, 6});
   SECTION("added") {
     b.node("Add", {"x", "c"}, "y");
-    CHECK(numbers_of(run(b.read().network, row({1, 2, 3, 4}, {2, 2}))) == std::vector<float>{6, 8, 8, 10});
+    CHECK(numbers_of(run(b.read().network, array_in_row({1, 2, 3, 4}, {2, 2}))) == std::vector<float>{6, 8, 8, 10});
   }
   SECTION("joined") {
     set(b.node("Concat", {"c", "x"}, "y"), "axis", 1);
-    CHECK(numbers_of(run(b.read().network, row({1, 2, 3, 4}, {2, 2}))) == std::vector<float>{5, 6, 1, 2, 5, 6, 3, 4});
+    CHECK(numbers_of(run(b.read().network, array_in_row({1, 2, 3, 4}, {2, 2}))) == std::vector<float>{5, 6, 1, 2, 5, 6, 3, 4});
   }
 }
 
@@ -135,7 +135,7 @@ TEST_CASE("read_onnx: a matrix product whose input has dropped a batch of 1", "[
   b.node("MatMul", {"picture", b.floats("w", {3, 2}, {1, 2, 3, 4, 5, 6})}, "product");
   b.node("Unsqueeze", {"product", b.integers("front", {0})}, "y");
   const OnnxModel model = b.read();
-  const Array x = row({1, 0, 0, 0, 1, 1}, {1, 2, 1, 3});
+  const Array x = array_in_row({1, 0, 0, 0, 1, 1}, {1, 2, 1, 3});
   const Array y = to_file_layout(run(model.network, from_file_layout(x, model.inputs[0].order)), model.outputs[0].order);
   CHECK(y.shape() == xt::xarray<float>::shape_type{1, 2, 1, 2});
   CHECK(numbers_of(y) == std::vector<float>{1, 2, 8, 10});
@@ -151,7 +151,7 @@ TEST_CASE("write_onnx, read_quantized_onnx: filters with a zero point each behin
                                       {.weights = WeightMode::vector, .scheme = Scheme::asymmetric});
   const LoweredNetwork lowered = lower(q), back = parse_quantized_onnx(serialize_onnx(lowered, OnnxForm::qoperator)).network;
   REQUIRE(lowered.nodes.back().layer->zero_point.size() == 2);
-  const Array x = row({-1, -0.5F, 0, 0.25F, 0.5F, 1, 1.25F, 1.5F, 2, -0.75F, 0.75F, 0.125F}, {1, 2, 6});
+  const Array x = array_in_row({-1, -0.5F, 0, 0.25F, 0.5F, 1, 1.25F, 1.5F, 2, -0.75F, 0.75F, 0.125F}, {1, 2, 6});
   Int8Network::Workspace one, two;
   CHECK(Int8Network(back).run_outputs({x}, two) == Int8Network(lowered).run_outputs({x}, one));
 }
@@ -159,7 +159,7 @@ TEST_CASE("write_onnx, read_quantized_onnx: filters with a zero point each behin
 TEST_CASE("read_onnx: LpNormalization by the sum of magnitudes, of zeros too", "[io]") {
   OnnxBuilder b(13, {0, 2});
   set(set(b.node("LpNormalization", {"x"}, "y"), "p", 1), "axis", 1);
-  CHECK(numbers_of(run(b.read().network, row({1, -3, 0, 0}, {2, 2}))) == std::vector<float>{0.25F, -0.75F, 0, 0});
+  CHECK(numbers_of(run(b.read().network, array_in_row({1, -3, 0, 0}, {2, 2}))) == std::vector<float>{0.25F, -0.75F, 0, 0});
 }
 
 TEST_CASE("read_onnx: a pool with a window of padding alone is refused with its node", "[io]") {
@@ -184,7 +184,7 @@ TEST_CASE("read_quantized_onnx: tables of channels that are not the node's last 
   b.node("DequantizeLinear", {"g", "a.scale", "a.zero"}, "y");
   const QuantizedOnnxModel model = parse_quantized_onnx(b.bytes());
   Int8Network::Workspace workspace;
-  const Array x = row({1, 2, 3, 4, 5, 6}, {1, 2, 3});
+  const Array x = array_in_row({1, 2, 3, 4, 5, 6}, {1, 2, 3});
   const Array y = Int8Network(model.network).run_outputs({from_file_layout(x, model.inputs[0].order)}, workspace)[0];
   CHECK(numbers_of(to_file_layout(y, model.outputs[0].order)) == std::vector<float>{2, 8, 3, 10, 4, 12});
 }

@@ -2,6 +2,7 @@
 #include <catch.hpp>
 #include <drawn_pictures.hpp>
 #include <functional>
+#include <largest_difference.hpp>
 #include <node_named.hpp>
 #include <trimtab/net/execute/verify.hpp>
 #include <trimtab/net/passes/correct_bias.hpp>
@@ -124,13 +125,6 @@ Network decoder() {
   return n;
 }
 Network folded_decoder() { return fuse_clips(fold_batch_norm(decoder())); }
-
-double largest_difference(const Array& a, const Array& b) {
-  REQUIRE(a.size() == b.size());
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(double(a.data()[i]) - double(b.data()[i])));
-  return largest;
-}
 
 }  // namespace
 
@@ -338,7 +332,7 @@ TEST_CASE("ConvTranspose2d: batch norm folds into it, and the network stays veri
   const Network n = decoder(), folded = folded_decoder();
   CHECK(folded.size() == 10);
   const Array x = test::DrawnPictures{&n}(detail::first_indices(3));
-  CHECK(largest_difference(run(n, x), run(folded, x)) < 1e-5);
+  CHECK(test::largest_difference(run(n, x), run(folded, x)) < 1e-5);
   for (const Scheme scheme : {Scheme::symmetric, Scheme::asymmetric})
     for (const Requantizer requantizer : {Requantizer::float32, Requantizer::fixed_point}) {
       QuantizationOptions o;
@@ -394,7 +388,7 @@ TEST_CASE("ConvTranspose2d: bias correction knows that a weight reaches one pixe
   for (std::size_t i = 0; i < was.size(); ++i)
     shift[i % 4] += (double(now.data()[i]) - double(was.data()[i])) / double(was.size() / 4);
   for (const double v : shift) CHECK(std::abs(v) < 1e-6);
-  CHECK(largest_difference(was, now) > 0.01);
+  CHECK(test::largest_difference(was, now) > 0.01);
   CHECK(Operator(s.layer(1))->weighted()->reach() == 0.25);
   CHECK(Operator(shapes[1].layer(1))->weighted()->reach() == 1);
 
@@ -437,7 +431,7 @@ TEST_CASE("ConvTranspose2d: factors on channels move through it", "[conv_transpo
     for (const LeftAlone& l : r.left_alone) reasons += l.name + ": " + l.reason + "; ";
     CHECK_THAT(reasons, ContainsSubstring("up: grouped is a convolution in 2 groups"));
     CHECK_THAT(reasons, ContainsSubstring("up3: up in groups is a transposed convolution in 2 groups"));
-    CHECK(largest_difference(run(changed, x), y) < 1e-4);
+    CHECK(test::largest_difference(run(changed, x), y) < 1e-4);
     const auto weight = [](const Network& of) -> const xt::xtensor<float, 4>& {
       return of[test::node_named(of, "up2")].op.get<ConvTranspose2d>().weight;
     };

@@ -14,7 +14,7 @@ namespace trimtab::test::elementwise {
 inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// An operator and its formula, written once more.
-struct Case {
+struct FormulaCase {
   Operator op;
   std::function<double(double)> f;
   std::vector<double> kinks = {};                ///< where it has two derivatives, or none
@@ -25,14 +25,14 @@ struct Case {
 inline double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 inline double clamp01(double x) { return std::min(std::max(x, 0.0), 1.0); }
 
-inline const std::vector<Case>& cases() {
+inline const std::vector<FormulaCase>& cases() {
   static const double root2 = std::sqrt(2.0), pi = std::acos(-1.0);
   static const std::vector<double> halves = [] {
     std::vector<double> all;
     for (int i = -100; i <= 100; ++i) all.push_back(i * 0.5);
     return all;
   }();
-  static const std::vector<Case> all{
+  static const std::vector<FormulaCase> all{
       {Sigmoid{}, sigmoid},
       {HardSigmoid{}, [](double x) { return clamp01(double(0.2F) * x + 0.5); }, {-2.5, 2.5}},
       {HardSigmoid{1.0F / 6, 0.5F}, [](double x) { return clamp01(double(1.0F / 6) * x + 0.5); }, {-3, 3}},

@@ -109,7 +109,7 @@ std::vector<float> codes_slopes(const Operator& op, const std::vector<std::uint8
 
 TEST_CASE("Elementwise operators: every one whose codes are a table of one number has a case here", "[elementwise]") {
   std::set<std::string> covered;
-  for (const Case& c : cases()) covered.insert(c.op->name());
+  for (const FormulaCase& c : cases()) covered.insert(c.op->name());
   const auto check = [&]<class L>(const L&) {
     if constexpr (std::is_base_of_v<Tabulated<L>, OperatorRules<L>>) {
       INFO(OperatorRules<L>::name);
@@ -124,7 +124,7 @@ TEST_CASE("Elementwise operators: the float forward is the formula", "[elementwi
   // result.
   constexpr double tolerance = 1e-6;
   const std::vector<float> x = points();
-  for (const Case& c : cases()) {
+  for (const FormulaCase& c : cases()) {
     INFO(label(c.op));
     const std::vector<float> y = forward(c.op, x);
     std::size_t wrong = 0;
@@ -155,7 +155,7 @@ TEST_CASE("Elementwise operators: outside their domain they give what IEEE arith
   CHECK(forward(Exp{}, {-100})[0] > 0);  // subnormal
   CHECK(forward(Tanh{}, {inf, -inf, -0.0F}) == std::vector<float>{1, -1, 0});
   CHECK(forward(Sigmoid{}, {inf, -inf}) == std::vector<float>{1, 0});
-  for (const Case& c : cases()) {
+  for (const FormulaCase& c : cases()) {
     INFO(label(c.op));
     if (label(c.op) != label(Pow{0.0F}) && !c.op.is<FakeQuantize>()) CHECK(std::isnan(forward(c.op, {nan})[0]));
   }
@@ -193,7 +193,7 @@ TEST_CASE("Elementwise operators: the same bits on every instruction set and num
   std::vector<float> x;
   for (std::size_t i = 0; i < 40; ++i)
     for (const float v : points()) x.push_back(v + static_cast<float>(i) / 1000);
-  for (const Case& c : cases()) {
+  for (const FormulaCase& c : cases()) {
     INFO(label(c.op));
     std::vector<std::vector<float>> results;
     for (const int8::Isa isa : int8::available_isas())
@@ -213,7 +213,7 @@ TEST_CASE("Elementwise operators: the derivative is the central difference's of 
   std::vector<float> x;
   for (const float v : points())
     if (std::abs(v) < 12) x.push_back(v);
-  for (const Case& c : cases()) {
+  for (const FormulaCase& c : cases()) {
     INFO(label(c.op));
     const std::vector<float> slope = slopes(c.op, x);
     std::size_t wrong = 0, compared = 0;
@@ -248,7 +248,7 @@ TEST_CASE("Elementwise operators: where there are two derivatives it is one of t
 TEST_CASE("Elementwise operators: bounds and signs are true for every number", "[elementwise]") {
   std::vector<float> x = points();
   for (int i = -20000; i <= 20000; ++i) x.push_back(static_cast<float>(i) / 4000);  // around the minima
-  for (const Case& c : cases()) {
+  for (const FormulaCase& c : cases()) {
     INFO(label(c.op));
     const Clip bounds = c.op->bounds();
     const std::vector<float> y = forward(c.op, x);
@@ -279,7 +279,7 @@ TEST_CASE("Elementwise operators: the code of every byte is the rounded value of
                                             Affine<float>{scale_y, 100, {90, 200}}}) {
           CAPTURE(scale_x, zero_x, scale_y, grid_y.zero_point);
           const Affine<float> grid_x{scale_x, zero_x, unsigned_codes()};
-          for (const Case& c : cases()) {
+          for (const FormulaCase& c : cases()) {
             std::vector<float> steps;
             const std::vector<std::uint8_t> codes = codes_of_all_bytes(c.op, grid_x, grid_y, steps);
             std::size_t wrong = 0;
@@ -358,7 +358,7 @@ TEST_CASE(
     "Elementwise operators: what is trained is what is deployed, in both requantizers, on every instruction set and number of "
     "threads",
     "[elementwise]") {
-  for (const Case& c : cases()) {
+  for (const FormulaCase& c : cases()) {
     INFO(label(c.op));
     std::mt19937 random(5);
     Network n;

@@ -2,6 +2,7 @@
 #include <catch.hpp>
 #include <cmath>
 #include <functional>
+#include <node_named.hpp>
 #include <string>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/operators.hpp>
@@ -43,13 +44,6 @@ struct Speller {
   NodeId relu6_of(NodeId a) { return of(Clip{0, 6}, a); }
 };
 
-std::string names(const Network& n) {
-  std::string all;
-  for (const Node& node : n.nodes())
-    if (!node.op->is_fed()) all += (all.empty() ? "" : " ") + std::string(node.op->name());
-  return all;
-}
-
 /// The operators that are left, after a check that they compute the same. Rounding: a few units in the last place of numbers
 /// below 10.
 std::string fused_names(const std::function<NodeId(Speller&)>& spell) {
@@ -62,12 +56,12 @@ std::string fused_names(const std::function<NodeId(Speller&)>& spell) {
   REQUIRE(y.shape() == expected.shape());
   for (std::size_t i = 0; i < y.size(); ++i)
     if (!(std::abs(y.data()[i] - expected.data()[i]) <= 2e-5F)) {
-      CAPTURE(names(fused), i, y.data()[i], expected.data()[i]);
+      CAPTURE(test::operator_names(fused), i, y.data()[i], expected.data()[i]);
       FAIL_CHECK("fused computes something else");
       break;
     }
   CHECK(fused[fused.output()].name == s.n[s.n.output()].name);
-  return names(fused);
+  return test::operator_names(fused);
 }
 
 }  // namespace
@@ -171,11 +165,11 @@ TEST_CASE("fuse_activations: parts that something else reads, or that are output
   Speller s;
   const NodeId gate = s.of(Sigmoid{}, s.x), swish = s.mul(s.x, gate);
   s.n.set_outputs({swish, gate});
-  CHECK(names(fuse_activations(s.n)) == "Sigmoid Mul");
+  CHECK(test::operator_names(fuse_activations(s.n)) == "Sigmoid Mul");
   s.n.set_outputs({s.add(swish, gate)});
-  CHECK(names(fuse_activations(s.n)) == "Sigmoid Mul Add");
+  CHECK(test::operator_names(fuse_activations(s.n)) == "Sigmoid Mul Add");
   s.n.set_output(swish);  // what reads the gate too is not needed any more
-  CHECK(names(fuse_activations(s.n)) == "Silu");
+  CHECK(test::operator_names(fuse_activations(s.n)) == "Silu");
   CHECK(fuse_activations(s.n).inputs().size() == 1);
 }
 
@@ -184,13 +178,13 @@ TEST_CASE("fuse_activations: the last part's clip stays; a constant that makes t
   Speller s;
   s.n.add(Mul{}, {s.x, s.of(Sigmoid{}, s.x)}, "swish", {0, 1});
   const Network fused = fuse_activations(s.n);
-  CHECK(names(fused) == "Silu");
+  CHECK(test::operator_names(fused) == "Silu");
   CHECK(fused[fused.output()].clip == Clip{0, 1});
 
   Network n;
   const NodeId x = n.add(Input{{1}}, {});
   n.add(Add{}, {x, n.add(Constant{{1.0F, 2.0F, 3.0F}}, {})});
-  CHECK(names(fuse_activations(n)) == "Constant Add");
+  CHECK(test::operator_names(fuse_activations(n)) == "Constant Add");
 }
 
 TEST_CASE("fuse_activations: constants after a layer fold into it", "[fuse_activations]") {
@@ -199,7 +193,7 @@ TEST_CASE("fuse_activations: constants after a layer fold into it", "[fuse_activ
   const NodeId layer = s.of(Conv2d{test::random_tensor<4>({6, 1, 1, 6}, random), {}, {}}, s.x);
   s.n.set_output(s.of(Neg{}, s.mul(s.channels({1, 2, 3, 4, 5, 6}), s.sub(s.k(1), layer))));
   const Network folded = fold_batch_norm(fuse_activations(s.n));
-  CHECK(names(folded) == "Conv2d");
+  CHECK(test::operator_names(folded) == "Conv2d");
   const Array x = test::random_pictures(s.n, 2, 1), expected = run(s.n, x), y = run(folded, x);
   for (std::size_t i = 0; i < y.size(); ++i) CHECK(y.data()[i] == Approx(expected.data()[i]).margin(1e-4));
 }

@@ -1,6 +1,7 @@
 #include <catch.hpp>
 #include <cmath>
 #include <functional>
+#include <node_named.hpp>
 #include <string>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/operators.hpp>
@@ -15,7 +16,7 @@ using namespace trimtab;
 namespace {
 
 /// Writes norms of x as exporters do.
-struct Speller {
+struct NormSpeller {
   Network n;
   NodeId x = n.add(Input{{3, 4, 6}}, {});
 
@@ -39,22 +40,15 @@ struct Speller {
   NodeId sum_of_squares() { return of(ReduceSum{{2}, true}, mul(x, x)); }
 };
 
-std::string names(const Network& n) {
-  std::string all;
-  for (const Node& node : n.nodes())
-    if (!node.op->is_fed()) all += (all.empty() ? "" : " ") + std::string(node.op->name());
-  return all;
-}
-
-Network fused(const std::function<NodeId(Speller&)>& spell) {
-  Speller s;
+Network fused(const std::function<NodeId(NormSpeller&)>& spell) {
+  NormSpeller s;
   s.n.set_output(spell(s));
   Network result = fuse_norms(fuse_activations(s.n));
   const Array x = test::random_pictures(s.n, 2, 1), expected = run(s.n, x), y = run(result, x);
   REQUIRE(y.shape() == expected.shape());
   for (std::size_t i = 0; i < y.size(); ++i)
     if (!(std::abs(y.data()[i] - expected.data()[i]) <= 1e-4F * std::max(1.0F, std::abs(expected.data()[i])))) {
-      CAPTURE(names(result), i, y.data()[i], expected.data()[i]);
+      CAPTURE(test::operator_names(result), i, y.data()[i], expected.data()[i]);
       FAIL_CHECK("fused computes something else");
       break;
     }
@@ -65,12 +59,12 @@ Network fused(const std::function<NodeId(Speller&)>& spell) {
 }  // namespace
 
 TEST_CASE("fuse_norms: every spelling of a norm becomes one operator that computes the same", "[fuse_norms]") {
-  using S = Speller&;
+  using S = NormSpeller&;
   struct Spelling {
     const char* expected;
     std::function<NodeId(S)> spell;
   };
-  const auto plain = [](S s, const Speller::Axes& axes) {
+  const auto plain = [](S s, const NormSpeller::Axes& axes) {
     const NodeId d = s.centered(axes);
     return s.div(d, s.of(Sqrt{}, s.add(s.mean(axes, s.of(Pow{2}, d)), s.k(1e-3F))));
   };
@@ -78,7 +72,7 @@ TEST_CASE("fuse_norms: every spelling of a norm becomes one operator that comput
     return s.add(s.mul(of, s.constant(shape, 0.5F)), s.constant(shape, -1));
   };
   /// TensorFlow's batch_normalization.
-  const auto shifted = [](S s, const Speller::Axes& axes, NodeId r) {
+  const auto shifted = [](S s, const NormSpeller::Axes& axes, NodeId r) {
     const NodeId by = s.mul(r, s.constant({6}, 0.5F));
     return s.add(s.mul(s.x, by), s.sub(s.constant({6}, -1), s.mul(s.mean(axes, s.x), by)));
   };
@@ -149,12 +143,12 @@ TEST_CASE("fuse_norms: every spelling of a norm becomes one operator that comput
   };
   for (std::size_t i = 0; i < spellings.size(); ++i) {
     CAPTURE(i);
-    CHECK(names(fused(spellings[i].spell)) == spellings[i].expected);
+    CHECK(test::operator_names(fused(spellings[i].spell)) == spellings[i].expected);
   }
 }
 
 TEST_CASE("fuse_norms: gammas, betas and epsilons are those of the parts", "[fuse_norms]") {
-  const Network n = fused([](Speller& s) {
+  const Network n = fused([](NormSpeller& s) {
     const NodeId y = s.div(s.centered({2}), s.of(Sqrt{}, s.variance({2})));
     return s.add(s.mul(y, s.constant({6}, 0.5F)), s.constant({6}, -1));
   });
@@ -162,10 +156,10 @@ TEST_CASE("fuse_norms: gammas, betas and epsilons are those of the parts", "[fus
   CHECK(l.gamma(1) == 0.75F);
   CHECK(l.beta(1) == -0.75F);
   CHECK(l.epsilon == 1e-3F);
-  const Network m = fused([](Speller& s) { return s.div(s.x, s.of(Sqrt{}, s.add(s.sum_of_squares(), s.k(0.5F)))); });
+  const Network m = fused([](NormSpeller& s) { return s.div(s.x, s.of(Sqrt{}, s.add(s.sum_of_squares(), s.k(0.5F)))); });
   CHECK(m[m.output()].op.get<L2Norm>().rule == L2Epsilon::added);
   CHECK(m[m.output()].op.get<L2Norm>().epsilon == 0.5F);
-  const Network t = fused([](Speller& s) {
+  const Network t = fused([](NormSpeller& s) {
     return s.mul(s.x, s.of(Pow{-0.5F}, s.n.add(Max{}, {s.sum_of_squares(), s.k(2.25F)})));
   });
   CHECK(t[t.output()].op.get<L2Norm>().rule == L2Epsilon::at_least);
@@ -173,9 +167,9 @@ TEST_CASE("fuse_norms: gammas, betas and epsilons are those of the parts", "[fus
 }
 
 TEST_CASE("fuse_norms: what computes something else stays as it is", "[fuse_norms]") {
-  using S = Speller&;
+  using S = NormSpeller&;
   const auto kept = [](const std::function<NodeId(S)>& spell) {
-    const std::string all = names(fused(spell));
+    const std::string all = test::operator_names(fused(spell));
     return all.find("Norm") == std::string::npos;
   };
   // Means over different axes, no epsilon, of something else, axes that are neither the last nor all but the last.
@@ -196,17 +190,17 @@ TEST_CASE("fuse_norms: what computes something else stays as it is", "[fuse_norm
 }
 
 TEST_CASE("fuse_norms: parts that something else reads stay for it; the last part's clip stays", "[fuse_norms]") {
-  Speller s;
+  NormSpeller s;
   const NodeId d = s.centered({2});
   const NodeId y = s.n.add(Div{}, {d, s.of(Sqrt{}, s.add(s.mean({2}, s.of(Pow{2}, d)), s.k(1e-3F)))}, "normal", {0, 1});
   s.n.set_outputs({y, d});
   const Network n = fuse_norms(fuse_activations(s.n));
-  CHECK(names(n) == "ReduceMean Sub LayerNorm");
+  CHECK(test::operator_names(n) == "ReduceMean Sub LayerNorm");
   CHECK(n[n.outputs()[0]].clip == Clip{0, 1});
   CHECK(n[n.outputs()[0]].name == "normal");
 
-  Speller t;  // a clip between norm and gamma keeps them apart
+  NormSpeller t;  // a clip between norm and gamma keeps them apart
   const NodeId normal = t.n.add(Div{}, {t.centered({2}), t.of(Sqrt{}, t.variance({2}))}, "normal", {0, 1});
   t.n.set_output(t.mul(normal, t.constant({6}, 0.5F)));
-  CHECK(names(fuse_norms(fuse_activations(t.n))) == "LayerNorm ChannelAffine");
+  CHECK(test::operator_names(fuse_norms(fuse_activations(t.n))) == "LayerNorm ChannelAffine");
 }

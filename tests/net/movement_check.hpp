@@ -16,7 +16,7 @@
 namespace trimtab::test::movement {
 
 /// An operator and where each element of its output comes from, written once more; nothing stands for real 0.
-struct Case {
+struct MovementCase {
   Operator op;
   Extents in, out;
   std::function<std::optional<std::size_t>(const Extents&)> from;
@@ -42,7 +42,7 @@ inline std::vector<std::uint8_t> some_bytes(std::size_t count, unsigned seed) {
 }
 
 template <class T>
-std::vector<T> moved(const Case& c, std::span<const T> x, std::size_t batch, T fill) {
+std::vector<T> moved(const MovementCase& c, std::span<const T> x, std::size_t batch, T fill) {
   std::vector<T> y;
   for (std::size_t n = 0; n < batch; ++n)
     for (std::size_t i = 0; i < element_count(c.out); ++i) {
@@ -51,7 +51,7 @@ std::vector<T> moved(const Case& c, std::span<const T> x, std::size_t batch, T f
     }
   return y;
 }
-inline std::vector<float> moved_back(const Case& c, const std::vector<float>& grad_y, std::size_t batch, float there) {
+inline std::vector<float> moved_back(const MovementCase& c, const std::vector<float>& grad_y, std::size_t batch, float there) {
   std::vector<float> grad_x(batch * element_count(c.in), there);
   for (std::size_t i = 0; i < grad_y.size(); ++i)
     if (const auto to = c.source(i % element_count(c.out)))

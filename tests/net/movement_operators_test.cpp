@@ -10,7 +10,7 @@ using test::OneGradient;
 
 namespace {
 
-const std::vector<Case>& cases() {
+const std::vector<MovementCase>& movement_cases() {
   using I = const Extents&;
   const auto same = [](const Extents& out) { return [out](I i) { return std::optional(flat(out, i)); }; };
   // Place p of an axis of n elements with `before` in front; nothing outside.
@@ -18,7 +18,7 @@ const std::vector<Case>& cases() {
     const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(p) - before;
     return at < 0 || at >= static_cast<std::ptrdiff_t>(n) ? std::nullopt : std::optional(static_cast<std::size_t>(at));
   };
-  static const std::vector<Case> all{
+  static const std::vector<MovementCase> all{
       {Reshape{{4, 3}}, {2, 3, 2}, {4, 3}, same({4, 3}), true},
       {Reshape{{1, 1, 6, 1}}, {6}, {1, 1, 6, 1}, same({1, 1, 6, 1}), true},
       {Flatten{}, {2, 3, 2}, {12}, same({12}), true},
@@ -146,7 +146,7 @@ const std::vector<Case>& cases() {
 }  // namespace
 
 TEST_CASE("Movement operators: extents and float values are the formula's", "[movement]") {
-  for (const Case& c : cases())
+  for (const MovementCase& c : movement_cases())
     for (const std::size_t batch : {std::size_t{1}, std::size_t{3}}) {
       CAPTURE(c.op->name(), c.in, batch);
       CHECK(c.op->extent(std::span(&c.in, 1), "op") == c.out);
@@ -156,7 +156,7 @@ TEST_CASE("Movement operators: extents and float values are the formula's", "[mo
 }
 
 TEST_CASE("Movement operators: an element's gradient is the sum over the places it went to", "[movement]") {
-  for (const Case& c : cases())
+  for (const MovementCase& c : movement_cases())
     for (const std::size_t batch : {std::size_t{1}, std::size_t{3}}) {
       CAPTURE(c.op->name(), c.in, batch);
       const std::vector<float> g = whole_numbers(batch * element_count(c.out), 2);
@@ -173,7 +173,7 @@ TEST_CASE("Movement operators: an element's gradient is the sum over the places 
 }
 
 TEST_CASE("Movement operators: a clip of the node's own cuts codes, and gradients of what it cut", "[movement]") {
-  for (const Case& c : cases()) {
+  for (const MovementCase& c : movement_cases()) {
     CAPTURE(c.op->name(), c.in);
     const std::size_t batch = 2;
     const std::vector<std::uint8_t> bytes = some_bytes(batch * element_count(c.in), 4);
@@ -206,7 +206,7 @@ TEST_CASE("Movement operators: a clip of the node's own cuts codes, and gradient
 }
 
 TEST_CASE("Movement operators: codes are the input's, on its grid, in training and in deployment", "[movement]") {
-  for (const Case& c : cases())
+  for (const MovementCase& c : movement_cases())
     for (const Setting& s : settings) {
       CAPTURE(c.op->name(), c.in, int(s.scheme), int(s.requantizer));
       const QuantizedNetwork q = quantized(network_of(c.op, c.in), s, {c.in});
@@ -225,7 +225,7 @@ TEST_CASE("Movement operators: codes are the input's, on its grid, in training a
 }
 
 TEST_CASE("Movement operators: factors get the gradient that the input's codes get without the operator", "[movement]") {
-  for (const Case& c : cases()) {
+  for (const MovementCase& c : movement_cases()) {
     CAPTURE(c.op->name(), c.in);
     Network with, without;
     with.add(c.op, {with.add(Input{c.in}, {})});
@@ -246,7 +246,7 @@ TEST_CASE("Movement operators: factors get the gradient that the input's codes g
 }
 
 TEST_CASE("Movement operators: those that keep the order of elements take no memory", "[movement]") {
-  for (const Case& c : cases()) {
+  for (const MovementCase& c : movement_cases()) {
     CAPTURE(c.op->name(), c.in);
     CHECK(c.op->keeps_order(std::span(&c.in, 1)) == c.keeps_order);
     Network without, with;
@@ -258,7 +258,7 @@ TEST_CASE("Movement operators: those that keep the order of elements take no mem
 }
 
 TEST_CASE("Movement operators: signs and factors on channels are as the rules say", "[movement]") {
-  for (const Case& c : cases()) {
+  for (const MovementCase& c : movement_cases()) {
     CAPTURE(c.op->name(), c.in);
     CHECK(c.op->sign() == SignRule::of_inputs);
     if (c.op->scaling(std::span(&c.in, 1)) != ScalingRule::commutes) continue;

@@ -15,10 +15,10 @@ TEST_CASE("Pad with a value rounds onto a grid that knows the value", "[movement
   CHECK(op->integers() == IntegerRule::rounds);
   CHECK(Operator(Pad{{1}, {1}, PadMode::edge, value})->integers() == IntegerRule::moves);
   CHECK(op->sign() == (value < 0 ? SignRule::any : SignRule::of_inputs));
-  const Case places{op, {3, 4, 2}, {5, 6, 3}, [](const Extents& i) -> std::optional<std::size_t> {
-                      if (i[0] < 1 || i[0] > 3 || i[1] > 3 || i[2] > 1) return std::nullopt;
-                      return flat({3, 4, 2}, {i[0] - 1, i[1], i[2]});
-                    }};
+  const MovementCase places{op, {3, 4, 2}, {5, 6, 3}, [](const Extents& i) -> std::optional<std::size_t> {
+                              if (i[0] < 1 || i[0] > 3 || i[1] > 3 || i[2] > 1) return std::nullopt;
+                              return flat({3, 4, 2}, {i[0] - 1, i[1], i[2]});
+                            }};
   CHECK(op->extent(std::span(&places.in, 1), "op") == places.out);
   const std::vector<float> x = whole_numbers(2 * 24, 8), g = whole_numbers(2 * 90, 9);
   CHECK(forward(op, places.in, x, 2) == moved<float>(places, x, 2, value));

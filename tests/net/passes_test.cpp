@@ -1,4 +1,5 @@
 #include <catch.hpp>
+#include <largest_difference.hpp>
 #include <small_network.hpp>
 #include <trimtab/net/execute/float_executor.hpp>
 #include <trimtab/net/passes/fold.hpp>
@@ -13,13 +14,6 @@ BatchNorm random_batch_norm(std::size_t channels, std::mt19937& random) {
                random_tensor<1>({channels}, random), 1e-3F};
   for (float& v : bn.variance) v = v * v;
   return bn;
-}
-
-double largest_difference(const Array& a, const Array& b) {
-  REQUIRE(a.size() == b.size());
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(double(a.data()[i]) - double(b.data()[i])));
-  return largest;
 }
 
 }  // namespace
@@ -47,8 +41,8 @@ TEST_CASE("fold_batch_norm and fuse_clips: the same function of fewer nodes", "[
   CHECK(fused[1].op.is<ChannelAffine>());
   const Array in = test::random_pictures(n, 3, 5);
   const Array y = run(n, in);
-  CHECK(largest_difference(y, run(folded, in)) < 1e-3);
-  CHECK(largest_difference(run(folded, in), run(fused, in)) == 0.0);
+  CHECK(test::largest_difference(y, run(folded, in)) < 1e-3);
+  CHECK(test::largest_difference(run(folded, in), run(fused, in)) == 0.0);
 }
 
 TEST_CASE("fuse_clips: a node that something else reads keeps its clip apart", "[net]") {
@@ -60,7 +54,7 @@ TEST_CASE("fuse_clips: a node that something else reads keeps its clip apart", "
   const Network fused = fuse_clips(n);
   CHECK(fused.size() == 4);
   const Array in = test::random_pictures(n, 1, 5);
-  CHECK(largest_difference(run(n, in), run(fused, in)) == 0.0);
+  CHECK(test::largest_difference(run(n, in), run(fused, in)) == 0.0);
 }
 
 TEST_CASE("Network::add: what does not fit is named", "[net]") {

@@ -1,5 +1,6 @@
 #include <catch.hpp>
 #include <drawn_pictures.hpp>
+#include <largest_difference.hpp>
 #include <node_named.hpp>
 #include <string>
 #include <trimtab/net/execute/float_executor.hpp>
@@ -12,13 +13,6 @@ using Catch::Matchers::WithinRel;
 using test::random_tensor;
 
 namespace {
-
-double largest_difference(const Array& a, const Array& b) {
-  REQUIRE(a.size() == b.size());
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(double(a.data()[i]) - double(b.data()[i])));
-  return largest;
-}
 
 /// Seeded pictures of a network's own extent, the same ones for the same indices.
 /// small_mobilenet with batch norms of every size, so that channels differ and many reach 6.
@@ -124,7 +118,7 @@ TEST_CASE("rescale_dws and equalize on a network: the same function on the calib
   CHECK(moved > 100);
   const std::vector<std::size_t> indices = detail::first_indices(count);
   const Array y = run(before, pictures(indices));
-  CHECK(largest_difference(y, run(n, pictures(indices))) < 2e-5 * double(xt::amax(xt::abs(y))()));
+  CHECK(test::largest_difference(y, run(n, pictures(indices))) < 2e-5 * double(xt::amax(xt::abs(y))()));
 
   // The maxima went along with the weights.
   const ChannelMaxima again = channel_maxima(n, pictures, count);
@@ -190,5 +184,5 @@ TEST_CASE("equalize on a network: Flatten of pictures larger than a pixel keeps 
   REQUIRE(r.pairs.size() == 1);
   CHECK(r.pairs[0].rescaling.factors[3] < 0.1);
   const Array in = test::random_pictures(n, 3, 5), y = run(before, in);
-  CHECK(largest_difference(y, run(n, in)) < 1e-5 * double(xt::amax(xt::abs(y))()));
+  CHECK(test::largest_difference(y, run(n, in)) < 1e-5 * double(xt::amax(xt::abs(y))()));
 }

@@ -1,5 +1,5 @@
 #pragma once
-// A node by its name.
+// A node by its name, and the names of all operators.
 
 #include <string>
 #include <trimtab/net/graph/network.hpp>
@@ -11,6 +11,14 @@ inline NodeId node_named(const Network& n, const std::string& name) {
   for (NodeId id = 0; id < n.size(); ++id)
     if (n[id].name == name) return id;
   throw value_error("no node " + name);
+}
+
+/// The operators of a network but for its inputs, in order, with blanks between them.
+inline std::string operator_names(const Network& n) {
+  std::string all;
+  for (const Node& node : n.nodes())
+    if (!node.op->is_fed()) all += (all.empty() ? "" : " ") + std::string(node.op->name());
+  return all;
 }
 
 }  // namespace trimtab::test
