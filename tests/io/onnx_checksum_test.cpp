@@ -66,6 +66,39 @@ TEST_CASE("checksum: every changed byte of a tensor is found, and the tensor nam
   check_every_byte_of_tensors(serialize_onnx(test::small_network()), read_float);
 }
 
+TEST_CASE("checksum: a changed byte of the entry itself is refused or noted, whatever it becomes", "[io]") {
+  const std::string bytes = serialize_onnx(test::small_network());
+  const std::size_t key = bytes.find(detail::checksum_key), behind = key + std::string_view(detail::checksum_key).size();
+  REQUIRE(parse_onnx(bytes).notes.empty());
+  const std::size_t first = key - 5, last = behind + 3;  // from the entry's tag to the length of its value
+  REQUIRE(bytes[first] == 0x72);
+  std::size_t noted = 0;
+  for (std::size_t at = first; at < last; ++at)
+    for (int difference = 1; difference < 256; ++difference) {
+      std::string changed = bytes;
+      changed[at] = static_cast<char>(changed[at] ^ difference);
+      CAPTURE(at - first, difference);
+      try {
+        const OnnxModel read = parse_onnx(changed);
+        REQUIRE(read.notes == std::vector<std::string>{detail::unchecked_note});
+        REQUIRE((at < key || at >= behind));
+        ++noted;
+      } catch (const parse_error&) {
+      }
+    }
+  CHECK(noted > 0);
+}
+
+TEST_CASE("checksum: files of others need none", "[io]") {
+  onnx::ModelProto model = model_in(test::without_checksum(serialize_onnx(test::small_network())));
+  CHECK(parse_onnx(model.SerializeAsString()).notes == std::vector<std::string>{detail::unchecked_note});
+  model.set_producer_name("pytorch");
+  model.mutable_graph()->set_name("main_graph");
+  auto& entry = *model.add_metadata_props();
+  entry.set_key("somebody's entry");
+  CHECK(parse_onnx(model.SerializeAsString()).notes.empty());
+}
+
 TEST_CASE("checksum: no changed byte of a file changes its codes unnoticed", "[io]") {
   const LoweredNetwork lowered = quantized_network();
   const Array x = test::random_pictures(test::small_network(), 1, 5);
@@ -162,10 +195,11 @@ TEST_CASE(
     CHECK(moved > 10);
     CHECK_NOTHROW(parse_quantized_onnx(model.SerializeAsString()));
   }
-  SECTION("without it the file is read as it is") {
+  SECTION("without it the file is read as it is, with a note") {
     char& first = graph.mutable_initializer(0)->mutable_raw_data()->front();
     first = static_cast<char>(first ^ 1);
-    CHECK_NOTHROW(parse_quantized_onnx(test::without_checksum(model.SerializeAsString())));
+    CHECK(parse_quantized_onnx(test::without_checksum(model.SerializeAsString())).notes ==
+          std::vector<std::string>{detail::unchecked_note});
   }
   SECTION("it is checked, not kept, and what is read and written again has its own") {
     const QuantizedOnnxModel read = parse_quantized_onnx(bytes);

@@ -275,6 +275,16 @@ TEST_CASE("read_quantized_tflite: no changed byte of a written file changes its 
     }
   }
   CHECK(refused > read);
+  // The entry's own key, and a file without the entry.
+  const std::size_t key = bytes.find(trimtab::detail::checksum_key);
+  for (std::size_t i = 0; i < std::string_view(trimtab::detail::checksum_key).size(); ++i) {
+    std::string changed = bytes;
+    changed[key + i] = static_cast<char>(changed[key + i] ^ 2);
+    CHECK_THROWS_WITH(parse_quantized_tflite(changed), ContainsSubstring("a byte of the metadata entry trimtab.checksum"));
+  }
+  const std::vector<std::string> unchecked{trimtab::detail::unchecked_note};
+  CHECK(parse_quantized_tflite(bytes).notes.empty());
+  CHECK(parse_quantized_tflite(tflite::serialize(model)).notes == unchecked);
   // Options of operators are in the graph's sum.
   tflite::Model other = model;
   for (tflite::Operation& o : other.operations)

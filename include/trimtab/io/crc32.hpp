@@ -70,6 +70,22 @@ class Crc32 {
 /// The key of the sums in a file's metadata. The value is eight digits for the file's graph, then eight for each of its tensors.
 inline constexpr const char* checksum_key = "trimtab.checksum";
 
+/// Whether a metadata entry of such a key holds the sums. Throws parse_error for a key that differs in one byte, since the sums
+/// would be passed over.
+inline bool is_checksum(std::string_view key) {
+  const std::string_view wanted = checksum_key;
+  if (key.size() != wanted.size()) return false;
+  std::size_t different = 0;
+  for (std::size_t i = 0; i < key.size(); ++i) different += key[i] != wanted[i];
+  if (different == 1) throw parse_error(message("checksum: a byte of the metadata entry ", checksum_key, " was changed"));
+  return different == 0;
+}
+
+/// What a reader notes of a file of trimtab's that lacks the sums.
+inline constexpr const char* unchecked_note =
+    "trimtab wrote this file, but its metadata entry trimtab.checksum is gone: it was changed or damaged, and its numbers are "
+    "not checked";
+
 /// The digits that a file holds against those of what is there: `graph`, then those of tensors in the file's order. Throws
 /// parse_error that says which differs; name(i) is what tensor i is called.
 template <class Name>

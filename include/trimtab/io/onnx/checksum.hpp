@@ -9,6 +9,7 @@
 #include <trimtab/io/crc32.hpp>
 #include <trimtab/io/onnx/read_tensor.hpp>
 #include <trimtab/io/onnx/schema.hpp>
+#include <vector>
 
 namespace trimtab::detail {
 
@@ -86,12 +87,20 @@ inline std::string checksums(const ::onnx::ModelProto& model, ExternalData exter
   return digits;
 }
 
-/// Throws parse_error, naming the tensor, where a model that holds checksums is not what they were taken of.
-inline void require_checksums(const ::onnx::ModelProto& model, const ExternalData& external) {
-  for (const auto& entry : model.metadata_props())
-    if (entry.key() == checksum_key)
-      require_checksums(entry.value(), checksums(model, external),
-                        [&](std::size_t i) { return model.graph().initializer(static_cast<int>(i)).name(); });
+/// What write_onnx calls itself as a file's producer, and the graph.
+inline constexpr const char* written_by = "trimtab";
+
+/// Throws parse_error, naming the tensor, where a model that holds checksums is not what they were taken of. One that write_onnx
+/// made and that holds none gets a note; two names tell, of which a changed byte leaves one.
+inline void require_checksums(const ::onnx::ModelProto& model, const ExternalData& external, std::vector<std::string>& notes) {
+  bool checked = false;
+  for (const auto& entry : model.metadata_props()) {
+    if (!is_checksum(entry.key())) continue;
+    checked = true;
+    require_checksums(entry.value(), checksums(model, external),
+                      [&](std::size_t i) { return model.graph().initializer(static_cast<int>(i)).name(); });
+  }
+  if (!checked && (model.producer_name() == written_by || model.graph().name() == written_by)) notes.push_back(unchecked_note);
 }
 
 }  // namespace trimtab::detail

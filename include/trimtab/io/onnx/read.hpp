@@ -254,8 +254,10 @@ inline OnnxModel import_model(const ::onnx::ModelProto& model, std::size_t file_
   const ::onnx::GraphProto& graph = model.graph();
   if (!model.has_graph() || graph.node_size() == 0) throw parse_error("no graph, or one without nodes");
   if (graph.output_size() == 0) throw parse_error("the graph has no output");
-  require_checksums(model, external);
+  std::vector<std::string> notes;
+  require_checksums(model, external, notes);
   OnnxImport import(graph, opset_of(model), file_size, std::move(external));
+  import.notes = std::move(notes);
   for (const auto& opset : model.opset_import()) import.imports_microsoft |= opset.domain() == "com.microsoft";
   check_names(graph);
   import.use = analyse_graph(graph, wanted_outputs(graph, options.cut, import.notes), hands_on);

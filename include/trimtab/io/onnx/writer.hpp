@@ -68,10 +68,10 @@ class OnnxWriter {
  public:
   OnnxWriter() {
     model_.set_ir_version(7);
-    model_.set_producer_name("trimtab");
+    model_.set_producer_name(written_by);
     model_.set_producer_version(TRIMTAB_VERSION);
     model_.add_opset_import()->set_version(13);
-    graph().set_name("trimtab");
+    graph().set_name(written_by);
   }
 
   /// The bytes of the file, with checksums in its metadata. Throws unsupported_error beyond 2 GiB.

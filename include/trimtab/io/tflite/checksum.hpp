@@ -10,6 +10,7 @@
 #include <string_view>
 #include <trimtab/io/crc32.hpp>
 #include <trimtab/io/tflite/file.hpp>
+#include <vector>
 
 namespace trimtab::detail {
 
@@ -47,10 +48,19 @@ inline std::string checksums(const tflite::File& file) {
   return digits;
 }
 
-/// Throws parse_error, naming the tensor, where a file that holds checksums is not what they were taken of.
-inline void require_checksums(const tflite::File& file) {
-  if (const auto found = file.metadata.find(checksum_key); found != file.metadata.end())
-    require_checksums(found->second, checksums(file), [&](std::size_t i) { return file.tensors[i].name; });
+/// What the description of a written file begins with.
+inline constexpr std::string_view description_start = "trimtab ";
+
+/// Throws parse_error, naming the tensor, where a file that holds checksums is not what they were taken of. One that write_tflite
+/// made and that holds none gets a note.
+inline void require_checksums(const tflite::File& file, std::vector<std::string>& notes) {
+  bool checked = false;
+  for (const auto& [key, sums] : file.metadata) {
+    if (!is_checksum(key)) continue;
+    checked = true;
+    require_checksums(sums, checksums(file), [&](std::size_t i) { return file.tensors[i].name; });
+  }
+  if (!checked && file.description.starts_with(description_start)) notes.push_back(unchecked_note);
 }
 
 }  // namespace trimtab::detail

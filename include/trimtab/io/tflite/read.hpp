@@ -131,6 +131,7 @@ inline void import_inputs(TfliteImport& import) {
 /// The network of a file; what the file says of codes is left in `import`.
 inline TfliteModel import_graph(TfliteImport& import, const TfliteReadOptions& options) {
   const tflite::File& file = import.file;
+  require_checksums(file, import.notes);
   if (file.outputs.empty()) throw parse_error("the graph has no output");
   const std::vector<std::int32_t> wanted = wanted_outputs(file, options.cut);
   const std::vector<bool> needed = needed_operations(file, wanted);
@@ -163,7 +164,6 @@ auto parse_tflite_file(std::string_view bytes, const std::string& name, const Bo
   const auto where = [&](const std::exception& e) { return message("read_tflite: ", name, ": ", e.what()); };
   try {
     const tflite::File file(bytes);
-    require_checksums(file);
     return body(file);
   } catch (const parse_error& e) {
     throw parse_error(where(e));

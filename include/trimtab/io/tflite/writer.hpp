@@ -8,6 +8,7 @@
 #include <string>
 #include <trimtab/core/config.hpp>
 #include <trimtab/io/tflite/activation.hpp>
+#include <trimtab/io/tflite/checksum.hpp>
 #include <trimtab/io/tflite/schema.hpp>
 #include <trimtab/net/quantize/lowered_network.hpp>
 #include <utility>
@@ -24,7 +25,7 @@ class TfliteWriter {
 
   /// `n` has to live as long.
   explicit TfliteWriter(const LoweredNetwork& n) : network(n), origin(n.code_origin) {
-    model.description = message("trimtab ", TRIMTAB_VERSION);
+    model.description = message(description_start, TRIMTAB_VERSION);
   }
 
   // ---- the node
