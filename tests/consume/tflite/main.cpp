@@ -1,5 +1,7 @@
 #include <cstdio>
 #include <trimtab/io/tflite/write.hpp>
+#include <trimtab/net/operators/clip.hpp>
+#include <trimtab/net/operators/input.hpp>
 
 int main() {
   trimtab::Network network;
