@@ -133,6 +133,8 @@ TEST_CASE("trimtab quantize: what would fail in the end is found before the work
   CHECK(program(job, "compare " + job.path("net.onnx") + " " + job.path("net.onnx") + " --input " + job.path("pictures") +
                          " --json " + job.path("net.onnx")) == 1);
   CHECK(job.text("net.onnx") == before);
+  // What else lies beside the pictures is not read.
+  for (int time = 0; time < 2; ++time) CHECK(job.run(job.inputs() + " --json " + job.path("pictures/out.json")) == 0);
   std::filesystem::create_directory(job.path("broken"));
   std::filesystem::copy_file(job.path("pictures/p0.png"), job.path("broken/a.png"));
   std::string half = job.text("pictures/p1.png");

@@ -1,10 +1,13 @@
 #include "targets.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <iomanip>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/atomic_file.hpp>
+#include <trimtab/io/images.hpp>
+#include <vector>
 
 namespace program {
 
@@ -29,12 +32,14 @@ bool same_file(const fs::path& a, const fs::path& b) {
   const fs::path one = fs::weakly_canonical(a, failed);
   return !failed && one == fs::weakly_canonical(b, failed);
 }
-/// Whether a file that is there lies in such a folder, or in a folder of it.
-bool lies_in(const fs::path& file, const fs::path& folder) {
+/// Whether a picture or .npy file that is there lies in such a folder, or in a folder of it.
+bool is_sample_of(const fs::path& file, const fs::path& folder) {
   std::error_code failed;
   if (!fs::is_directory(folder, failed) || !fs::is_regular_file(file, failed)) return false;
-  const fs::path own = fs::canonical(file, failed).parent_path(), outer = fs::canonical(folder, failed);
-  return own == outer || own.parent_path() == outer;
+  const fs::path whole = fs::canonical(file, failed), own = whole.parent_path(), outer = fs::canonical(folder, failed);
+  if (own != outer && own.parent_path() != outer) return false;
+  const std::vector<fs::path> pictures = list_images(own);
+  return whole.extension() == ".npy" || std::find(pictures.begin(), pictures.end(), whole) != pictures.end();
 }
 
 }  // namespace
@@ -65,7 +70,7 @@ void require_apart(const std::vector<std::string>& read, const std::vector<Targe
     if (file.empty()) continue;
     for (const std::string& path : read)
       for (const std::string& name : {path, path.substr(path.find('=') + 1)})
-        if (!name.empty() && (same_file(file, name) || lies_in(file, name)))
+        if (!name.empty() && (same_file(file, name) || is_sample_of(file, name)))
           throw value_error(detail::message(option, ' ', file, " is read by this command, and would be lost; give another name"));
     for (std::size_t k = 0; k < i; ++k)
       if (!targets[k].file.empty() && same_file(file, targets[k].file))

@@ -6,14 +6,13 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <iomanip>
 #include <limits>
-#include <optional>
 #include <span>
 #include <string>
 #include <trimtab/core/progress.hpp>
 #include <trimtab/net/execute/switched_executor.hpp>
 #include <trimtab/net/recipe.hpp>
+#include <trimtab/net/report/evaluate.hpp>
 #include <trimtab/net/report/packed_bytes.hpp>
 #include <utility>
 #include <vector>
@@ -107,13 +106,13 @@ inline void require_own_names(const Network& network) {
   }
 }
 
-/// Mean square of what each layer's weights change at the outputs, by node, on the first `count` pictures.
+/// What each layer's weights alone change at the outputs, by node, on the first `count` pictures.
 template <PictureSource Pictures>
-std::vector<double> weight_errors(const Network& reference, const QuantizedNetwork& q, const Pictures& pictures,
-                                  std::size_t count) {
+std::vector<FidelityMeter> weight_errors(const Network& reference, const QuantizedNetwork& q, const Pictures& pictures,
+                                         std::size_t count) {
   SwitchedExecutor executor(reference, q);
   const Switches off = switches(q, false, false);
-  std::vector<double> errors(q.network.size());
+  std::vector<FidelityMeter> errors(q.network.size());
   const std::vector<std::size_t> indices = first_indices(count);
   for_each_batch(indices, 1, {}, [&](std::span<const std::size_t> some) {
     const std::vector<Array> x = batch_of(pictures, some);
@@ -123,8 +122,7 @@ std::vector<double> weight_errors(const Network& reference, const QuantizedNetwo
       if (!q.weight[id]) continue;
       Switches one = off;
       one.weight[id] = true;
-      const double rmse = compare_outputs(wanted, executor.rerun(x, float_outputs, off, one)).rmse;
-      errors[id] += rmse * rmse / double(count);
+      errors[id].add(wanted, executor.rerun(x, float_outputs, off, one));
     }
   });
   return errors;
@@ -154,15 +152,17 @@ BitsChoice choose_bits(const Recipe& recipe, const Network& teacher, const Pictu
     options.weight_bits = bits_to_try[i];
     const Applied applied = apply(untrained, teacher, pictures, first, 0, options);
     const QuantizedNetwork& q = applied.network;
-    const std::vector<double> errors = detail::weight_errors(applied.reference, q, held_back, judged);
+    const std::vector<FidelityMeter> errors = detail::weight_errors(applied.reference, q, held_back, judged);
     std::size_t layer = 0;
     for (NodeId id = 0; id < q.network.size(); ++id) {
       if (!q.weight[id]) continue;
       if (i == 0) choice.layers.push_back({q.network[id].name, {}});
       std::vector<BitsTrial>& trials = choice.layers[layer++].trials;
       const int bits = code_bits(q.weight[id]->grid(0).codes);
-      if (trials.empty() || bits < trials.back().bits)
-        trials.push_back({bits, packed_bytes(*q.network[id].op->weighted(), *q.weight[id]), errors[id]});
+      const std::size_t bytes = packed_bytes(*q.network[id].op->weighted(), *q.weight[id]);
+      const double rmse = errors[id].result().rmse;
+      if (trials.empty() || (bits < trials.back().bits && bytes < trials.back().bytes))
+        trials.push_back({bits, bytes, rmse * rmse});
     }
     if (progress) progress(i + 1, bits_to_try.size());
   }

@@ -20,8 +20,8 @@ struct StructureFinding {
 namespace detail {
 
 /// Steps of a node's own grid, if it had one.
-inline double own_step(const Range<float>& range, bool non_negative, const QuantizationOptions& o) {
-  return double(activation_quantizer(range, non_negative, o.activation_bits, {.scheme = o.scheme}).grid(0).scale);
+inline double own_step(const Range<float>& range, bool non_negative, int bits, Scheme scheme) {
+  return double(activation_quantizer(range, non_negative, bits, {.scheme = scheme}).grid(0).scale);
 }
 
 }  // namespace detail
@@ -42,10 +42,13 @@ inline std::vector<StructureFinding> structure_findings(const Network& network, 
   constexpr double step_ratio = 16;
   std::vector<StructureFinding> found;
   const std::vector<bool> non_negative = detail::non_negative_nodes(network);
+  const std::vector<detail::NodeBits> bits = detail::bits_of_nodes(network, options);
   for (NodeId id = 0; id < network.size(); ++id) {
     const Node& node = network[id];
     if (node.op->grid(options.requantizer) == GridRule::shared_by_inputs && node.inputs.size() > 1) {
-      const auto step = [&](NodeId in) { return detail::own_step(ranges[in], non_negative[in], options); };
+      const auto step = [&](NodeId in) {
+        return detail::own_step(ranges[in], non_negative[in], bits[in].activations, options.scheme);
+      };
       const auto [fine, coarse] =
           std::minmax_element(node.inputs.begin(), node.inputs.end(), [&](NodeId a, NodeId b) { return step(a) < step(b); });
       const double ratio = step(*coarse) / step(*fine);
