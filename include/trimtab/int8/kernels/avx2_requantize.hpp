@@ -17,9 +17,11 @@ namespace trimtab::int8::avx2 {
 ///   twice:  round(h' / 2^k)           = floor((floor((h' - n) / 2^(k-1)) + 1) / 2), h' = floor((x mantissa + 2^30) / 2^31)
 /// with n = 1 for h' < 0, whose ties go away from zero. For k = 0 both are h'.
 struct FixedPointLanes {
-  static constexpr std::size_t count = 256;                              ///< channels at a time
-  alignas(32) std::int32_t mantissa[count], nudge[count], shift[count];  ///< 2^30 or 0; k - 1, at least 0
-  alignas(32) std::int32_t halve[count];                                 ///< 1 where k > 0
+  static constexpr std::size_t count = 256;  ///< channels at a time
+  alignas(32) std::int32_t mantissa[count];
+  alignas(32) std::int32_t nudge[count];  ///< 2^30 where h' is wanted, 0 for h
+  alignas(32) std::int32_t shift[count];  ///< k - 1, at least 0
+  alignas(32) std::int32_t halve[count];  ///< 1 where k > 0
 
   /// Of `n` channels; the rest up to a multiple of 8 is zeros.
   FixedPointLanes(const RequantizeTask& t, std::size_t first, std::size_t n) {
@@ -34,7 +36,7 @@ struct FixedPointLanes {
   }
 };
 
-/// 8 codes from 8 accumulators of the channels from i on. `away`: all ones where ties go away from zero.
+/// 8 accumulators of the channels from i on times their multipliers, rounded. `away`: all ones where ties go away from zero.
 TRIMTAB_INT8_INLINE_AVX2 inline __m256i fixed_point_steps(__m256i x, const FixedPointLanes& lanes, std::size_t i, __m256i away) {
   const auto load = [i](const std::int32_t* p)
                         TRIMTAB_INT8_INLINE_AVX2 { return _mm256_load_si256(reinterpret_cast<const __m256i*>(p + i)); };
@@ -54,7 +56,7 @@ TRIMTAB_INT8_INLINE_AVX2 inline __m256i fixed_point_steps(__m256i x, const Fixed
 TRIMTAB_INT8_AVX2 inline void requantize(const RequantizeTask& task) {
   const RequantizeTask t = task;  // a copy, since codes that are stored might be parts of what the reference is to
   if (t.one_multiplier && t.rows * t.channels > FixedPointLanes::count && t.channels != FixedPointLanes::count) {
-    // Any rows will do: such that lanes are prepared once.
+    // Where rows end makes no difference: as long as the lanes that are prepared once.
     RequantizeTask rows = t, rest = t;
     rows.channels = FixedPointLanes::count;
     rows.rows = t.rows * t.channels / rows.channels;
