@@ -71,7 +71,7 @@ void print_training(const Results& r) {
     std::printf("  %zu processes; of a step's %.1f ms, exchange took %.2f ms and brought each process %.1f KB\n", r.processes,
                 1e3 * t.seconds / double(r.training->steps), r.training->exchange_ms, r.training->exchange_bytes / 1e3);
   if (!t.kept)
-    std::printf("  training raised that RMSE and was undone; try --recipe fast, --weights vector or another --learning-rate\n");
+    std::printf("  training raised that RMSE and was undone; try another --learning-rate or --recipe, or more samples\n");
 }
 
 std::string bits(const QuantizeArguments& a) {
