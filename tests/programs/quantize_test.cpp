@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <program_job.hpp>
 
+#include "json_in.hpp"
+
 using namespace trimtab;
 using trimtab::test::Job;
 
@@ -70,6 +72,53 @@ TEST_CASE("trimtab quantize: weights of fewer bits than activations, scales that
   CHECK(json["weight_bits"] == 4);
   CHECK(json["int8_equals_fake_quant"] == true);
   CHECK_THAT(job.text("out"), ContainsSubstring("4 bits for weights and 8 for activations") && ContainsSubstring("mse_weights"));
+}
+
+TEST_CASE("trimtab quantize: bits of single layers", "[programs]") {
+  const Job job;
+  const std::string all = job.inputs() + " --recipe none --limit 5 --json " + job.path("out.json");
+  REQUIRE(job.run(all) == 0);
+  const std::size_t whole = test::json_in(job, "out.json")["weight_bytes_packed"];
+  REQUIRE(job.run(all + " --weight-bits 4") == 0);
+  const std::size_t half = test::json_in(job, "out.json")["weight_bytes_packed"];
+  REQUIRE(job.run(all + " --weight-bits 4 --bits-of first=W8A8 --bits-of last=W8") == 0);
+  const auto json = test::json_in(job, "out.json");
+  CHECK(json["weight_bytes_packed"] > half);
+  CHECK(json["weight_bytes_packed"] < whole);
+  CHECK(json["int8_equals_fake_quant"] == true);
+  CHECK_THAT(job.text("out"), ContainsSubstring("4 bits for weights and 8 for activations, first W8A8, last W8"));
+  for (const char* wrong : {"first", "first=", "first=W9", "first=W1", "first=W4A", "first=A8W4", "first=W44", "first=8"}) {
+    CAPTURE(wrong);
+    CHECK(job.run(all + " --bits-of " + wrong) == 2);
+    CHECK_THAT(job.text("err"), ContainsSubstring("is not NAME=W4A8, NAME=W4 or NAME=A8"));
+  }
+  CHECK(job.run(all + " --bits-of nobody=W4") == 1);
+  CHECK_THAT(job.text("err"), ContainsSubstring("nobody"));
+}
+
+TEST_CASE("trimtab quantize: bits for a size, told in the table, in JSON and on the page", "[programs]") {
+  const Job job;
+  const std::string all = job.inputs() + " --recipe none --limit 5 --json " + job.path("out.json");
+  REQUIRE(job.run(all + " --size-budget 60% --report-pictures 2 --report " + job.path("page.html")) == 0);
+  const auto json = test::json_in(job, "out.json");
+  const std::size_t taken = json["weight_bytes_packed"], whole = json["size_curve"][0]["bytes"];
+  CHECK(10 * taken <= 6 * whole);
+  CHECK(json["weight_bits_of"].size() > 3);
+  CHECK(json["int8_equals_fake_quant"] == true);
+  CHECK_THAT(job.text("out"), ContainsSubstring(std::to_string(taken) + " bytes of " + std::to_string(whole)));
+  CHECK_THAT(job.text("page.html"), ContainsSubstring("Bits of each layer"));
+  REQUIRE(job.run(all + " --size-budget " + std::to_string(taken)) == 0);
+  CHECK(test::json_in(job, "out.json")["weight_bits_of"] == json["weight_bits_of"]);
+
+  for (const char* wrong : {"0", "-1", "half", "%", "5k"}) {
+    CAPTURE(wrong);
+    CHECK(job.run(all + " --size-budget " + wrong) == 2);
+    CHECK_THAT(job.text("err"), ContainsSubstring("is neither a share of 8 bits, as 50%, nor a number of bytes"));
+  }
+  CHECK(job.run(all + " --size-budget 60% --calibrate-count 7") == 1);
+  CHECK_THAT(job.text("err"), ContainsSubstring("7, expected 8 or more"));
+  CHECK(job.run(all + " --size-budget 1%") == 1);
+  CHECK_THAT(job.text("err"), ContainsSubstring("above the budget"));
 }
 
 TEST_CASE("trimtab quantize: tells which layers lost it, as a table, CSV, JSON and a page", "[programs]") {

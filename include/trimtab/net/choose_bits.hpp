@@ -56,6 +56,9 @@ struct BitsChoice {
 /// Bits that choose_bits tries.
 inline constexpr std::array<int, 4> bits_to_try{8, 6, 4, 3};
 
+/// Fewer pictures tell too little.
+inline constexpr std::size_t least_pictures_to_choose_bits = 8;
+
 /// The choices of least error, from every layer at its first trial to every layer at its last. Greedy: the layer that adds the
 /// least error for each byte saved moves next, past trials that would add more for each byte. So every step is the best of its
 /// size, and two neighbours differ in one layer.
@@ -134,13 +137,14 @@ std::vector<FidelityMeter> weight_errors(const Network& reference, const Quantiz
 /// carried out with all weights at each of `bits_to_try`, on three quarters of the first `count` pictures, of 40 at most; what
 /// each layer's weights then change alone is measured on the others, against the float network, without labels. The first step of
 /// size_curve within the budget is taken. Layers that quantization.bits_of names keep those bits. teacher: folded and fused, as
-/// prepare wants it. Throws value_error with fewer than 8 pictures, for a budget that no step meets, and for a layer that shares
+/// prepare wants it. Throws value_error with fewer than least_pictures_to_choose_bits, for a budget that no step meets, and for a layer that shares
 /// its name; else as prepare and finish do.
 template <PictureSource Pictures>
 BitsChoice choose_bits(const Recipe& recipe, const Network& teacher, const Pictures& pictures, std::size_t count,
                        const QuantizationOptions& quantization, const SizeBudget& budget, const Progress& progress = {}) {
   const std::size_t used = std::min<std::size_t>(count, 40), judged = used / 4, first = used - judged;
-  if (judged < 2) throw value_error(detail::message("choose_bits: ", count, " pictures, expected 8 or more"));
+  if (count < least_pictures_to_choose_bits)
+    throw value_error(detail::message("choose_bits: ", count, " pictures, expected ", least_pictures_to_choose_bits, " or more"));
   if (!(budget.amount > 0)) throw value_error(detail::message("choose_bits: a budget of ", budget.amount));
   detail::require_own_names(teacher);
   const detail::PicturesFrom<Pictures> held_back{&pictures, first};

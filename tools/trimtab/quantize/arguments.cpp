@@ -6,6 +6,7 @@
 #include <functional>
 #include <initializer_list>
 #include <map>
+#include <string_view>
 
 #include "../choice.hpp"
 
@@ -54,6 +55,32 @@ LayerWeights layer_weights(const std::string& text) {
   if (mode != "scalar" && mode != "vector")
     throw CLI::ValidationError("--weights-of", text + " is not NAME=scalar or NAME=vector");
   return {text.substr(0, at), mode == "scalar" ? WeightMode::scalar : WeightMode::vector};
+}
+
+/// NAME=W4A8, NAME=W4 or NAME=A8.
+LayerBits layer_bits(const std::string& text) {
+  const std::size_t at = text.rfind('=');
+  std::string_view bits = at == std::string::npos ? std::string_view() : std::string_view(text).substr(at + 1);
+  LayerBits result{text.substr(0, at)};
+  const auto take = [&](char letter, std::optional<int>& number) {
+    if (bits.size() < 2 || bits[0] != letter || bits[1] < '2' || bits[1] > '8') return;
+    number = bits[1] - '0';
+    bits.remove_prefix(2);
+  };
+  take('W', result.weights);
+  take('A', result.activations);
+  if (!bits.empty() || (!result.weights && !result.activations))
+    throw CLI::ValidationError("--bits-of", text + " is not NAME=W4A8, NAME=W4 or NAME=A8, with 2 to 8 bits");
+  return result;
+}
+
+/// 50% or 1200000.
+SizeBudget size_budget(const std::string& text) {
+  const bool percent = text.ends_with('%');
+  double amount = 0;
+  if (!CLI::detail::lexical_cast(text.substr(0, text.size() - percent), amount) || !(amount > 0) || !std::isfinite(amount))
+    throw CLI::ValidationError("--size-budget", text + " is neither a share of 8 bits, as 50%, nor a number of bytes");
+  return {amount, percent};
 }
 
 /// What is done to the float network, and what is trained then: a recipe, and choices that replace its own. Options are taken in
@@ -235,6 +262,20 @@ void describe_quantization(CLI::App& app, QuantizeArguments& a) {
   app.add_option("--weight-bits", a.quantization.weight_bits,
                  "Bits of weights, where they are to be others than those of activations")
       ->check(CLI::Range(2, 8));
+  app.add_option_function<std::vector<std::string>>(
+         "--bits-of",
+         [&a](const std::vector<std::string>& layers) {
+           a.quantization.bits_of.clear();
+           for (const std::string& one : layers) a.quantization.bits_of.push_back(layer_bits(one));
+         },
+         "NAME=W4A8, NAME=W4 or NAME=A8: bits of weights and of the codes put out, of a layer, an operator, or first, last or "
+         "depthwise; may be repeated")
+      ->allow_extra_args(false);
+  app.add_option_function<std::string>(
+      "--size-budget", [&a](const std::string& text) { a.size_budget = size_budget(text); },
+      "Choose bits for the weights of each layer, 8 to 3, so that all of them take so much, packed: 50% of 8 bits, or a number "
+      "of "
+      "bytes");
   describe_choice(
       app, "--requantize", a.quantization.requantizer,
       {{"float", Requantizer::float32}, {"fixed-point", Requantizer::fixed_point}},

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <trimtab/io/onnx/write_quantized.hpp>
+#include <trimtab/net/choose_bits.hpp>
 #include <trimtab/net/choose_recipe.hpp>
 #include <trimtab/net/recipe.hpp>
 #include <vector>
@@ -40,6 +41,7 @@ struct QuantizeArguments : trimtab::Recipe {
   std::optional<double> learning_rate;           // as given
   trimtab::RecipeFreedom freedom{false, false};  // what --recipe auto chooses
   trimtab::QuantizationOptions quantization;
+  std::optional<trimtab::SizeBudget> size_budget;
   LayerReportOptions report;
   Execute execute = Execute::both;
   int threads = 0;

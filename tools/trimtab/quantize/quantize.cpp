@@ -14,6 +14,7 @@
 #include <string>
 #include <trimtab/io/preprocess.hpp>
 #include <trimtab/io/progress_bar.hpp>
+#include <trimtab/net/choose_bits.hpp>
 #include <trimtab/net/choose_recipe.hpp>
 #include <trimtab/net/passes/simplify.hpp>
 #include <trimtab/net/recipe.hpp>
@@ -142,6 +143,9 @@ void quantize(QuantizeArguments& a, const World& world) {
   if (!a.train.empty() && !a.trains() && !a.quiet)
     std::fprintf(stderr, "note: nothing is trained by --recipe %s with these options: --train is not used\n", a.recipe.c_str());
   if (a.learn_rounding) require_memory(model.network, calibration.size());
+  if (a.size_budget && calibration.size() < least_pictures_to_choose_bits)
+    throw value_error(detail::message("--size-budget measures on calibration samples: ", calibration.size(), ", expected ",
+                                      least_pictures_to_choose_bits, " or more"));
   read_all(a, {&evaluation, &calibration, &training}, world);
   Results r;
   r.processes = world.size();
@@ -173,10 +177,18 @@ void quantize(QuantizeArguments& a, const World& world) {
     r.trials = choice.trials;
     r.seconds_choose = watch.seconds();
   }
+  QuantizationOptions quantization = a.quantization;
+  if (a.size_budget) {
+    const Stopwatch watch;
+    ProgressBar bar("choose bits", a.quiet);
+    r.bits = choose_bits(a, model.network, calibration, calibration.size(), quantization, *a.size_budget, bar);
+    quantization.bits_of.insert(quantization.bits_of.end(), r.bits->bits_of.begin(), r.bits->bits_of.end());
+    r.seconds_choose_bits = watch.seconds();
+  }
   Applied applied = [&] {
     const Stopwatch watch;
     ProgressBar bar("calibrate", a.quiet);
-    Applied result = prepare(a, model.network, calibration, calibration.size(), a.quantization, bar, world);
+    Applied result = prepare(a, model.network, calibration, calibration.size(), quantization, bar, world);
     r.seconds_calibrate = watch.seconds();
     return result;
   }();
@@ -205,6 +217,7 @@ void quantize(QuantizeArguments& a, const World& world) {
   if (r.training || a.learn_rounding) r.after = evaluate("after training");
   if (world.rank() != 0) return;
 
+  r.weight_bytes = packed_bytes(q);
   r.transforms = applied.transforms;
   r.transforms.insert(r.transforms.begin(), "fold_batch_norm");
   if (a.execute != Execute::fake) {
@@ -225,6 +238,7 @@ void quantize(QuantizeArguments& a, const World& world) {
     page.before = &untrained;
     page.after = &q;
     page.structure = applied.structure;
+    if (r.bits) page.bits = &*r.bits;
     report_layers(a.report, page, analyze_layers(a, applied.reference, q, evaluation), a.quiet);
   }
   if (!a.quiet) print_written(a);

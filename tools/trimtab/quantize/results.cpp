@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <iomanip>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <trimtab/core/isa.hpp>
 #include <trimtab/io/atomic_file.hpp>
@@ -76,7 +78,24 @@ void print_training(const Results& r) {
 
 std::string bits(const QuantizeArguments& a) {
   const auto [w, x] = std::pair(a.quantization.weight_bits, a.quantization.activation_bits);
-  return w == x ? detail::message(x, " bits") : detail::message(w, " bits for weights and ", x, " for activations");
+  std::string text = w == x ? detail::message(x, " bits") : detail::message(w, " bits for weights and ", x, " for activations");
+  for (const LayerBits& one : a.quantization.bits_of) {
+    text += ", " + one.layer + ' ';
+    if (one.weights) text += detail::message('W', *one.weights);
+    if (one.activations) text += detail::message('A', *one.activations);
+  }
+  return text;
+}
+
+/// How many layers got how many bits, and what is expected of that.
+std::string describe_bits(const BitsChoice& choice) {
+  std::map<int, std::size_t, std::greater<>> layers;
+  for (const LayerBits& one : choice.bits_of) ++layers[*one.weights];
+  std::string text;
+  for (const auto& [bits, count] : layers) text += detail::message(text.empty() ? "" : ", ", count, " of ", bits, " bits");
+  const SizeStep& taken = choice.curve[choice.taken];
+  return detail::message("layers: ", text, "; weights ", taken.bytes, " bytes of ", choice.curve.front().bytes,
+                         "; RMSE that they alone should bring: ", std::fixed, std::setprecision(3), taken.rmse);
 }
 
 /// What was tried, the best first, each behind `before`.
@@ -96,6 +115,7 @@ void print(const QuantizeArguments& a, const Results& r) {
   if (!r.trials.empty())
     std::printf("  recipe auto, in %.1f s: RMSE of each on calibration samples held back%s\n", r.seconds_choose,
                 describe_trials(r.trials, "\n    ").c_str());
+  if (r.bits) std::printf("  size budget, in %.1f s: %s\n", r.seconds_choose_bits, describe_bits(*r.bits).c_str());
   std::string transforms;
   for (const std::string& t : r.transforms) transforms += (transforms.empty() ? "" : "; ") + t;
   std::printf("  transforms: %s", transforms.empty() ? "none" : transforms.c_str());
@@ -153,6 +173,7 @@ ReportInput report_page(const QuantizeArguments& a, const Results& r) {
                 {"calibrated on", detail::message(r.calibrated_on, " pictures")}};
   if (!r.trials.empty())
     page.facts.emplace_back("recipe auto", "RMSE on calibration samples held back" + describe_trials(r.trials, "; "));
+  if (r.bits) page.facts.emplace_back("size budget", describe_bits(*r.bits));
   for (const std::string& t : r.transforms) page.facts.emplace_back("transform", t);
   page.outcomes = {{"float", r.float_top1, std::nullopt}, {"quantized", r.before.top1, page_fidelity(r.before)}};
   if (const char* second = second_row(a, r)) page.outcomes.push_back({second, r.after.top1, page_fidelity(r.after)});
@@ -190,6 +211,15 @@ void write_json(const QuantizeArguments& a, const Results& r) {
   for (const RecipeTrial& one : r.trials) trials.push_back({{"name", one.name}, {"rmse", one.rmse}});
   out["trials"] = trials;
   out["seconds_choose"] = r.seconds_choose;
+  out["weight_bytes_packed"] = r.weight_bytes;
+  Json bits_of = Json::object(), curve = Json::array();
+  if (r.bits) {
+    for (const LayerBits& one : r.bits->bits_of) bits_of[one.layer] = *one.weights;
+    for (const SizeStep& step : r.bits->curve) curve.push_back({{"bytes", step.bytes}, {"rmse", step.rmse}});
+  }
+  out["weight_bits_of"] = bits_of;
+  out["size_curve"] = curve;
+  out["seconds_choose_bits"] = r.seconds_choose_bits;
   out["transforms"] = r.transforms;
   out["seconds_calibrate"] = r.seconds_calibrate;
   out["seconds_round"] = r.seconds_round;

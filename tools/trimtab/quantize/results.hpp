@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <trimtab/net/choose_bits.hpp>
 #include <trimtab/net/choose_recipe.hpp>
 #include <trimtab/net/train/fine_tune.hpp>
 #include <vector>
@@ -37,10 +38,12 @@ struct Results {
   std::size_t processes = 1, calibrated_on = 0, evaluated_on = 0;  // the latter: pictures
   std::vector<std::string> transforms;
   std::vector<trimtab::RecipeTrial> trials;  // of --recipe auto
+  std::optional<trimtab::BitsChoice> bits;   // of --size-budget
+  std::size_t weight_bytes = 0;              // packed
   std::optional<double> float_top1, float_ms, int8_ms;
   Outcome before, after;  // training and rounding
   std::optional<Trained> training;
-  double seconds_choose = 0, seconds_calibrate = 0, seconds_round = 0;
+  double seconds_choose = 0, seconds_choose_bits = 0, seconds_calibrate = 0, seconds_round = 0;
 
   bool codes_equal() const { return *before.equal && *after.equal; }
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 #include <trimtab/io/layer_table.hpp>
+#include <trimtab/net/choose_bits.hpp>
 #include <trimtab/transform/scale_channels.hpp>
 #include <utility>
 
@@ -13,6 +14,7 @@
 namespace program {
 
 using namespace trimtab;
+using trimtab::detail::message;
 
 namespace {
 
@@ -177,6 +179,27 @@ std::string training_curve(std::span<const double> loss, std::span<const double>
       {"series-a", "loss"}, {"series-b", "its running mean"}, {"series-c", "learning rate"}};
   chart.legend(names);
   return chart.svg("loss and learning rate of each step");
+}
+
+std::string size_curve_figure(const BitsChoice& choice) {
+  std::vector<Mark> marks;
+  Points line;
+  std::vector<double> bytes, errors;
+  for (const SizeStep& step : choice.curve) {
+    const double size = static_cast<double>(step.bytes);
+    marks.push_back({size, step.rmse, message(step.bytes, " bytes: RMSE ", brief(step.rmse)), ""});
+    line.emplace_back(size, step.rmse);
+    bytes.push_back(size);
+    errors.push_back(step.rmse);
+  }
+  Chart chart(figure_width, figure_height, linear_scale(bytes), linear_scale(errors, Begin::at_zero), "bytes of the weights",
+              "logit RMSE");
+  chart.line(line, "series-a");
+  chart.points(marks, "series-a");
+  chart.points(std::span(marks).subspan(choice.taken, 1), "series-b", 6);
+  const std::pair<const char*, std::string> names[] = {{"series-a", "choices"}, {"series-b", "taken"}};
+  chart.legend(names);
+  return chart.svg("size of the weights against logit RMSE");
 }
 
 std::string threshold_changes(const QuantizedNetwork& before, const QuantizedNetwork& after) {

@@ -8,6 +8,10 @@
 #include <trimtab/net/report/analyze.hpp>
 #include <vector>
 
+namespace trimtab {
+struct BitsChoice;
+}
+
 namespace program {
 
 /// The id of a quantizer's row in the page's table, which points of figures lead to. `i`: its place in the analysis.
@@ -29,6 +33,9 @@ std::string filter_thresholds(const std::vector<double>& original, const std::ve
 
 /// Loss and learning rate of each training step.
 std::string training_curve(std::span<const double> loss, std::span<const double> learning_rate);
+
+/// Size of the weights against the RMSE that they should bring, and which choice was taken.
+std::string size_curve_figure(const trimtab::BitsChoice& choice);
 
 /// Scale of each quantizer as a share of where it starts, before and after training; of several filters the median, smallest and
 /// largest.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <trimtab/io/layer_table.hpp>
+#include <trimtab/net/choose_bits.hpp>
 
 #include "figures.hpp"
 #include "html.hpp"
@@ -120,6 +121,28 @@ std::string quantizer_table(const ReportInput& in) {
   return html + "</dl></details>\n";
 }
 
+/// What each layer's weights bring alone at so many bits; those that were taken are marked.
+std::string bits_table(const BitsChoice& choice) {
+  std::string html = "<table class=\"small\"><thead><tr><th>layer</th>";
+  for (const int bits : bits_to_try) html += message("<th>", bits, " bits</th>");
+  html += "</tr></thead><tbody>\n";
+  for (std::size_t i = 0; i < choice.layers.size(); ++i) {
+    html += "<tr>" + element("td", html_escaped(choice.layers[i].layer));
+    const std::vector<BitsTrial>& trials = choice.layers[i].trials;
+    for (const int bits : bits_to_try) {
+      const auto trial = std::ranges::find(trials, bits, &BitsTrial::bits);
+      if (trial == trials.end()) {
+        html += "<td></td>";
+        continue;
+      }
+      const std::string rmse = fixed(std::sqrt(trial->error), 4);
+      html += element("td", bits == *choice.bits_of[i].weights ? element("b", rmse) : rmse);
+    }
+    html += "</tr>\n";
+  }
+  return html + "</tbody></table>\n";
+}
+
 /// Weights of the chosen layer, and its filters' thresholds.
 std::string layer_section(const ReportInput& in) {
   std::string html;
@@ -186,6 +209,14 @@ std::string html_report(const ReportInput& in) {
 
   if (const std::string layer = layer_section(in); !layer.empty())
     html += "<h2>Layer " + html_escaped((*in.reference)[in.layer].name) + "</h2>\n" + layer;
+
+  if (in.bits) {
+    html +=
+        "<h2>Bits of each layer</h2>\n" + figure(size_curve_figure(*in.bits),
+                                                 "Bytes of all weights, packed, and the logit RMSE that they should bring; the "
+                                                 "large point was taken.");
+    html += "<details><summary>Logit RMSE of each layer's weights alone</summary>" + bits_table(*in.bits) + "</details>\n";
+  }
 
   if (!in.loss.empty()) {
     html += "<h2>Training</h2>\n" + figure(training_curve(in.loss, in.learning_rate),

@@ -10,6 +10,10 @@
 #include <utility>
 #include <vector>
 
+namespace trimtab {
+struct BitsChoice;
+}
+
 namespace program {
 
 /// A network in the page's first table.
@@ -32,6 +36,7 @@ struct ReportInput {
   std::span<const double> loss = {}, learning_rate = {};      ///< of each training step; empty without training
   trimtab::NodeId layer = 0;                                  ///< the layer whose weights are shown
   std::span<const trimtab::StructureFinding> structure = {};  ///< of structure_findings
+  const trimtab::BitsChoice* bits = nullptr;                  ///< of a size budget, where there is one
 };
 
 /// The layer that a report shows when none is asked for: of the depthwise layers, or else of all with weights, the one whose
