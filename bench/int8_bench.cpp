@@ -1,16 +1,18 @@
-// Integer layers of real networks, per ISA and number of threads: u8/<layer>/<isa>/<threads>, s8 for signed activations; and all
-// of MobileNet-v2 1.0/224 at batch 1 in one piece: network/mobilenet_v2/<isa>/<threads>.
+// Integer layers, per ISA and number of threads: u8/<layer>/<isa>/<threads>, s8 for signed activations; and a whole network at
+// batch 1: network/<name>/<isa>/<threads>. Without more these are layers of real networks, and MobileNet-v2 1.0/224; --layer
+// takes a layer of one's own, and a file its network and layers (usage below).
 //
 // Each round runs the layer, then oneDNN's and XNNPACK's version of it where they were found, a few times each, so that all see
 // the same machine. The time shown is ours (timing.hpp). Counters: MAC/s; "limit": its share of what the cores can do with
 // operands in registers, measured at start; "vs_onednn", "vs_xnnpack": median over the rounds of their time by ours, above 1 is
 // faster than they are; "vs_u8", for signed activations, and "vs_1_thread", for the network on several threads: the same for
 // our own kernels on unsigned ones, and on one thread; "paired", for convolutions on AVX2: the share of steps that share a sum
-// of 16 bits with another. An ONNX file, named after the options, gives layers of its shapes their weights, which the speed on
-// AVX2 depends on (docs/kernels.md); all others are drawn. The network's time is that of 52 convolutions, the classifier, 10
-// additions and the pooling, from the picture's codes to the logits' codes, each reading what the one before has written;
-// peers run layer by layer, too, and add a residual branch in the convolution before (oneDNN) or by an operator of its own
-// (XNNPACK). oneDNN's ISA is chosen by DNNL_MAX_CPU_ISA (AVX2, AVX2_VNNI, AVX512_CORE_VNNI); XNNPACK takes the best there is.
+// of 16 bits with another, which depends on the weights (docs/kernels.md); those of a file are its own, all others are drawn.
+// network/mobilenet_v2 is 52 convolutions, the classifier, 10 additions and the pooling, from the picture's codes to the logits'
+// codes, each reading what the one before has written; peers run layer by layer, too, and add a residual branch in the
+// convolution before (oneDNN) or by an operator of its own (XNNPACK). A file's network is an Int8Network, from a float picture
+// to every output; peers run its convolutions and linear layers alone, without what lies between. oneDNN's ISA is chosen by
+// DNNL_MAX_CPU_ISA (AVX2, AVX2_VNNI, AVX512_CORE_VNNI); XNNPACK takes the best there is.
 
 #include <benchmark/benchmark.h>
 
@@ -18,7 +20,6 @@
 #include <chrono>
 #include <cstdio>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -30,114 +31,21 @@
 #include <trimtab/int8/kernels/avx2_weights.hpp>
 #include <trimtab/int8/pool.hpp>
 
+#include "int8_layers.hpp"
 #include "int8_limits.hpp"
 #include "int8_peers.hpp"
 #include "timing.hpp"
 #ifdef TRIMTAB_BENCH_ONNX
-#include "real_weights.hpp"
+#include <trimtab/io/self_check.hpp>
+#include <trimtab/net/execute/int8_network.hpp>
+
+#include "network_file.hpp"
 #endif
 
 namespace {
 
 using namespace trimtab;
-
-struct Shape {
-  std::string name;
-  WindowGeometry g;
-};
-
-Shape conv(std::size_t size, std::size_t in, std::size_t out, std::size_t kernel, std::size_t stride, std::size_t groups = 1,
-           std::size_t batch = 1) {
-  const std::size_t pad = kernel / 2;
-  const WindowOptions window{stride, stride, {pad, pad, pad, pad}};
-  std::string name = groups > 1 ? "dw" : "conv";
-  name += std::to_string(kernel) + "x" + std::to_string(kernel) + (stride > 1 ? "s2_" : "_") + std::to_string(in) +
-          (groups > 1 ? "" : "to" + std::to_string(out)) + "@" + std::to_string(size) +
-          (batch > 1 ? "_n" + std::to_string(batch) : "");
-  return {name, window_geometry({batch, size, size, in}, kernel, kernel, out, window, groups, "bench")};
-}
-
-/// What one step of a network does with the buffers: 0 to 2 are the ends of blocks in turn, 3 and 4 the wide activations within.
-struct NetworkStep {
-  Shape shape;
-  std::size_t x, y;
-  int residual = -1;  ///< the buffer that is added to the result, or none
-};
-
-/// The convolutions of MobileNet-v2 1.0/224 (Sandler et al., CVPR 2018, table 2), in order; global average pooling comes before
-/// the last.
-std::vector<NetworkStep> mobilenet_v2(std::size_t batch) {
-  std::vector<NetworkStep> all;
-  std::size_t end = 0;
-  const auto conv = [&](std::size_t size, std::size_t in, std::size_t out, std::size_t kernel, std::size_t stride,
-                        std::size_t groups = 1) { return ::conv(size, in, out, kernel, stride, groups, batch); };
-  all.push_back({conv(224, 3, 32, 3, 2), 3, end});
-  struct Row {
-    std::size_t t, c, n, s;
-  };
-  std::size_t size = 112, in = 32;
-  for (const Row& r : {Row{1, 16, 1, 1}, Row{6, 24, 2, 2}, Row{6, 32, 3, 2}, Row{6, 64, 4, 2}, Row{6, 96, 3, 1},
-                       Row{6, 160, 3, 2}, Row{6, 320, 1, 1}})
-    for (std::size_t i = 0; i < r.n; ++i) {
-      const std::size_t stride = i == 0 ? r.s : 1, hidden = in * r.t;
-      if (r.t > 1) all.push_back({conv(size, in, hidden, 1, 1), end, 3});
-      all.push_back({conv(size, hidden, hidden, 3, stride, hidden), r.t > 1 ? 3 : end, 4});
-      size /= stride;
-      const std::size_t next = (end + 1) % 3;
-      all.push_back({conv(size, hidden, r.c, 1, 1), 4, next, i > 0 ? static_cast<int>(end) : -1});
-      end = next;
-      in = r.c;
-    }
-  all.push_back({conv(7, 320, 1280, 1, 1), end, 3});
-  all.push_back({conv(1, 1280, 1000, 1, 1), 4, end});
-  return all;
-}
-
-/// Its distinct layers at batch 1 and 8, and some of ResNet-50 and MNasNet.
-std::vector<Shape> shapes() {
-  std::map<std::string, bool> seen;
-  std::vector<Shape> all;
-  const auto add = [&](const Shape& s) {
-    if (!seen[s.name]) all.push_back(s);
-    seen[s.name] = true;
-  };
-  for (const std::size_t batch : {std::size_t{1}, std::size_t{8}})
-    for (const NetworkStep& step : mobilenet_v2(batch)) add(step.shape);
-  add(conv(56, 64, 64, 3, 1));
-  add(conv(28, 128, 128, 3, 1));
-  add(conv(14, 256, 256, 3, 1));
-  add(conv(7, 512, 512, 3, 1));
-  add(conv(56, 72, 72, 5, 2, 72));
-  add(conv(28, 120, 120, 5, 1, 120));
-  add(conv(14, 480, 480, 5, 1, 480));
-  return all;
-}
-
-/// Weights of a file's layers (real_weights.hpp), where one was named.
-std::map<std::array<std::size_t, 4>, std::vector<std::int8_t>> given_weights;
-
-peers::Layer make_layer(const WindowGeometry& g) {
-  std::mt19937 random(3);
-  peers::Layer l{g, {}, {}, {}};
-  const std::size_t depth = g.kernel_h * g.kernel_w * g.group_in();
-  if (const auto given = given_weights.find({g.out_c, g.kernel_h, g.kernel_w, g.group_in()}); given != given_weights.end()) {
-    l.weight = given->second;
-  } else {  // normal, and as a threshold at its largest weight makes it, the largest of each filter 127
-    std::normal_distribution<float> bell;
-    std::vector<float> filter(depth);
-    for (std::size_t o = 0; o < g.out_c; ++o) {
-      float largest = 0;
-      for (float& w : filter) largest = std::max(largest, std::abs(w = bell(random)));
-      for (const float w : filter) l.weight.push_back(static_cast<std::int8_t>(std::lrint(w / largest * 127.0F)));
-    }
-  }
-  const float spread = 255.0F * 32.0F * std::sqrt(static_cast<float>(depth));
-  for (std::size_t o = 0; o < g.out_c; ++o) {
-    l.bias.push_back(static_cast<std::int32_t>(random() % 2000));
-    l.multiplier.push_back(100.0F / spread * (1.0F + 0.01F * static_cast<float>(o % 7)));
-  }
-  return l;
-}
+using bench::Shape, bench::NetworkStep;
 
 std::vector<std::uint8_t> random_codes(std::size_t count) {
   std::mt19937 random(4);
@@ -154,13 +62,14 @@ struct OurLayer {
 
   explicit OurLayer(const peers::Layer& layer) : l(layer) {
     const WindowGeometry& g = l.g;
-    if (g.groups > 1) {
+    if (l.is_depthwise()) {
       std::vector<std::int8_t> weight(l.weight.size());
       for (std::size_t c = 0; c < g.c; ++c)
         for (std::size_t t = 0; t < g.kernel_h * g.kernel_w; ++t) weight[t * g.c + c] = l.weight[c * g.kernel_h * g.kernel_w + t];
       depthwise = int8::pack_depthwise_conv2d(TensorView<const std::int8_t>(weight.data(), {g.kernel_h, g.kernel_w, g.c}));
     } else {
-      packed = int8::pack_conv2d(TensorView<const std::int8_t>(l.weight.data(), {g.out_c, g.kernel_h, g.kernel_w, g.c}));
+      packed = int8::pack_conv2d(TensorView<const std::int8_t>(l.weight.data(), {g.out_c, g.kernel_h, g.kernel_w, g.group_in()}),
+                                 g.groups);
     }
   }
 
@@ -184,7 +93,7 @@ struct OurLayer {
     const TensorView<const T> xv(x, l.g.input());
     const TensorView<std::uint8_t> yv(y, l.g.output());
     const Requantize requantize{l.multiplier, 0, 0, 255};
-    if (l.g.groups > 1)
+    if (l.is_depthwise())
       int8::depthwise_conv2d(xv, zero_point, depthwise, l.bias, l.g.options, requantize, yv, workspace);
     else
       int8::conv2d(xv, zero_point, packed, l.bias, l.g.options, requantize, yv, workspace);
@@ -237,13 +146,13 @@ template <class T>
 void run_conv(benchmark::State& state, const Shape& shape, int8::Isa isa, int thread_count, double limit) {
   const int8::ScopedIsa scope(isa);
   const ScopedThreads scoped_threads(thread_count);
-  const peers::Layer l = make_layer(shape.g);
+  const peers::Layer l = bench::make_layer(shape);
   const std::vector<std::uint8_t> codes = random_codes(element_count(l.g.input()) + 64);
   std::vector<std::uint8_t> y(element_count(l.g.output())), peer_y(y.size() + 64);
   const T* x = reinterpret_cast<const T*>(codes.data());
   int8::Workspace workspace;
   const OurLayer layer(l);
-  if (isa == int8::Isa::avx2 && l.g.groups == 1) state.counters["paired"] = layer.paired();
+  if (isa == int8::Isa::avx2 && !l.is_depthwise()) state.counters["paired"] = layer.paired();
 #ifdef TRIMTAB_BENCH_ONEDNN
   peers::OneDnn onednn(l, codes.data(), peer_y.data());
   state.SetLabel(onednn.name());
@@ -275,14 +184,14 @@ struct Buffers {
   std::uint8_t* operator[](std::size_t i) { return bytes[i].data(); }
 };
 
-void run_network(benchmark::State& state, int8::Isa isa, int thread_count, double limit) {
+void run_mobilenet_v2(benchmark::State& state, int8::Isa isa, int thread_count, double limit) {
   const int8::ScopedIsa scope(isa);
   const ScopedThreads scoped_threads(thread_count);
-  const std::vector<NetworkStep> steps = mobilenet_v2(1);
+  const std::vector<NetworkStep> steps = bench::mobilenet_v2(1);
   std::vector<peers::Layer> layers;
   double macs = 0;
   for (const NetworkStep& s : steps) {
-    layers.push_back(make_layer(s.shape.g));
+    layers.push_back(bench::make_layer(s.shape));
     macs += s.shape.g.macs();
   }
   const std::size_t last = steps.size() - 1;
@@ -360,42 +269,153 @@ void run_network(benchmark::State& state, int8::Isa isa, int thread_count, doubl
       });
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
 #ifdef TRIMTAB_BENCH_ONNX
-  if (argc > 1 && argv[argc - 1][0] != '-') {
-    try {
-      given_weights = real_weights::read(argv[--argc]);
-    } catch (const std::exception& e) {
-      std::fprintf(stderr, "int8_bench: %s\n", e.what());
-      return 2;
+void run_file(benchmark::State& state, const bench::NetworkFile& file, int8::Isa isa, int thread_count, double limit) {
+  const int8::ScopedIsa scope(isa);
+  const ScopedThreads scoped_threads(thread_count);
+  const Int8Network network(file.network);
+  const std::vector<Array> x = self_check_pictures(file.network);
+  Int8Network::Workspace workspace;
+  const auto ours = [&] { network.run_nodes(x, workspace, [](NodeId, const Int8Network::Output&) {}); };
+  double macs = 0;
+  std::size_t most = 0;
+  std::vector<peers::Layer> layers;
+  for (const Shape& s : file.layers) {
+    layers.push_back(bench::make_layer(s));
+    macs += s.g.macs();
+    most = std::max({most, element_count(s.g.input()), element_count(s.g.output())});
+  }
+  // Layers read and write these in turn.
+  std::array<std::vector<std::uint8_t>, 2> codes{random_codes(most + 64), random_codes(most + 64)};
+#ifdef TRIMTAB_BENCH_ONEDNN
+  std::vector<peers::OneDnn> onednn;
+  for (const peers::Layer& l : layers)
+    onednn.emplace_back(l, codes[onednn.size() % 2].data(), codes[1 - onednn.size() % 2].data());
+#endif
+#ifdef TRIMTAB_BENCH_XNNPACK
+  const peers::XnnpackThreads pool(thread_count);
+  std::vector<std::unique_ptr<peers::Xnnpack>> xnnpack;
+  for (const peers::Layer& l : layers)
+    xnnpack.push_back(
+        std::make_unique<peers::Xnnpack>(l, codes[xnnpack.size() % 2].data(), codes[1 - xnnpack.size() % 2].data(), pool.get()));
+#endif
+  OwnVariant variant;
+  if (thread_count > 1)
+    variant = {"vs_1_thread", [&] {
+                 const ScopedThreads one(1);
+                 ours();
+               }};
+  compare(
+      state, macs, limit, thread_count, std::chrono::milliseconds(50), ours, variant,
+      [&] {
+#ifdef TRIMTAB_BENCH_ONEDNN
+        for (peers::OneDnn& layer : onednn) layer.run();
+#endif
+      },
+      [&] {
+#ifdef TRIMTAB_BENCH_XNNPACK
+        for (const auto& layer : xnnpack) layer->run();
+#endif
+      });
+}
+#endif
+
+void print_usage() {
+  std::printf(
+      "int8_bench [--layer SPEC]... [NETWORK.onnx] [--benchmark_...]\n"
+      "  --layer SPEC    a layer of one's own, in place of those of usual networks; may be repeated. SPEC is\n"
+      "                  %s,\n"
+      "                  so 3x3,96,128,28,28,s1 or 3x3,96,96,28,28,s2,dw; padding is half the kernel\n"
+      "  NETWORK.onnx    a file, float or quantized, in place of MobileNet-v2: the whole of it, and its layers\n"
+      "Rows are [us]8/LAYER/ISA/THREADS and network/NAME/ISA/THREADS; bench/int8_bench.cpp says what the counters mean.\n",
+      bench::layer_syntax);
+  benchmark::PrintDefaultHelp();
+}
+
+/// What the command line asks for beside Google Benchmark's own options.
+struct Arguments {
+  std::vector<Shape> layers;
+  std::string file;
+};
+
+/// Takes --layer and a file from the arguments, and leaves the others. Throws value_error.
+Arguments take_arguments(int& argc, char** argv) {
+  Arguments a;
+  int kept = 1;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--layer" || word.starts_with("--layer=")) {
+      if (word == "--layer" && ++i == argc) throw value_error(detail::message("--layer: expected ", bench::layer_syntax));
+      a.layers.push_back(bench::layer_named(word == "--layer" ? std::string(argv[i]) : word.substr(8)));
+    } else if (word[0] != '-') {
+      if (!a.file.empty()) throw value_error(word + ": one file at a time");
+      a.file = word;
+    } else {
+      argv[kept++] = argv[i];
     }
   }
-#endif
+  argc = kept;
+  return a;
+}
+
+using Run = std::function<void(benchmark::State&, int8::Isa, int, double)>;
+
+int measure(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv, print_usage);
+  const Arguments a = take_arguments(argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::AddCustomContext("weights", given_weights.empty() ? "normal" : argv[argc]);
+  std::vector<Shape> layers = a.layers;
+  std::string name;
+  Run whole;
+  if (!a.file.empty()) {
+#ifdef TRIMTAB_BENCH_ONNX
+    const auto file = std::make_shared<const bench::NetworkFile>(bench::read_network_file(a.file));
+    name = file->name;
+    whole = [file](benchmark::State& s, int8::Isa isa, int thread_count, double limit) {
+      run_file(s, *file, isa, thread_count, limit);
+    };
+    for (const Shape& s : bench::distinct(file->layers)) layers.push_back(s);
+#else
+    throw unsupported_error(a.file + ": this program was built without ONNX's reader");
+#endif
+  } else if (layers.empty()) {
+    name = "mobilenet_v2";
+    whole = run_mobilenet_v2;
+    layers = bench::usual_shapes();
+  }
   for (const int8::Isa isa : int8::available_isas()) {
     for (const int thread_count : {1, 2}) {
       const double limit = limits::macs_per_second(isa, thread_count);
       benchmark::AddCustomContext(std::string(int8::name(isa)) + " limit, GMAC/s, threads: " + std::to_string(thread_count),
                                   std::to_string(limit / 1e9));
-      const std::string network = std::string("network/mobilenet_v2/") + int8::name(isa) + "/" + std::to_string(thread_count);
-      benchmark::RegisterBenchmark(network.c_str(), [=](benchmark::State& s) { run_network(s, isa, thread_count, limit); })
-          ->UseManualTime()
-          ->Unit(benchmark::kMicrosecond);
-      for (const Shape& shape : shapes()) {
-        const std::string tail = std::string("/") + int8::name(isa) + "/" + std::to_string(thread_count);
-        const auto add = [&](const std::string& name, auto run) {
-          benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& s) { run(s, shape, isa, thread_count, limit); })
-              ->UseManualTime()
-              ->Unit(benchmark::kMicrosecond);
-        };
-        add("u8/" + shape.name + tail, run_conv<std::uint8_t>);
-        add("s8/" + shape.name + tail, run_conv<std::int8_t>);
+      const std::string tail = std::string("/") + int8::name(isa) + "/" + std::to_string(thread_count);
+      const auto add = [&](const std::string& row, const Run& run) {
+        benchmark::RegisterBenchmark((row + tail).c_str(), [=](benchmark::State& s) { run(s, isa, thread_count, limit); })
+            ->UseManualTime()
+            ->Unit(benchmark::kMicrosecond);
+      };
+      if (whole) add("network/" + name, whole);
+      for (const Shape& shape : layers) {
+        add("u8/" + shape.name, [shape](benchmark::State& s, int8::Isa i, int threads, double most) {
+          run_conv<std::uint8_t>(s, shape, i, threads, most);
+        });
+        add("s8/" + shape.name, [shape](benchmark::State& s, int8::Isa i, int threads, double most) {
+          run_conv<std::int8_t>(s, shape, i, threads, most);
+        });
       }
     }
   }
   benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return measure(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "int8_bench: %s\n", e.what());
+    return 2;
+  }
 }

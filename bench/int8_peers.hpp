@@ -23,6 +23,8 @@ struct Layer {
   std::vector<std::int8_t> weight;
   std::vector<std::int32_t> bias;
   std::vector<float> multiplier;
+
+  bool is_depthwise() const { return g.groups > 1 && g.groups == g.c && g.c == g.out_c; }
 };
 
 #ifdef TRIMTAB_BENCH_ONEDNN
@@ -45,8 +47,8 @@ class OneDnn {
     const memory::desc w(dims, Type::s8, Tag::any);
     const trimtab::WindowOptions& o = g.options;
     const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x, w, b,
-                                               out, {d(o.stride_h), d(o.stride_w)}, {d(o.padding.top), d(o.padding.left)},
-                                               {d(o.padding.bottom), d(o.padding.right)});
+                                               out, {d(o.stride_h), d(o.stride_w)}, {d(o.dilation_h) - 1, d(o.dilation_w) - 1},
+                                               {d(o.padding.top), d(o.padding.left)}, {d(o.padding.bottom), d(o.padding.right)});
     dnnl::primitive_attr attr;
     attr.set_output_scales(1 << 1, l.multiplier);
     if (add) {
@@ -138,15 +140,15 @@ class Xnnpack {
     const trimtab::WindowOptions& o = g.options;
     // Depthwise filters go in as KH KW C with this flag.
     std::vector<std::int8_t> weight = l.weight;
-    const bool depthwise = g.groups > 1;
+    const bool depthwise = l.is_depthwise();
     if (depthwise)
       for (std::size_t c = 0; c < g.c; ++c)
         for (std::size_t t = 0; t < g.kernel_h * g.kernel_w; ++t) weight[t * g.c + c] = l.weight[c * g.kernel_h * g.kernel_w + t];
     if (xnn_initialize(nullptr) != xnn_status_success ||
         xnn_create_convolution2d_nhwc_qc8(u(o.padding.top), u(o.padding.right), u(o.padding.bottom), u(o.padding.left),
-                                          u(g.kernel_h), u(g.kernel_w), u(o.stride_h), u(o.stride_w), 1, 1, u(g.groups),
-                                          g.group_in(), g.group_out(), g.c, g.out_c, -128, 1.0F, l.multiplier.data(),
-                                          weight.data(), l.bias.data(), -128, 1.0F, -128, 127,
+                                          u(g.kernel_h), u(g.kernel_w), u(o.stride_h), u(o.stride_w), u(o.dilation_h),
+                                          u(o.dilation_w), u(g.groups), g.group_in(), g.group_out(), g.c, g.out_c, -128, 1.0F,
+                                          l.multiplier.data(), weight.data(), l.bias.data(), -128, 1.0F, -128, 127,
                                           depthwise ? XNN_FLAG_DEPTHWISE_CONVOLUTION : 0, &op_) != xnn_status_success ||
         xnn_setup_convolution2d_nhwc_qc8(op_, g.n, g.h, g.w, reinterpret_cast<const std::int8_t*>(x),
                                          reinterpret_cast<std::int8_t*>(y), pool_) != xnn_status_success)
