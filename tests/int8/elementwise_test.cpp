@@ -1,5 +1,6 @@
 #include <catch.hpp>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <trimtab/int8/add.hpp>
 #include <trimtab/int8/concat.hpp>
@@ -113,23 +114,45 @@ TEST_CASE("global_average_pool is the mean of the picture, for u8 and s8", "[int
     }
 }
 
-TEST_CASE("max_pool takes the largest code inside the picture", "[int8]") {
-  const auto x = random_codes<std::int8_t>(5 * 6 * 3, 3);
-  const WindowOptions window{2, 1, {1, 2, 0, 1}};
-  const WindowGeometry g = window_geometry({1, 5, 6, 3}, 2, 3, 3, window, 1, "test");
-  std::vector<std::int8_t> y(element_count(g.output()));
-  int8::max_pool(TensorView<const std::int8_t>(x.data(), g.input()), 2, 3, window, TensorView<std::int8_t>(y.data(), g.output()));
-  std::size_t at = 0;
-  for (int oh = 0; oh < int(g.out_h); ++oh)
-    for (int ow = 0; ow < int(g.out_w); ++ow)
-      for (std::size_t c = 0; c < 3; ++c, ++at) {
-        int best = -128;
-        for (int ih = oh * 2 - 1; ih < oh * 2 + 1; ++ih)
-          for (int iw = ow - 2; iw < ow + 1; ++iw)
-            if (ih >= 0 && iw >= 0 && ih < 5 && iw < 6)
-              best = std::max(best, int(x[(std::size_t(ih) * 6 + std::size_t(iw)) * 3 + c]));
-        CHECK(int(y[at]) == best);
-      }
+namespace {
+
+/// Every window by itself.
+template <class Code>
+void check_max_pool(const Extents& extent, std::size_t kernel_h, std::size_t kernel_w, const WindowOptions& o) {
+  CAPTURE(extent, kernel_h, kernel_w, sizeof(Code), o.stride_h, o.dilation_w);
+  const auto x = random_codes<Code>(element_count(extent), 3);
+  const WindowGeometry g = window_geometry(extent, kernel_h, kernel_w, extent[3], o, 1, "test");
+  std::vector<Code> y(element_count(g.output()), Code{1}), expected;
+  int8::max_pool(TensorView<const Code>(x.data(), g.input()), kernel_h, kernel_w, o, TensorView<Code>(y.data(), g.output()));
+  for (std::size_t n = 0; n < g.n; ++n)
+    for (std::size_t oh = 0; oh < g.out_h; ++oh)
+      for (std::size_t ow = 0; ow < g.out_w; ++ow)
+        for (std::size_t c = 0; c < g.c; ++c) {
+          int best = std::numeric_limits<Code>::lowest();
+          for (std::size_t kh = 0; kh < kernel_h; ++kh)
+            for (std::size_t kw = 0; kw < kernel_w; ++kw) {
+              const auto ih = std::ptrdiff_t(oh * o.stride_h + kh * o.dilation_h) - std::ptrdiff_t(o.padding.top),
+                         iw = std::ptrdiff_t(ow * o.stride_w + kw * o.dilation_w) - std::ptrdiff_t(o.padding.left);
+              if (ih >= 0 && iw >= 0 && ih < std::ptrdiff_t(g.h) && iw < std::ptrdiff_t(g.w))
+                best = std::max(best, int(x[((n * g.h + std::size_t(ih)) * g.w + std::size_t(iw)) * g.c + c]));
+            }
+          expected.push_back(static_cast<Code>(best));
+        }
+  CHECK(y == expected);
+}
+
+}  // namespace
+
+TEST_CASE("max_pool takes the largest code inside the picture, on every ISA", "[int8]") {
+  const int8::Isa isa = GENERATE(from_range(int8::available_isas()));
+  CAPTURE(int8::name(isa));
+  const int8::ScopedIsa scope(isa);
+  check_max_pool<std::int8_t>({1, 5, 6, 3}, 2, 3, {2, 1, {1, 2, 0, 1}});
+  check_max_pool<std::uint8_t>({2, 13, 13, 37}, 13, 13, {1, 1, {6, 6, 6, 6}});
+  check_max_pool<std::uint8_t>({1, 9, 10, 64}, 3, 3, {2, 2, {0, 0, 1, 1}});
+  check_max_pool<std::int8_t>({1, 9, 11, 5}, 2, 3, {1, 2, {2, 3, 2, 3}, 3, 2});
+  check_max_pool<std::uint8_t>({1, 2, 2, 4}, 2, 2, {1, 1, {2, 2, 2, 2}});  // some windows lie in the padding altogether
+  check_max_pool<std::uint8_t>({1, 1, 1, 1}, 1, 1, {});
 }
 
 TEST_CASE("concat brings every input onto the output's grid", "[int8]") {

@@ -6,6 +6,7 @@
 #include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/int8/code_map.hpp>
+#include <trimtab/int8/look_up.hpp>
 #include <trimtab/quant/fixed_point.hpp>
 
 namespace trimtab::int8 {
@@ -47,11 +48,18 @@ void concat(std::span<const ConcatInput<T>> inputs, Y& y, const ValueOf& value_o
     const auto to_value = value_of(in.grid);
     std::array<Value, 256> value;  // by byte
     for (std::size_t byte = 0; byte < 256; ++byte) value[byte] = static_cast<Value>(to_value(static_cast<T>(byte)));
-    parallel_ranges(pixels, map_grain / channels + 1, [&](std::size_t first, std::size_t last) {
-      for (std::size_t p = first; p < last; ++p)
-        for (std::size_t c = 0; c < width; ++c)
-          yv.data[p * channels + begin + c] = value[static_cast<std::uint8_t>(in.codes.data[p * width + c])];
-    });
+    if constexpr (sizeof(Value) == 1) {
+      std::array<std::uint8_t, 256> bytes;
+      for (std::size_t byte = 0; byte < 256; ++byte) bytes[byte] = static_cast<std::uint8_t>(value[byte]);
+      look_up_rows(bytes, reinterpret_cast<const std::uint8_t*>(in.codes.data), pixels, width,
+                   reinterpret_cast<std::uint8_t*>(yv.data) + begin, channels);
+    } else {
+      parallel_ranges(pixels, map_grain / channels + 1, [&](std::size_t first, std::size_t last) {
+        for (std::size_t p = first; p < last; ++p)
+          for (std::size_t c = 0; c < width; ++c)
+            yv.data[p * channels + begin + c] = value[static_cast<std::uint8_t>(in.codes.data[p * width + c])];
+      });
+    }
     begin += width;
   }
 }

@@ -43,6 +43,13 @@ void steps_to_codes(const float* steps, std::size_t count, const Affine<float>& 
   });
 }
 
+struct RealsToBytes {
+  TRIMTAB_LOOP void run(const float* reals, std::size_t count, Affine<float> grid, std::uint8_t* bytes) {
+    TRIMTAB_NO_ALIAS
+    for (std::size_t i = 0; i < count; ++i) bytes[i] = static_cast<std::uint8_t>(grid.quantize(reals[i]));
+  }
+};
+
 struct BytesToReals {
   TRIMTAB_LOOP void run(const std::uint8_t* bytes, std::size_t count, float scale, std::int32_t zero_point, float* reals) {
     TRIMTAB_NO_ALIAS
@@ -77,6 +84,13 @@ void steps_to_codes(const S& steps, const Affine<float>& grid, C&& codes) {
     throw value_error(detail::message("steps_to_codes: codes ", grid.codes.qmin, " .. ", grid.codes.qmax, " do not fit into ",
                                       std::is_signed_v<Code> ? "int8" : "uint8"));
   detail::steps_to_codes(sv.data, sv.size(), grid, cv.data);
+}
+
+/// grid.quantize(real) for `count` values; the grid's codes are within 0 .. 255.
+inline void reals_to_bytes(const float* reals, std::size_t count, const Affine<float>& grid, std::uint8_t* bytes) {
+  parallel_ranges(count, detail::step_grain, [&](std::size_t begin, std::size_t end) {
+    detail::run_loop<detail::RealsToBytes>(reals + begin, end - begin, grid, bytes + begin);
+  });
 }
 
 /// scale * (byte - zero_point) for `count` values.

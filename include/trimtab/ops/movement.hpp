@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <trimtab/core/aliasing.hpp>
+#include <trimtab/core/config.hpp>
 #include <trimtab/core/parallel.hpp>
+#include <trimtab/core/short_copy.hpp>
 #include <trimtab/core/tensor_view.hpp>
 #include <type_traits>
 #include <vector>
@@ -42,7 +45,8 @@ struct MovementPlan {
   std::vector<Piece> row;
   std::vector<Axis> axes;  // the last one has the shortest way in x, so that rows that follow one another share cache lines
   std::size_t row_size = 1, rows = 1;
-  bool single = false;  // every piece is one element of x
+  /// Where each element of a row comes from, where pieces are a few elements each and none is outside; else none.
+  std::vector<std::uint32_t> elements;
 
   /// Throws unless the axes have the elements of y and every offset lies inside the x_size elements of x.
   MovementPlan(const Movement& m, std::size_t x_size, const char* what) {
@@ -59,7 +63,7 @@ struct MovementPlan {
     row.push_back({0, 1});
     std::size_t axis = m.offset.size();
     while (axis > 0 && fits_into_row(m.offset[axis - 1].size())) put_into_row(m.offset[--axis]);
-    single = std::all_of(row.begin(), row.end(), [](const Piece& p) { return p.count == 1 && p.from != Movement::outside; });
+    list_elements();
     rows = count / row_size;
     axes.resize(axis);
     for (std::size_t step = row_size; axis-- > 0; step *= m.offset[axis].size()) axes[axis] = {m.offset[axis], step};
@@ -79,16 +83,25 @@ struct MovementPlan {
   }
 
  private:
+  void list_elements() {
+    constexpr std::size_t few = 8;
+    if (row_size > few * row.size()) return;
+    for (const Piece& p : row)
+      if (p.from > std::numeric_limits<std::uint32_t>::max() - p.count) return;  // outside is as well
+    elements.reserve(row_size);
+    for (const Piece& p : row)
+      for (std::size_t i = 0; i < p.count; ++i) elements.push_back(static_cast<std::uint32_t>(p.from + i));
+  }
   static bool anything_inside(const Movement& m) {
     return std::all_of(m.offset.begin(), m.offset.end(), [](const std::vector<std::size_t>& axis) {
       return std::any_of(axis.begin(), axis.end(), [](std::size_t o) { return o != Movement::outside; });
     });
   }
-  /// Rows are long enough for a copy to pay, and short enough for threads to share the picture and for a list to stay in the
-  /// cache.
+  /// Rows are long enough for a copy to pay, and short enough for threads to share the picture; a list also for making it to
+  /// take little beside the copies.
   bool fits_into_row(std::size_t axis_size) const {
-    constexpr std::size_t enough = 4096;
-    return row.size() == 1 ? row_size < enough : row.size() * axis_size <= enough;
+    constexpr std::size_t enough = 4096, longest_list = 1024;
+    return row.size() == 1 ? row_size < enough : row.size() * axis_size <= longest_list;
   }
   void put_into_row(const std::vector<std::size_t>& axis) {
     std::vector<Piece> longer;
@@ -116,12 +129,16 @@ template <class T>
 void move_row(const MovementPlan& plan, const T* from, T fill, T* to) {
   if (!from) {
     std::fill_n(to, plan.row_size, fill);
-  } else if (plan.single) {
-    for (std::size_t i = 0; i < plan.row_size; ++i) to[i] = from[plan.row[i].from];
+  } else if (!plan.elements.empty()) {
+    const std::uint32_t* const element = plan.elements.data();
+    TRIMTAB_NO_ALIAS
+    for (std::size_t i = 0; i < plan.row_size; ++i) to[i] = from[element[i]];
   } else {
     for (const MovementPlan::Piece& p : plan.row) {
       if (p.from == Movement::outside)
         std::fill_n(to, p.count, fill);
+      else if constexpr (std::is_trivially_copyable_v<T>)
+        copy_short(from + p.from, p.count * sizeof(T), to);
       else
         std::copy_n(from + p.from, p.count, to);
       to += p.count;

@@ -82,5 +82,29 @@ TRIMTAB_INT8_AVX2 inline void copy_flipped(const std::uint8_t* x, std::size_t co
   for (; i < count; ++i) to[i] = static_cast<std::uint8_t>(x[i] ^ flip);
 }
 
+/// y[i] = table[x[i]]. Each of 16 shuffles looks up the bytes whose upper half is its number, and gives 0 for all others: with
+/// that half cleared, these are below 16, and stay so, less than 128, where 112 is added with saturation.
+TRIMTAB_INT8_AVX2 inline void look_up(const std::uint8_t* table, const std::uint8_t* x, std::size_t count, std::uint8_t* y) {
+  constexpr std::size_t at_once = 64;
+  const __m256i more = _mm256_set1_epi8(112);
+  const auto part = [&](int k) TRIMTAB_INT8_INLINE_AVX2 {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table + 16 * k)));
+  };
+  std::size_t i = 0;
+  for (; i + at_once <= count; i += at_once) {
+    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i)),
+                  b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i + 32));
+    __m256i of_a = _mm256_setzero_si256(), of_b = of_a;
+    for (int k = 0; k < 16; ++k) {
+      const __m256i codes = part(k), upper = _mm256_set1_epi8(static_cast<char>(16 * k));
+      of_a = _mm256_or_si256(of_a, _mm256_shuffle_epi8(codes, _mm256_adds_epu8(_mm256_xor_si256(a, upper), more)));
+      of_b = _mm256_or_si256(of_b, _mm256_shuffle_epi8(codes, _mm256_adds_epu8(_mm256_xor_si256(b, upper), more)));
+    }
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i), of_a);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i + 32), of_b);
+  }
+  for (; i < count; ++i) y[i] = table[x[i]];
+}
+
 }  // namespace trimtab::int8::avx2
 #endif  // TRIMTAB_X86_KERNELS

@@ -160,5 +160,22 @@ inline void copy_flipped(const std::uint8_t* x, std::size_t count, std::uint8_t 
   for (; i < count; ++i) to[i] = static_cast<std::uint8_t>(x[i] ^ flip);
 }
 
+/// y[i] = table[x[i]]: four tables of 64 bytes, each of which leaves bytes beyond it as they are.
+inline void look_up(const std::uint8_t* table, const std::uint8_t* x, std::size_t count, std::uint8_t* y) {
+  const uint8x16x4_t a = vld1q_u8_x4(table), b = vld1q_u8_x4(table + 64), c = vld1q_u8_x4(table + 128),
+                     d = vld1q_u8_x4(table + 192);
+  const uint8x16_t next = vdupq_n_u8(64);
+  std::size_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    uint8x16_t at = vld1q_u8(x + i);
+    uint8x16_t codes = vqtbl4q_u8(a, at);
+    codes = vqtbx4q_u8(codes, b, at = vsubq_u8(at, next));
+    codes = vqtbx4q_u8(codes, c, at = vsubq_u8(at, next));
+    codes = vqtbx4q_u8(codes, d, vsubq_u8(at, next));
+    vst1q_u8(y + i, codes);
+  }
+  for (; i < count; ++i) y[i] = table[x[i]];
+}
+
 }  // namespace trimtab::int8::neon
 #endif  // TRIMTAB_ARM_KERNELS

@@ -83,6 +83,11 @@ inline void copy_flipped(const std::uint8_t* x, std::size_t count, std::uint8_t 
   for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<std::uint8_t>(x[i] ^ flip);
 }
 
+/// y[i] = table[x[i]].
+inline void look_up(const std::uint8_t* table, const std::uint8_t* x, std::size_t count, std::uint8_t* y) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = table[x[i]];
+}
+
 inline void requantize(const RequantizeTask& t) {
   const FixedPointRequantize to_code{std::span(t.multiplier, t.one_multiplier ? 1 : t.channels), t.rounding, t.zero_point, t.lo,
                                      t.hi};

@@ -151,11 +151,7 @@ class Int8Network {
       std::copy_n(x, count, reals(id, batch, w).data);
       return;
     }
-    const Affine<float>& grid = node.grid;
-    std::uint8_t* to = bytes(id, batch, w).data;
-    parallel_ranges(count, std::size_t{1} << 14, [=](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) to[i] = static_cast<std::uint8_t>(grid.quantize(x[i]));
-    });
+    reals_to_bytes(x, count, node.grid, bytes(id, batch, w).data);
   }
 
   /// Whether a node's output is what its input has in memory.

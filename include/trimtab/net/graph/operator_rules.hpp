@@ -14,6 +14,7 @@
 #include <trimtab/core/layer_views.hpp>
 #include <trimtab/core/parallel.hpp>
 #include <trimtab/core/tensor_view.hpp>
+#include <trimtab/core/wide_loop.hpp>
 #include <trimtab/quant/clip.hpp>
 #include <trimtab/quant/fixed_point.hpp>
 #include <trimtab/quant/params.hpp>
@@ -154,13 +155,18 @@ inline void add_gradient(const TensorView<const float>& from, const InputGradien
   });
 }
 
+struct ClampBytes {
+  TRIMTAB_LOOP void run(std::uint8_t* y, std::size_t count, std::uint8_t lo, std::uint8_t hi) {
+    for (std::size_t i = 0; i < count; ++i) y[i] = y[i] < lo ? lo : y[i] > hi ? hi : y[i];
+  }
+};
+
 /// Clamps bytes where they are.
 inline void clamp_bytes(const TensorView<std::uint8_t>& y, const CodeRange& codes) {
   if (codes.qmin <= 0 && codes.qmax >= 255) return;
   const auto lo = static_cast<std::uint8_t>(codes.qmin), hi = static_cast<std::uint8_t>(codes.qmax);
-  parallel_ranges(y.size(), std::size_t{1} << 16, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) y.data[i] = std::min(std::max(y.data[i], lo), hi);
-  });
+  parallel_ranges(y.size(), std::size_t{1} << 16,
+                  [&](std::size_t begin, std::size_t end) { run_loop<ClampBytes>(y.data + begin, end - begin, lo, hi); });
 }
 
 }  // namespace detail

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <trimtab/core/parallel.hpp>
+#include <trimtab/int8/look_up.hpp>
 #include <trimtab/net/graph/operator.hpp>
 #include <vector>
 
@@ -17,28 +17,6 @@ struct LookupTable {
 
   std::size_t channels() const { return codes.size() / 256; }  ///< tables
 };
-
-namespace detail {
-
-/// y[i] = table[256 * c + x[i]].
-inline void look_up(std::span<const std::uint8_t> table, const TensorView<const std::uint8_t>& x,
-                    const TensorView<std::uint8_t>& y) {
-  const std::size_t channels = table.size() / 256;
-  parallel_ranges(y.size(), std::size_t{1} << 14,
-                  [&, from = x.data, to = y.data, codes = table.data()](std::size_t begin, std::size_t end) {
-                    if (channels == 1) {
-                      for (std::size_t i = begin; i < end; ++i) to[i] = codes[from[i]];
-                      return;
-                    }
-                    std::size_t c = begin % channels;
-                    for (std::size_t i = begin; i < end; ++i) {
-                      to[i] = codes[256 * c + from[i]];
-                      if (++c == channels) c = 0;
-                    }
-                  });
-}
-
-}  // namespace detail
 
 /// A lookup; it has no float counterpart.
 template <>
@@ -68,7 +46,7 @@ struct OperatorRules<LookupTable> : SimpleRules<LookupTable> {
   static void backward(const LookupTable&, const FloatBackward&) { refuse(); }
   static void steps(const LookupTable&, CodeInputs, const Affine<float>&, const TensorView<float>&) { refuse(); }
   static void codes(const LookupTable& l, CodeInputs x, const Affine<float>&, const TensorView<std::uint8_t>& y) {
-    detail::look_up(l.codes, x[0].codes, y);
+    int8::look_up(l.codes, x[0].codes, y);
   }
   static void fixed_point_codes(const LookupTable& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t,
                                 const TensorView<std::uint8_t>& y) {

@@ -59,7 +59,7 @@ struct Tabulated {
     for_each(l, steps.size(), [&](std::size_t i, std::size_t c) { steps.data[i] = table[256 * c + x[0].codes.data[i]]; });
   }
   static void codes(const L& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y) {
-    detail::look_up(code_table(l, x[0].grid, grid_y), x[0].codes, y);
+    int8::look_up(code_table(l, x[0].grid, grid_y), x[0].codes, y);
   }
   static void fixed_point_codes(const L& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t,
                                 const TensorView<std::uint8_t>& y) {
