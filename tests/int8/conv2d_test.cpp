@@ -118,6 +118,10 @@ TEST_CASE("Convolutions with windows equal loops in 64-bit integers on every ISA
       {"dilated rows only, odd channels", 1, 11, 12, 3, 16, 3, 3, {1, 1, {2, 1, 2, 1}, 2, 1}},
       {"window as large as the picture", 1, 4, 4, 8, 20, 4, 4},
       {"groups of odd size", 1, 6, 6, 15, 9, 3, 3, {1, 1, {1, 1, 1, 1}}, 3},
+      {"groups of one step, several blocks each", 2, 9, 11, 12, 60, 3, 3, {1, 1, {1, 1, 1, 1}}, 3},
+      {"groups, dilated, strides, lopsided padding", 1, 13, 12, 16, 24, 3, 2, {2, 1, {2, 3, 1, 0}, 2, 3}, 4},
+      {"groups of one channel with several outputs", 1, 7, 7, 9, 27, 3, 3, {1, 1, {1, 1, 1, 1}}, 9},
+      {"1 x 1 groups of odd size, stride 2", 1, 7, 6, 15, 25, 1, 1, {2, 2}, 5},
       {"1 x 5 window", 1, 3, 9, 4, 16, 1, 5, {1, 2, {0, 2, 0, 2}}},
       {"all padding at the border", 1, 2, 2, 4, 4, 2, 2, {1, 1, {2, 2, 2, 2}}},
   })));

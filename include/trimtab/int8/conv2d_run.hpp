@@ -14,9 +14,10 @@ namespace trimtab::int8::detail {
 /// PackedConv2d), and gets them in one of three ways:
 ///   in place  1 x 1, stride 1, u8: the pixels of x themselves;
 ///   band      some output rows' input rows are copied with their padding; a window's rows are runs of bytes in the copy, and
-///             neighbouring windows overlap in it, so nothing is copied KH * KW times;
-///   gathered  groups, dilated columns, 1 x 1 of signed codes, and small pictures, of whose rows kernels could not take 4 pixels
-///             at a time: each output pixel's window is copied out.
+///             neighbouring windows overlap in it, so nothing is copied KH * KW times. All groups read one copy, each tap of a
+///             window being a run;
+///   gathered  without groups dilated columns, and small pictures, of whose rows kernels could not take 4 pixels at a time; 1 x 1
+///             of signed codes, or of groups that are no whole steps: each output pixel's window is copied out.
 class Conv2dRun {
  public:
   Conv2dRun(const Codes& x, const PackedConv2d& w, const WindowGeometry& g, const LayerOutput& y)
@@ -28,30 +29,34 @@ class Conv2dRun {
       source_ = Source::in_place;
       piece_ = even_pixels(128);
       row_ = g.c;
-    } else if (const bool small = g.out_w < 16 && g.out_w % 4 != 0; pointwise || w.groups() > 1 || o.dilation_w > 1 || small) {
+    } else if (const bool small = g.out_w < 16 && g.out_w % 4 != 0;
+               pointwise || (w.groups() == 1 && (o.dilation_w > 1 || small))) {
       source_ = Source::gathered;
       // Where windows are large, reading all weights for each piece costs more than activations from the second cache.
-      const std::size_t share = pointwise || w.groups() > 1 ? L1_share : L2_share;
+      const std::size_t share = pointwise ? L1_share : L2_share;
       piece_ = even_pixels(std::clamp<std::size_t>(share / std::max<std::size_t>(gathered_row, 1), 16, 128));
       row_ = gathered_row;
       scratch_ = piece_ * gathered_row;
     } else {
       source_ = Source::band;
-      band_row_ = ((g.out_w - 1) * o.stride_w + g.kernel_w) * g.c;
+      band_row_ = ((g.out_w - 1) * o.stride_w + (g.kernel_w - 1) * o.dilation_w + 1) * g.c;
       const std::size_t window = (g.kernel_h - 1) * o.dilation_h + 1, rows = L1_share / std::max<std::size_t>(band_row_, 1);
       const std::size_t fit = rows > window ? (rows - window) / o.stride_h + 1 : 1;
       bands_ = even_pieces(g.out_h, std::min<std::size_t>(fit, 16));
       piece_ = div_up(g.out_h, bands_);
       row_ = o.stride_w * g.c;
-      scratch_ = ((piece_ - 1) * o.stride_h + window) * band_row_;
+      // The last group's last run may end in 3 bytes that have no weights.
+      scratch_ = ((piece_ - 1) * o.stride_h + window) * band_row_ + (w.groups() > 1 ? 4 : 0);
     }
     pieces_ = source_ == Source::band ? g.n * bands_ : div_up(pixels_, piece_);
     // Few pieces for several threads: the channels are split as well, which costs nothing where no activations are copied.
     const auto workers = static_cast<std::size_t>(threads());
     const std::size_t enough = workers == 1 ? 1 : 8 * workers, rows = std::max<std::size_t>(pieces_ * w.groups(), 1);
-    const std::size_t columns = source_ == Source::in_place             ? div_up(enough, rows)
-                                : rows % workers == 0 || rows >= enough ? 1
-                                                                        : workers;
+    const bool shares_copy = source_ == Source::band && w.groups() > 1;
+    group_pieces_ = !shares_copy ? w.groups() : pieces_ >= workers ? 1 : std::min(w.groups(), workers);
+    const std::size_t columns = source_ == Source::in_place                            ? div_up(enough, rows)
+                                : shares_copy || rows % workers == 0 || rows >= enough ? 1
+                                                                                       : workers;
     block_columns_ = std::max<std::size_t>(div_up(w.blocks(), columns), 1);
     scratch_ = round_up(scratch_, cache_line);
     sums_ = w.has_zero_points() ? round_up(source_ == Source::band ? g.out_w : piece_, 16) : 0;
@@ -65,26 +70,29 @@ class Conv2dRun {
     form_ = w_.prepared(kernel_.gemm_form);
     const std::size_t depth_steps = w_.segments() * w_.steps();
     if (form_ != nullptr) form_bytes_ = kernel_.gemm_form.bytes(depth_steps);
-    // Bands have one group, and their segments are no neighbours.
+    // Of bands, segments are no neighbours.
+    const std::size_t blocks = w_.groups() * w_.blocks();
     if (form_ != nullptr && source_ == Source::band && w_.segments() > 1)
       place_bytes_ = kernel_.gemm_form.place_bytes(depth_steps);
     workspace.begin(workers *
-                    (3 * channels_ * 4 + scratch_ + sums_ * 4 + segments_ * sizeof(std::ptrdiff_t) + w_.blocks() * place_bytes_));
+                    (3 * channels_ * 4 + scratch_ + sums_ * 4 + segments_ * sizeof(std::ptrdiff_t) + blocks * place_bytes_));
     folded_ = workspace.take<std::int32_t>(workers * channels_);
     multiplier_ = workspace.take<float>(workers * channels_);
     zero_point_ = workspace.take<std::int32_t>(workers * channels_);
     activations_ = workspace.take<std::uint8_t>(workers * scratch_);
     row_sums_ = workspace.take<std::int32_t>(workers * sums_);
     segment_ = workspace.take<std::ptrdiff_t>(workers * segments_);
-    place_ = workspace.take<std::byte>(workers * w_.blocks() * place_bytes_);
+    place_ = workspace.take<std::byte>(workers * blocks * place_bytes_);
     const std::size_t column_pieces = div_up(w_.blocks(), block_columns_);
     const auto start = [&](std::size_t worker) { prepare(worker, bias); };
-    parallel_for_workers(pieces_ * w_.groups() * column_pieces, product_time(kernel_.isa, pixels_ * g_.out_c * depth_steps * 4),
+    parallel_for_workers(pieces_ * group_pieces_ * column_pieces, product_time(kernel_.isa, pixels_ * g_.out_c * depth_steps * 4),
                          start, [&](std::size_t worker, std::size_t i) {
-                           const std::size_t column = i % column_pieces * block_columns_, group = i / column_pieces % w_.groups(),
-                                             piece = i / column_pieces / w_.groups(),
-                                             columns = std::min(block_columns_, w_.blocks() - column);
-                           run_piece(piece, group, column, columns, worker);
+                           const std::size_t column = i % column_pieces * block_columns_,
+                                             part = i / column_pieces % group_pieces_, piece = i / column_pieces / group_pieces_,
+                                             columns = std::min(block_columns_, w_.blocks() - column),
+                                             first = part * w_.groups() / group_pieces_,
+                                             last = (part + 1) * w_.groups() / group_pieces_;
+                           run_piece(piece, first, last, column, columns, worker);
                          });
   }
 
@@ -103,12 +111,16 @@ class Conv2dRun {
   /// the activations goes into the bias:
   ///   sum (x - zx)(w - zw) = sum x w - zw sum x - zx sum (w - zw).
   void prepare(std::size_t worker, std::span<const std::int32_t> bias) const {
-    const std::size_t segment_bytes = source_ == Source::band ? g_.options.dilation_h * band_row_ : w_.steps() * 4;
-    for (std::size_t s = 0; s < w_.segments(); ++s)
-      segment_[worker * segments_ + s] = static_cast<std::ptrdiff_t>(s * segment_bytes);
-    for (std::size_t b = 0; place_bytes_ > 0 && b < w_.blocks(); ++b)
+    const WindowOptions& o = g_.options;
+    const std::size_t taps = w_.groups() > 1 ? g_.kernel_w : 1;  // that are segments of a row
+    for (std::size_t s = 0; s < w_.segments(); ++s) {
+      const std::size_t in_band = s / taps * o.dilation_h * band_row_ + s % taps * o.dilation_w * g_.c;
+      segment_[worker * segments_ + s] = static_cast<std::ptrdiff_t>(source_ == Source::band ? in_band : s * w_.steps() * 4);
+    }
+    const std::size_t blocks = w_.groups() * w_.blocks();
+    for (std::size_t b = 0; place_bytes_ > 0 && b < blocks; ++b)
       kernel_.gemm_form.place(form_ + b * form_bytes_, segment_ + worker * segments_, w_.segments(), w_.steps(),
-                              place_ + (worker * w_.blocks() + b) * place_bytes_);
+                              place_ + (worker * blocks + b) * place_bytes_);
     const std::size_t out = w_.group_out();
     for (std::size_t group = 0; group < w_.groups(); ++group) {
       const std::size_t first = group * out, at = worker * channels_ + group * width_;
@@ -122,9 +134,12 @@ class Conv2dRun {
     }
   }
 
-  void run_piece(std::size_t piece, std::size_t group, std::size_t column, std::size_t columns, std::size_t worker) const {
+  /// Of the groups [first_group, last_group), several where they share a copy.
+  void run_piece(std::size_t piece, std::size_t first_group, std::size_t last_group, std::size_t column, std::size_t columns,
+                 std::size_t worker) const {
     std::uint8_t* scratch = activations_ + worker * scratch_;
     if (source_ != Source::band) {
+      const std::size_t group = first_group;
       const std::size_t first = piece * piece_, rows = std::min(piece_, pixels_ - first);
       const std::uint8_t* a = scratch;
       if (source_ == Source::in_place)
@@ -138,10 +153,11 @@ class Conv2dRun {
     const std::size_t rows = (band + 1) * g_.out_h / bands_ - first;
     copy_band(n, first, rows, scratch);
     // Four blocks at a time over all rows, so that their weights stay in the cache.
-    for (std::size_t c = 0; c < columns; c += 4)
-      for (std::size_t r = 0; r < rows; ++r)
-        run_rows(scratch + r * g_.options.stride_h * band_row_, (n * g_.out_h + first + r) * g_.out_w, g_.out_w, group,
-                 column + c, std::min<std::size_t>(4, columns - c), worker);
+    for (std::size_t group = first_group; group < last_group; ++group)
+      for (std::size_t c = 0; c < columns; c += 4)
+        for (std::size_t r = 0; r < rows; ++r)
+          run_rows(scratch + group * w_.group_in() + r * g_.options.stride_h * band_row_, (n * g_.out_h + first + r) * g_.out_w,
+                   g_.out_w, group, column + c, std::min<std::size_t>(4, columns - c), worker);
   }
 
   /// The kernel over `rows` output pixels from `first` on, whose activations start at `a`.
@@ -157,7 +173,7 @@ class Conv2dRun {
     t.steps = w_.steps();
     t.b = w_.block(group, column);
     t.form = form_ == nullptr ? nullptr : form_ + (group * w_.blocks() + column) * form_bytes_;
-    t.place = place_bytes_ == 0 ? nullptr : place_ + (worker * w_.blocks() + column) * place_bytes_;
+    t.place = place_bytes_ == 0 ? nullptr : place_ + ((worker * w_.groups() + group) * w_.blocks() + column) * place_bytes_;
     t.rows = rows;
     t.cols = std::min(columns * block_channels, w_.group_out() - channel);
     t.bias = folded_ + at;
@@ -223,7 +239,7 @@ class Conv2dRun {
       for (std::size_t kh = 0; kh < g_.kernel_h; ++kh) {
         const std::size_t ih = oh * o.stride_h + kh * o.dilation_h - o.padding.top;  // wraps outside the picture
         for (std::size_t kw = 0; kw < g_.kernel_w; ++kw) {
-          std::uint8_t* at = to + (w_.groups() > 1 ? (kh * g_.kernel_w + kw) * segment : kh * segment + kw * channels);
+          std::uint8_t* at = to + kh * segment + kw * channels;
           const std::size_t iw = ow * o.stride_w + kw * o.dilation_w - o.padding.left;
           if (ih < g_.h && iw < g_.w)
             copy(((n * g_.h + ih) * g_.w + iw) * g_.c + group * channels, channels, at);
@@ -242,8 +258,9 @@ class Conv2dRun {
   std::size_t width_, pixels_;  // packed channels per group; output pixels
   Source source_ = Source::gathered;
   std::size_t piece_ = 1,
-              pieces_ = 1;  // output pixels of a piece, or output rows at most where the source is a band; number of pieces
-  std::size_t bands_ = 1;   // of a picture
+              pieces_ = 1;        // output pixels of a piece, or output rows at most where the source is a band; number of pieces
+  std::size_t bands_ = 1;         // of a picture
+  std::size_t group_pieces_ = 1;  // parts that all groups are cut into
   std::size_t block_columns_ = 1;       // blocks of channels per piece
   std::size_t row_ = 0, band_row_ = 0;  // bytes between activations of neighbouring output pixels; between input rows of a band
   const std::byte* form_ = nullptr;     // the weights as the kernel wants them, and bytes of a block
