@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <trimtab/core/aliasing.hpp>
 #include <trimtab/core/parallel.hpp>
@@ -18,14 +19,23 @@ namespace trimtab {
 
 namespace detail {
 
-/// Outputs [first, last) of one axis, each `inner` neighbours: y[o, i] = sum over t of weight[o, t] * x[from[o, t], i], in
-/// double. There a product of two floats is exact, so that an FMA gives the same sum.
-template <std::size_t taps, class Real>
+/// A number of the input in double: of codes, what is left without the zero point.
+template <class X>
+double interpolated(X x, std::int32_t zero_point) {
+  if constexpr (sizeof(X) == 1)
+    return static_cast<double>(std::int32_t{x} - zero_point);
+  else
+    return static_cast<double>(x);
+}
+
+/// Outputs [first, last) of one axis, each `inner` neighbours: y[o, i] = (sum over t of weight[o, t] * x[from[o, t], i]) * m. The
+/// sum is taken in double and rounded. There a product of two floats is exact, so that an FMA gives the same sum.
+template <std::size_t taps, class X, class Real>
 struct InterpolateAxis {
-  TRIMTAB_LOOP void run(const Real* x, const std::size_t* from, const float* weight, std::size_t first, std::size_t last,
-                        std::size_t inner, Real* y) {
+  TRIMTAB_LOOP void run(const X* x, std::int32_t zero_point, const std::size_t* from, const float* weight, std::size_t first,
+                        std::size_t last, std::size_t inner, Real m, Real* y) {
     for (std::size_t o = first; o < last; ++o, y += inner) {
-      std::array<const Real*, taps> row;
+      std::array<const X*, taps> row;
       std::array<double, taps> w;
       for (std::size_t t = 0; t < taps; ++t) {
         row[t] = x + from[o * taps + t] * inner;
@@ -33,9 +43,9 @@ struct InterpolateAxis {
       }
       TRIMTAB_NO_ALIAS
       for (std::size_t i = 0; i < inner; ++i) {
-        double sum = w[0] * double(row[0][i]);
-        for (std::size_t t = 1; t < taps; ++t) sum += w[t] * double(row[t][i]);
-        y[i] = static_cast<Real>(sum);
+        double sum = w[0] * interpolated(row[0][i], zero_point);
+        for (std::size_t t = 1; t < taps; ++t) sum += w[t] * interpolated(row[t][i], zero_point);
+        y[i] = static_cast<Real>(sum) * m;
       }
     }
   }
@@ -115,17 +125,39 @@ void for_each_resize_piece(std::size_t outer, std::size_t extent, std::size_t in
   });
 }
 
-template <class Real>
-void resize_pass(const ResizePass& p, const Real* x, Real* y) {
+template <class X, class Real>
+void resize_pass(const ResizePass& p, const X* x, std::int32_t zero_point, Real m, Real* y) {
   const ResizeTaps& t = *p.taps;
   for_each_resize_piece(p.outer, t.out, p.inner, [&](std::size_t row, std::size_t first, std::size_t last) {
-    const Real* from = x + row * t.in * p.inner;
+    const X* from = x + row * t.in * p.inner;
     Real* to = y + (row * t.out + first) * p.inner;
     if (t.taps == 2)
-      run_loop<InterpolateAxis<2, Real>>(from, t.from.data(), t.weight.data(), first, last, p.inner, to);
+      run_loop<InterpolateAxis<2, X, Real>>(from, zero_point, t.from.data(), t.weight.data(), first, last, p.inner, m, to);
     else
-      run_loop<InterpolateAxis<4, Real>>(from, t.from.data(), t.weight.data(), first, last, p.inner, to);
+      run_loop<InterpolateAxis<4, X, Real>>(from, zero_point, t.from.data(), t.weight.data(), first, last, p.inner, m, to);
   });
+}
+
+/// y = m * the passes over x, of codes less the zero point. Without a pass y is m * x.
+template <class X, class Real>
+void resize_by_passes(std::span<const ResizePass> passes, const X* x, std::size_t x_size, std::int32_t zero_point, Real m,
+                      Real* y) {
+  if (passes.empty()) {
+    for (std::size_t i = 0; i < x_size; ++i) y[i] = static_cast<Real>(interpolated(x[i], zero_point)) * m;
+    return;
+  }
+  std::unique_ptr<Real[]> held, next;
+  for (std::size_t p = 0; p < passes.size(); ++p) {
+    const bool last = p + 1 == passes.size();
+    if (!last) next = std::make_unique_for_overwrite<Real[]>(passes[p].outer * passes[p].taps->out * passes[p].inner);
+    Real* const to = last ? y : next.get();
+    const Real scale = last ? m : Real(1);
+    if (p == 0)
+      resize_pass(passes[p], x, zero_point, scale, to);
+    else
+      resize_pass(passes[p], static_cast<const Real*>(held.get()), 0, scale, to);
+    std::swap(held, next);
+  }
 }
 
 template <class Real>
@@ -169,15 +201,7 @@ void resize_forward(std::span<const ResizeTaps> taps, const Real* x, std::size_t
                         batch * detail::resized_elements(taps, &ResizeTaps::in));
   const std::size_t size = batch * detail::resized_elements(taps, &ResizeTaps::out);
   if (size == 0) return;
-  const std::vector<detail::ResizePass> passes = detail::resize_passes(taps, batch);
-  if (passes.empty()) std::copy_n(x, size, y);
-  std::vector<Real> held, next;
-  for (std::size_t p = 0; p < passes.size(); ++p) {
-    const bool last = p + 1 == passes.size();
-    if (!last) next.resize(passes[p].outer * passes[p].taps->out * passes[p].inner);
-    detail::resize_pass<Real>(passes[p], p == 0 ? x : held.data(), last ? y : next.data());
-    std::swap(held, next);
-  }
+  detail::resize_by_passes<Real, Real>(detail::resize_passes(taps, batch), x, size, 0, Real(1), y);
 }
 
 /// grad_x += the gradient of resize_forward: each axis in turn, the first one first,
@@ -213,17 +237,11 @@ void resize_steps(const X& codes, const Affine<float>& grid, std::span<const Res
   Extents expected{xv.extent[0]};
   for (const ResizeTaps& t : taps) expected.push_back(t.in);
   detail::require_extents(xv.extent, expected, "resize_steps: codes");
-  const std::size_t batch = xv.extent[0], size = batch * detail::resized_elements(taps, &ResizeTaps::out);
-  constexpr std::size_t grain = std::size_t{1} << 14;
-  std::vector<float> shifted(xv.size());
-  parallel_ranges(shifted.size(), grain, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) shifted[i] = static_cast<float>(std::int32_t{xv.data[i]} - grid.zero_point);
-  });
-  resize_forward<float>(taps, shifted.data(), batch, steps);
-  const float m = grid.scale / scale_y;
-  parallel_ranges(size, grain, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) steps[i] *= m;
-  });
+  detail::require_taps(taps, "resize_steps");
+  const std::size_t batch = xv.extent[0];
+  if (batch * detail::resized_elements(taps, &ResizeTaps::out) == 0) return;
+  detail::resize_by_passes(std::span<const detail::ResizePass>(detail::resize_passes(taps, batch)), xv.data, xv.size(),
+                           grid.zero_point, grid.scale / scale_y, steps);
 }
 
 }  // namespace trimtab

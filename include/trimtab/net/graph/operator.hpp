@@ -396,9 +396,9 @@ template <class L>
 struct RoundsSteps {
   static constexpr IntegerRule integers = IntegerRule::rounds;
   static void codes(const L& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y) {
-    std::vector<float> steps(y.size());
-    OperatorRules<L>::steps(l, x, grid_y, TensorView<float>(steps.data(), y.extent));
-    steps_to_bytes(steps.data(), steps.size(), grid_y, y.data);
+    const auto steps = std::make_unique_for_overwrite<float[]>(y.size());
+    OperatorRules<L>::steps(l, x, grid_y, TensorView<float>(steps.get(), y.extent));
+    steps_to_bytes(steps.get(), y.size(), grid_y, y.data);
   }
 };
 
