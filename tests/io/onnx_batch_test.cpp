@@ -130,8 +130,9 @@ TEST_CASE("parse_input_size: a name and its extents", "[io]") {
 
 TEST_CASE("input_extents: the batch may stay open, nothing else", "[io]") {
   std::vector<std::string> notes;
-  const auto extents = [&](const onnx::ValueInfoProto& i, const OnnxInputSizes& sizes = {}) {
-    return input_extents(i, sizes, "--input-size", notes);
+  const auto extents = [&](const onnx::ValueInfoProto& i, const OnnxInputSizes& sizes = {},
+                           std::optional<std::int64_t> picture_size = {}) {
+    return input_extents(i, sizes, picture_size, "--input-size", notes);
   };
   for (const char* open : {"batch", "-1", "0", ""})
     CHECK(extents(input("x", {open, "3", "8", "6"})) == BatchDims{batch_n, number(3), number(8), number(6)});
@@ -151,6 +152,25 @@ TEST_CASE("input_extents: the batch may stay open, nothing else", "[io]") {
   shapeless.mutable_type()->mutable_tensor_type()->set_elem_type(1);
   CHECK_THROWS_AS(extents(shapeless), parse_error);
   CHECK(extents(shapeless, {{"x", {1, 3}}}) == BatchDims{batch_n, number(3)});
+}
+
+TEST_CASE("input_extents: pictures of a usual size, where the caller says one, and nothing else", "[io]") {
+  std::vector<std::string> notes;
+  const auto extents = [&](const std::vector<std::string>& declared, const OnnxInputSizes& sizes = {}) {
+    return input_extents(input("x", declared), sizes, 224, "--input-size", notes);
+  };
+  CHECK(extents({"", "3", "h", "w"}) == BatchDims{batch_n, number(3), number(224), number(224)});
+  CHECK(notes == std::vector<std::string>{"input 'x' (?,3,h,w) leaves its size open: 224 x 224 is taken; --input-size x=1,3,?,? "
+                                          "sets another in place of each ?"});
+  CHECK(extents({"1", "-1", "-1", "1"}) == BatchDims{number(1), number(224), number(224), number(1)});
+  CHECK(extents({"", "3", "h", "w"}, {{"x", {1, 3, 8, 6}}}) == BatchDims{batch_n, number(3), number(8), number(6)});
+  for (const std::vector<std::string>& other : {std::vector<std::string>{"", "3", "48", "w"},
+                                                {"", "c", "h", "w"},
+                                                {"", "t"},
+                                                {"", "16", "h", "w"},
+                                                {"", "3", "t", "h", "w"},
+                                                {"", "h", "3", "w"}})
+    CHECK_THROWS_AS(extents(other), unsupported_error);
 }
 
 TEST_CASE("real_inputs: an initializer keeps its value, a size needs its input", "[io]") {

@@ -299,3 +299,33 @@ TEST_CASE("trimtab: what cannot be is one line that says why, and exit code 1", 
   for (const char* help : {"--help", "run --help", "show --help", "compare --help", "quantize --help"})
     CHECK(job.program(help) == 0);
 }
+
+TEST_CASE("trimtab: pictures whose size a file leaves open are of 224 x 224, and a note says so", "[programs]") {
+  const TwoInputs job;
+  const auto leave_open = [&](const std::string& name) {
+    onnx::ModelProto model;
+    REQUIRE(model.ParseFromString(job.text(name)));
+    model.clear_metadata_props();  // with the checksum of what is changed here
+    auto* shape = model.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    for (const int axis : {2, 3}) shape->mutable_dim(axis)->set_dim_param("size");
+    model.clear_ir_version();
+    model.set_ir_version(7);
+    std::ofstream(job.path("open.onnx"), std::ios::binary) << model.SerializeAsString();
+  };
+  leave_open("net.onnx");
+  REQUIRE(job.program("show " + job.path("open.onnx")) == 0);
+  CHECK_THAT(job.text("err"), ContainsSubstring("224 x 224 is taken; --input-shape input=1,3,?,? sets another"));
+  CHECK_THAT(job.text("out"), ContainsSubstring("224"));
+  REQUIRE(job.program("show " + job.path("open.onnx") + " --input-shape input=1,3,32,32") == 0);
+  CHECK(job.text("err").find("224") == std::string::npos);
+
+  std::mt19937 random(7);
+  Network fixed;
+  const NodeId flat = fixed.add(Flatten{}, {fixed.add(Input{{4, 4, 3}}, {}, "x")}, "flat");
+  fixed.add(Linear{random_tensor<2>({2, 48}, random), random_tensor<1>({2}, random)}, {flat}, "y");
+  write_onnx(fixed, job.path("fixed.onnx"));
+  leave_open("fixed.onnx");
+  CHECK(job.program("show " + job.path("open.onnx")) == 1);
+  CHECK_THAT(job.text("err"), ContainsSubstring("--input-shape input=1,3,?,?") && ContainsSubstring("224 x 224 does not do: "));
+  CHECK(job.program("show " + job.path("open.onnx") + " --input-shape input=1,3,4,4") == 0);
+}

@@ -21,6 +21,9 @@ using namespace trimtab;
 
 namespace {
 
+/// What most classifiers take.
+constexpr std::int64_t usual_picture_size = 224;
+
 Extents extent_of(const Network& network, NodeId id) { return network[id].extent; }
 Extents extent_of(const LoweredNetwork& network, NodeId id) { return network.nodes[id].extent; }
 std::vector<NodeId> inputs_of(const Network& network) { return network.inputs(); }
@@ -62,10 +65,7 @@ Model model_of(const std::string& file, Read read, std::map<std::string, std::st
   return model;
 }
 
-Model read_onnx_model(const std::string& file, const ReadingArguments& a) {
-  OnnxReadOptions options;
-  for (const std::string& text : a.input_shapes) options.input_sizes.insert(parse_input_size(text));
-  options.cut = a.cut;
+Model read_onnx_model(const std::string& file, const OnnxReadOptions& options) {
   try {
     OnnxModel read = read_onnx(file, options);
     auto metadata = std::move(read.metadata);
@@ -77,6 +77,28 @@ Model read_onnx_model(const std::string& file, const ReadingArguments& a) {
     auto metadata = std::move(read.metadata);
     auto notes = std::move(read.notes);
     return model_of(file, std::move(read), std::move(metadata), std::move(notes));
+  }
+}
+
+/// Pictures of a size that the file leaves open are of 224 x 224.
+Model read_onnx_model(const std::string& file, const ReadingArguments& a) {
+  OnnxReadOptions options;
+  for (const std::string& text : a.input_shapes) options.input_sizes.insert(parse_input_size(text));
+  options.cut = a.cut;
+  options.picture_size = usual_picture_size;
+  try {
+    return read_onnx_model(file, options);
+  } catch (const error& with_usual) {
+    options.picture_size.reset();
+    try {
+      read_onnx_model(file, options);
+    } catch (const error& without) {
+      const std::string why = with_usual.what();
+      if (without.what() != why)
+        throw unsupported_error(
+            detail::message(without.what(), ". ", usual_picture_size, " x ", usual_picture_size, " does not do: ", why));
+    }
+    throw;
   }
 }
 
@@ -111,7 +133,9 @@ Model read_trimtab_model(const std::string& file, const ReadingArguments& a) {
 }  // namespace
 
 void describe(CLI::App& app, ReadingArguments& a) {
-  app.add_option("--input-shape", a.input_shapes, "NAME=1,3,320,320: extents of an input that the file leaves open")
+  app.add_option("--input-shape", a.input_shapes,
+                 detail::message("NAME=1,3,320,320: extents of an input that the file leaves open; without it pictures are of ",
+                                 usual_picture_size, " x ", usual_picture_size))
       ->allow_extra_args(false);
   app.add_option("--cut", a.cut,
                  "The network ends with this node or value, not with the file's outputs; may be given several times")

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <trimtab/core/error.hpp>
@@ -54,20 +55,32 @@ inline std::string declared_text(const ::onnx::TensorShapeProto& shape) {
   return text;
 }
 
+/// Whether an input is a picture, N C H W or N H W C of 1, 3 or 4 channels, of which the file leaves height and width open.
+inline bool is_picture_of_any_size(const ::onnx::TensorShapeProto& shape) {
+  if (shape.dim_size() != 4) return false;
+  const auto length = [&](int axis) { return shape.dim(axis).dim_value(); };
+  const auto is_open = [&](int axis) { return length(axis) <= 0; };
+  const auto is_channels = [&](int axis) { return length(axis) == 1 || length(axis) == 3 || length(axis) == 4; };
+  return (is_channels(1) && is_open(2) && is_open(3)) || (is_channels(3) && is_open(1) && is_open(2));
+}
+
 /// The extents of one graph input. The first axis is the batch: where the file leaves it open (a name, 0, -1 or nothing) it is
-/// the number of pictures, N. Every other axis needs a number, from the file or from `sizes`: no guess is sensible, since the
-/// network's results depend on it. `option` is what a message tells the user to write, such as "--input-shape".
+/// the number of pictures, N. Every other axis needs a number, from the file, from `sizes`, or from `picture_size` for height and
+/// width of a picture, where the file leaves both open. Without one no guess is sensible, since the network's results depend on
+/// it. `option` is what a message tells the user to write, such as "--input-shape".
 ///
 /// Notes say which axes were set. Throws unsupported_error for an axis that stays open, for more than 8 axes and extents beyond
 /// 2^24; shape_error where the sizes given contradict the file; parse_error for an input without a shape when no size is given
 /// either.
-inline BatchDims input_extents(const ::onnx::ValueInfoProto& input, const OnnxInputSizes& sizes, std::string_view option,
+inline BatchDims input_extents(const ::onnx::ValueInfoProto& input, const OnnxInputSizes& sizes,
+                               std::optional<std::int64_t> picture_size, std::string_view option,
                                std::vector<std::string>& notes) {
   const auto& type = input.type().tensor_type();
   const ::onnx::TensorShapeProto& shape = type.shape();
   const std::string declared = declared_text(shape);
   const auto found = sizes.find(input.name());
   const std::vector<std::int64_t>* given = found == sizes.end() ? nullptr : &found->second;
+  const bool assumed = given == nullptr && picture_size && is_picture_of_any_size(shape);
   const auto rank = static_cast<std::size_t>(shape.dim_size());
   const auto who = [&] { return message("input '", input.name(), "' (", declared, ")"); };
   if (rank > most_axes) throw unsupported_error(message(who(), " has ", rank, " axes; at most 8 are supported"));
@@ -93,6 +106,8 @@ inline BatchDims input_extents(const ::onnx::ValueInfoProto& input, const OnnxIn
     } else if (given != nullptr) {
       result.push_back({(*given)[k], 0});
       set += (set.empty() ? "" : ", ") + name + " = " + message((*given)[k]);
+    } else if (assumed) {
+      result.push_back({*picture_size, 0});
     } else {
       result.push_back({});
       open += (open.empty() ? "" : ", ") + name;
@@ -102,6 +117,9 @@ inline BatchDims input_extents(const ::onnx::ValueInfoProto& input, const OnnxIn
     throw unsupported_error(
         message(who(), " leaves open: ", open, ". Say how large, in place of each ?: ", option, " ", input.name(), "=", example));
   if (!set.empty()) notes.push_back(message(who(), " is read with ", set));
+  if (assumed)
+    notes.push_back(message(who(), " leaves its size open: ", *picture_size, " x ", *picture_size, " is taken; ", option, " ",
+                            input.name(), "=", example, " sets another in place of each ?"));
   return result;
 }
 

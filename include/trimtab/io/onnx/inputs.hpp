@@ -3,6 +3,7 @@
 /// Graph inputs as Input nodes: their extents, and in which order of axes the network holds them.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <trimtab/io/onnx/import.hpp>
@@ -71,11 +72,11 @@ inline std::vector<std::size_t> input_order(const ::onnx::GraphProto& graph, con
 
 /// Appends an Input node. All inputs have one batch, their first axis: the number that the file or the user sets, or any.
 inline OnnxActivation import_input(OnnxImport& import, const ::onnx::GraphProto& graph, const ::onnx::ValueInfoProto& input,
-                                   const OnnxInputSizes& sizes, bool first) {
+                                   const OnnxInputSizes& sizes, std::optional<std::int64_t> picture_size, bool first) {
   if (!input.type().has_tensor_type()) throw unsupported_error(message("input '", input.name(), "' is no tensor"));
   const OnnxType type = onnx_type(input.type().tensor_type().elem_type());
   if (is_boolean(type)) throw unsupported_error(message("input '", input.name(), "' is of bool"));
-  BatchDims dims = input_extents(input, sizes, "--input-shape", import.notes);
+  BatchDims dims = input_extents(input, sizes, picture_size, "--input-shape", import.notes);
   if (dims.empty()) throw unsupported_error(message("input '", input.name(), "' is a scalar; the first axis is the batch"));
   if (const auto given = sizes.find(input.name()); given != sizes.end() && dims[0] == batch_extent)
     dims[0] = {given->second[0], 0};

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <trimtab/io/onnx/input_sizes.hpp>
@@ -32,6 +33,8 @@ struct OnnxReadOptions {
   OnnxInputSizes input_sizes = {};  ///< extents of inputs by name; see parse_input_size
   /// Values, or nodes for their first output, that the network gives in place of the file's outputs.
   std::vector<std::string> cut = {};
+  /// Height and width of pictures whose file leaves both open, where input_sizes has none; a note says so. Nothing: refused.
+  std::optional<std::int64_t> picture_size = {};
 };
 
 /// An input or an output of the file.
@@ -263,7 +266,8 @@ inline OnnxModel import_model(const ::onnx::ModelProto& model, std::size_t file_
   import.use = analyse_graph(graph, wanted_outputs(graph, options.cut, import.notes), hands_on);
   OnnxModel result;
   for (const auto* input : real_inputs(model, options.input_sizes, import.notes)) {
-    const OnnxActivation x = import_input(import, graph, *input, options.input_sizes, result.inputs.empty());
+    const OnnxActivation x =
+        import_input(import, graph, *input, options.input_sizes, options.picture_size, result.inputs.empty());
     OnnxPort port{input->name(), {}};
     for (const NodeAxes& group : x.axes) port.order.push_back(group[0]);
     result.inputs.push_back(std::move(port));
