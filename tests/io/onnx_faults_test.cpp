@@ -59,11 +59,15 @@ TEST_CASE("read_onnx and read_quantized_onnx: files of many tools give ONNX Runt
       if (got.step == 0 || off < 0.01F * got.step) {
         if (off > 1e-5F * largest) CHECK(got.y.data()[i] == expected.data()[i]);
       } else {
-        ++ties;  // one code beside it
+        // One code beside it. From steps of 0.03 to 0.024, 5 / 4 codes for one: where those read are 2 more than a multiple of 4,
+        // the result lies between two codes, and the last bit of the quotient decides.
+        ++ties;
         if (off > 1.01F * got.step) CHECK(got.y.data()[i] == expected.data()[i]);
+        const float middle = (got.y.data()[i] + expected.data()[i]) / 2 / got.step;
+        CHECK(std::abs(std::remainder(middle - 2.5F, 5.0F)) < 0.01F);
       }
     }
-    CHECK(ties <= expected.size() / 20);
+    if (ties > 0) CHECK(entry.path().filename() == "conv_maxpool_other_grid");
   }
   CHECK(count >= 24);
 }
