@@ -25,4 +25,5 @@ for command in quantize run show compare; do
 done
 same "$(offered quantize --weights '')" 'depthwise scalar vector '
 same "$(offered run --execute i)" 'int8 '
+same "$(offered generate --language '')" 'c c++ '
 same "$(offered run --top '')" ' '

@@ -6,7 +6,7 @@ _trimtab() {
   elif [[ $current == -* ]]; then
     words=$("$program" "${COMP_WORDS[1]}" --help 2>/dev/null | grep -o -e '--[a-z][a-z-]*' | sort -u)
   elif [[ $before == --* ]]; then
-    words=$("$program" "${COMP_WORDS[1]}" --help 2>/dev/null | sed -n "s/^  $before [A-Z]*:{\([a-z0-9,-]*\)}.*/\1/p" | tr , ' ')
+    words=$("$program" "${COMP_WORDS[1]}" --help 2>/dev/null | sed -n "s/^  $before [A-Z]*:{\([a-z0-9,+-]*\)}.*/\1/p" | tr , ' ')
   fi
   COMPREPLY=()
   [[ -n $words ]] && mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

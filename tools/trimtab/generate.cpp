@@ -8,6 +8,7 @@
 #include <memory>
 #include <trimtab/io/source/write.hpp>
 
+#include "choice.hpp"
 #include "command.hpp"
 #include "model.hpp"
 #include "targets.hpp"
@@ -62,9 +63,9 @@ Command generate_command(CLI::App& app) {
   const auto a = std::make_shared<GenerateArguments>();
   app.add_option("model", a->model, "Quantized network: .onnx, .tflite or .trimtab")->required();
   app.add_option("--out", a->out, "The file to write: net.h, net.hpp")->required();
-  app.add_option("--language", a->language, "c: C11, which C++17 compiles, too; c++: C++17, in a namespace")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, SourceLanguage>{{"c", SourceLanguage::c}, {"c++", SourceLanguage::cpp}}));
+  describe_choice(app, "--language", a->language, {{"c", SourceLanguage::c}, {"c++", SourceLanguage::cpp}},
+                  "c: C11, which C++17 compiles, too; c++: C++17, in a namespace")
+      ->default_str("c");
   app.add_option("--name", a->name, "What the file's functions and constants are called by; without it the file's stem");
   describe(app, a->reading);
   return [a](const World& world) {

@@ -43,6 +43,9 @@ struct SizeStep {
 struct SizeBudget {
   double amount = 50;   ///< above 0
   bool percent = true;  ///< of the size at the most bits that are tried; else bytes
+
+  /// How many bytes that allows, where the most bits take `most`.
+  double bytes(std::size_t most) const { return percent ? amount / 100 * double(most) : amount; }
 };
 
 /// What choose_bits found.
@@ -171,7 +174,7 @@ BitsChoice choose_bits(const Recipe& recipe, const Network& teacher, const Pictu
     if (progress) progress(i + 1, bits_to_try.size());
   }
   choice.curve = size_curve(choice.layers);
-  const double allowed = budget.percent ? budget.amount / 100 * double(choice.curve.front().bytes) : budget.amount;
+  const double allowed = budget.bytes(choice.curve.front().bytes);
   while (double(choice.curve[choice.taken].bytes) > allowed)
     if (++choice.taken == choice.curve.size())
       throw value_error(detail::message("choose_bits: at the fewest bits that are tried the weights take ",

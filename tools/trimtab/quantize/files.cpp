@@ -187,10 +187,41 @@ void require_format(const std::string& file, Requantizer requantizer) {
 
 }  // namespace
 
+namespace {
+
+/// Throws value_error where what stays in float has no place.
+void require_place_for_float(const QuantizeArguments& a) {
+  if (a.quantization.keep_float.empty()) return;
+  if (ending(a.out) == ".tflite")
+    throw value_error(
+        "--keep-float: a .tflite file holds integers alone; --out to a .onnx or .trimtab file holds parts in float");
+  if (a.quantization.requantizer == Requantizer::fixed_point)
+    throw value_error(
+        "--keep-float: --requantize fixed-point computes with integers alone; --requantize float has parts in float");
+}
+
+/// Throws value_error for a budget below what the fewest bits take: whatever the ranges are.
+void require_reachable(const QuantizeArguments& a, const Network& network, const std::vector<Range<float>>& ranges) {
+  const auto bytes_at = [&](int bits) {
+    QuantizationOptions o = a.quantization;
+    o.weight_bits = bits;
+    return packed_bytes(quantize(network, ranges, o));
+  };
+  const std::size_t least = bytes_at(bits_to_try.back());
+  if (const double allowed = a.size_budget->bytes(bytes_at(bits_to_try.front())); double(least) > allowed)
+    throw value_error(detail::message("--size-budget: at ", bits_to_try.back(),
+                                      " bits, the fewest that are tried, the weights take ", least,
+                                      " bytes, above the budget of ", std::size_t(allowed)));
+}
+
+}  // namespace
+
 void rehearse(const QuantizeArguments& a, const FloatModel& model) {
+  require_place_for_float(a);
   if (!a.out.empty()) require_format(a.out, a.quantization.requantizer);
   const std::vector<Range<float>> ranges(model.network.size(), Range<float>{-1, 1});
   try {
+    if (a.size_budget) require_reachable(a, model.network, ranges);
     const QuantizedNetwork q = quantize(model.network, ranges, a.quantization);
     if (!a.out.empty()) serialized(a, q, model, {});
   } catch (const quantization_range_error&) {
