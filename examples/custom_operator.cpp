@@ -1,6 +1,5 @@
-// Operators of one's own in a network: an activation, which is a formula, and Maxout, which picks the larger of two neighbouring
-// channels. What the library knows of them stands here, and a rule that were missing would not compile. They are calibrated,
-// trained, lowered and run in int8 like any other, and every code of the deployed network equals the trained one's.
+// Operators of one's own in a network: an activation, which is a formula, and Maxout, which picks the larger of two channels. A
+// rule that were missing would not compile. They are calibrated, trained and run in int8 like any other, with equal codes.
 
 #include <cmath>
 #include <cstdio>
@@ -21,8 +20,7 @@ struct trimtab::OperatorRules<Snake> : Elementwise<Snake> {
   static double derivative(const Snake&, double x) { return 1 + std::sin(2 * x); }
 };
 
-/// y[.., c] = max(x[.., 2 c], x[.., 2 c + 1]) (Goodfellow et al., arXiv 1302.4389): the larger value has the larger code, so
-/// codes are picked.
+/// y[.., c] = max(x[.., 2 c], x[.., 2 c + 1]) (Goodfellow et al., arXiv 1302.4389). Codes are picked: larger values have larger ones.
 struct Maxout {};
 template <>
 struct trimtab::OperatorRules<Maxout> : SimpleRules<Maxout> {
@@ -34,6 +32,7 @@ struct trimtab::OperatorRules<Maxout> : SimpleRules<Maxout> {
   static ScalingRule scaling(const Maxout&) { return ScalingRule::stops; }  // two channels share one output
   static Clip bounds(const Maxout&) { return no_clip; }
   static bool keeps_order(const Maxout&, std::span<const Extents>) { return false; }
+  static std::optional<float> fill(const Maxout&, std::span<const Extents>) { return std::nullopt; }
   static void visit(Maxout&, OperatorVisitor&) {}
   static Extents extent(const Maxout&, std::span<const Extents> in, const std::string& node) {
     Extents e = in[0];
@@ -66,8 +65,7 @@ int main() {
   Network network;
   NodeId at = network.add(Input{{16}}, {});
   at = network.add(Linear{w1, xt::zeros<float>({32})}, {at});
-  at = network.add(Snake{}, {at});
-  at = network.add(Maxout{}, {at});
+  at = network.add(Maxout{}, {network.add(Snake{}, {at})});
   network.add(Linear{w2, xt::zeros<float>({4})}, {at});
   const auto rows = [&](std::span<const std::size_t> some) -> Array {
     return xt::view(x, xt::keep(std::vector(some.begin(), some.end())), xt::all());

@@ -20,10 +20,8 @@ code() {
 # In net/ and beside the formats in io/ no operator's name is a word.
 networks=$(find net io -name '*.hpp' ! -path 'net/operators/*' ! -path net/operators.hpp ! -path 'net/models/*' ! -path 'io/*/*')
 found=$(code $networks | grep -E "(^|[^A-Za-z0-9_>.])($names)($|[^A-Za-z0-9_])" || true)
-# What is common to all operators of a format makes nodes (Input{}, Reshape{extent}), but asks for none. These still do: they tell what constants,
-# padding, joining and tables mean for a file's codes.
-asking='io/onnx/lower.hpp|io/onnx/lowering_plan.hpp|io/onnx/write.hpp|io/onnx/write_quantized.hpp|io/source/write.hpp|io/source/writer.hpp|io/tflite/lower.hpp'
-common=$(find io -path 'io/*/*.hpp' ! -name operators.hpp -exec grep -LE "^struct [A-Za-z]+Rules<[A-Za-z0-9]+> |FUNCTION\(($names)," {} + | grep -vxE "$asking")
+# What is common to all operators of a format makes nodes (Input{}, Reshape{extent}), but asks for none.
+common=$(find io -path 'io/*/*.hpp' ! -name operators.hpp -exec grep -LE "^struct [A-Za-z]+Rules<[A-Za-z0-9]+> |FUNCTION\(($names)," {} +)
 found="$found$(code $common |
   grep -E "[A-Za-z_]<([A-Za-z0-9_:]+, *)*(trimtab::)?($names)[,>]" || true)"
 if [ -n "$found" ]; then

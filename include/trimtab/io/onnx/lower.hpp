@@ -70,7 +70,8 @@ class OnnxLowering : private OnnxLoweringPlan {
     const Node& node = network_[id];
     Affine<float> grid = x.grid();
     grid.codes = result_.nodes[x.node].grid.codes;
-    if (node.op.is<Pad>()) grid.codes = {std::min(grid.codes.qmin, grid.zero_point), std::max(grid.codes.qmax, grid.zero_point)};
+    if (const auto fill = node.op->fill(network_.input_extents(id)); fill && std::isfinite(*fill))
+      grid.codes = {std::min(grid.codes.qmin, grid.zero_point), std::max(grid.codes.qmax, grid.zero_point)};
     return append({node.name, node.op, std::nullopt, {x}, node.extent, grid});
   }
   NodeId clipped(NodeId id, NodeId from, const Affine<float>& grid, const CodeRange& bounds) {
@@ -90,7 +91,7 @@ class OnnxLowering : private OnnxLoweringPlan {
     const NodeId first = lowered_[node.inputs[0]];
     const Affine<float> grid = result_.nodes[first].grid;
     const std::int32_t zero = shift(values_[id].is_signed);
-    if (node.op.is<LookupTable>())
+    if (node.op->reads_bytes())
       return append(
           {node.name, node.op, std::nullopt, {{first, grid.scale, grid.zero_point}}, node.extent, {1, 0, unsigned_codes()}});
     if (const auto* clip = node.op.get_if<Clip>()) {
@@ -102,11 +103,10 @@ class OnnxLowering : private OnnxLoweringPlan {
     // Bytes as numbers: what is put between them is a code, too.
     LoweredNode lowered{node.name, node.op, std::nullopt, {}, node.extent, {grid.scale, grid.zero_point, unsigned_codes()}};
     for (const NodeId in : node.inputs) lowered.inputs.push_back({lowered_[in], grid.scale, grid.zero_point});
-    if (node.inputs.size() == 1 && !node.op.is<Concat>()) lowered.grid.codes = grid.codes;
-    if (auto* pad = lowered.op.get_if<Pad>()) {
+    if (node.inputs.size() == 1 && !joins_inputs(node.op)) lowered.grid.codes = grid.codes;
+    if (const auto fill = node.op->fill(network_.input_extents(id)); fill && std::isfinite(*fill)) {
       lowered.inputs[0] = {first, 1, zero};
       lowered.grid = {1, zero, unsigned_codes()};
-      pad->value = std::clamp(pad->value, -static_cast<float>(zero), static_cast<float>(255 - zero));
     }
     return append(std::move(lowered));
   }

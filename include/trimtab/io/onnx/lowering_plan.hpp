@@ -82,7 +82,7 @@ class OnnxLoweringPlan {
       return {Kind::reading, grid.is_signed, node.inputs[0], grid.scale, grid.byte_zero_point()};
     }
     if (node.inputs.empty()) return {};
-    if (node.op.is<LookupTable>()) {
+    if (node.op->reads_bytes()) {
       if (input(id).kind != Kind::codes || input(id).is_signed)
         throw unsupported_error(message(describe(node), ": a table of what are no uint8 codes"));
       return {Kind::codes, false};
@@ -93,12 +93,12 @@ class OnnxLoweringPlan {
           throw unsupported_error(message(describe(node), " of codes of both signs"));
       return {Kind::codes, input(id).is_signed};
     }
-    if (const auto* affine = node.op.get_if<ChannelAffine>())
+    if (const auto affine = node.op->affine())
       if (const auto x = reading(node.inputs[0]); x && affine->scale.size() == 1 && affine->offset.size() == 1 &&
-                                                  affine->offset(0) == 0 && affine->scale(0) > 0 &&
-                                                  std::isnormal(affine->scale(0) * x->scale)) {
+                                                  affine->offset[0] == 0 && affine->scale[0] > 0 &&
+                                                  std::isnormal(affine->scale[0] * x->scale)) {
         Value y = *x;
-        y.scale *= affine->scale(0);
+        y.scale *= affine->scale[0];
         return y;
       }
     if (input(id).kind == Kind::reading && moves(id)) {
@@ -111,7 +111,8 @@ class OnnxLoweringPlan {
   /// An operator on codes that are read as nothing but codes.
   bool is_movement_of_codes(NodeId id) const {
     const Node& node = network_[id];
-    const bool movement = node.op->integers() == IntegerRule::moves || node.op.is<Pad>() || node.op.is<Concat>();
+    const bool movement =
+        node.op->integers() == IntegerRule::moves || node.op->fill(network_.input_extents(id)) || joins_inputs(node.op);
     return movement &&
            std::all_of(node.inputs.begin(), node.inputs.end(), [&](NodeId in) { return values_[in].kind == Kind::codes; });
   }
@@ -181,17 +182,13 @@ class OnnxLoweringPlan {
     return rule == IntegerRule::moves || rule == IntegerRule::rounds || rule == IntegerRule::folded ||
            rule == IntegerRule::source;
   }
-  /// A ChannelAffine, or a batch norm as one.
-  static std::optional<ChannelAffine> affine_of(const Operator& op) {
-    if (const auto* affine = op.get_if<ChannelAffine>()) return *affine;
-    if (op.is<BatchNorm>()) return op->simplified().get<ChannelAffine>();
-    return std::nullopt;
-  }
+  /// An affine function of channels, or a batch norm as one.
+  static std::optional<ChannelFactors> affine_of(const Operator& op) { return op->simplified()->affine(); }
   /// Affine functions of channels become part of what computes before them, as far as it can take them.
   void take_factors(Plan& p) const {
     NodeId at = p.base;
     std::vector<double> scale{1}, offset{0};
-    while (const std::optional<ChannelAffine> affine = affine_of(network_[at].op)) {
+    while (const std::optional<ChannelFactors> affine = affine_of(network_[at].op)) {
       if (values_[network_[at].inputs[0]].kind != Kind::real || network_[network_[at].inputs[0]].op->is_fed()) return;
       const std::size_t count = std::max({scale.size(), affine->scale.size(), affine->offset.size()});
       const auto of = [](const auto& row, std::size_t c) { return double(row[row.size() == 1 ? 0 : c]); };
@@ -211,9 +208,7 @@ class OnnxLoweringPlan {
       for (const double s : scale)
         if (!(s > 0) || !std::isfinite(s)) return;
     } else {
-      const bool linear = node.op.is<Mul>() || node.op.is<Div>() || node.op.is<MatMul>() || node.op.is<ReduceSum>() ||
-                          node.op.is<ReduceMean>() || node.op.is<ReduceL2>() || node.op.is<GlobalAveragePool>();
-      if (!linear || scale.size() != 1 || !(scale[0] > 0) || offset[0] != 0) return;
+      if (!node.op->homogeneous() || scale.size() != 1 || !(scale[0] > 0) || offset[0] != 0) return;
     }
     p.base = at;
     p.scale = std::move(scale);

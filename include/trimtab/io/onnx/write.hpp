@@ -39,22 +39,21 @@ class OnnxExport : public OnnxWriter {
   void add_node(NodeId id, const std::string& fed) {
     const Node& node = network_[id];
     const bool clipped = node.clip != no_clip, is_output = !outputs_[id].empty();
-    const Constant* constant = node.op.get_if<Constant>();
     OnnxCall n{node.name, {}, {}, node.extent, {}};
     for (const NodeId input : node.inputs) {
       n.inputs.push_back(values_[input]);
       n.in.push_back(extents_[input]);
     }
-    if (constant != nullptr) n.output = write_constant(id, *constant);
+    if (is_constant(node.op)) n.output = write_constant(id);
     if (!fed.empty()) n.output = fed;
     const bool made = !n.output.empty();
     const std::string last = is_output ? outputs_[id] : made && !clipped ? n.output : unique(node.name);
     if (!made) {
       n.output = clipped ? unique(node.name + "/unclipped") : last;
       for (const NodeId input : node.inputs)
-        if (node.op.is<Concat>() && network_[input].op.is<Constant>())
-          throw unsupported_error(message("write_onnx: node ", node.name,
-                                          " (Concat) of a Constant: a file has no constants for any number of pictures"));
+        if (joins_inputs(node.op) && is_constant(network_[input].op))
+          throw unsupported_error(message("write_onnx: node ", node.name, " (", node.op->name(),
+                                          ") of a Constant: a file has no constants for any number of pictures"));
       write_node(*this, node.op, n, node.name);
     }
     if (clipped)
@@ -63,12 +62,13 @@ class OnnxExport : public OnnxWriter {
       add("Identity", node.name + "/output", {n.output}, last);
     values_.push_back(last);
   }
-  std::string write_constant(NodeId id, const Constant& l) {
+  std::string write_constant(NodeId id) {
     extents_[id] = constant_extent(
         network_.nodes(), id, [&](const Node& r) { return std::find(r.inputs.begin(), r.inputs.end(), id) != r.inputs.end(); });
     Extents extent{1};
     for (const std::size_t length : file_layout::extents(extents_[id])) extent.push_back(length);
-    return tensor(network_[id].name, extent, file_layout::numbers(l.value.data(), extents_[id]));
+    const std::vector<float> values = constant_values(network_[id].op, network_[id].extent);
+    return tensor(network_[id].name, extent, file_layout::numbers(values.data(), extents_[id]));
   }
 
   const Network& network_;

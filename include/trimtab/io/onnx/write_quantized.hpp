@@ -37,13 +37,13 @@ class OnnxQuantizedExport : public OnnxCodesWriter {
       extents_.push_back(node().extent);
       if (node().op->is_fed())
         write_input(inputs.at(fed++));
-      else if (const auto* constant = node().op.get_if<Constant>())
-        write_constant(*constant);
+      else if (is_constant(node().op))
+        write_constant();
       else if (node().in_float)
         write_float();
       else
         write_integers();
-      if (node().holds_codes && !node().op.is<Constant>()) clamp_codes();
+      if (node().holds_codes && !is_constant(node().op)) clamp_codes();
     }
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const NodeId id = network.outputs[i];
@@ -62,13 +62,14 @@ class OnnxQuantizedExport : public OnnxCodesWriter {
     else
       give(input);
   }
-  void write_constant(const Constant& l) {
+  void write_constant() {
     extents_[id_] = constant_extent(network_.nodes, id_, [&](const LoweredNode& r) {
       return std::any_of(r.inputs.begin(), r.inputs.end(), [&](const LoweredInput& in) { return in.node == id_; });
     });
     Extents extent{1};
     for (const std::size_t length : file_layout::extents(extents_[id_])) extent.push_back(length);
-    const std::vector<float> reals = file_layout::numbers(l.value.data(), extents_[id_]);
+    const std::vector<float> values = constant_values(node().op, node().extent);
+    const std::vector<float> reals = file_layout::numbers(values.data(), extents_[id_]);
     if (!node().holds_codes) return give(tensor(name(), extent, reals));
     std::vector<std::uint8_t> bytes;
     for (const float v : reals) bytes.push_back(static_cast<std::uint8_t>(node().grid.quantize(v)));
@@ -103,24 +104,36 @@ class OnnxQuantizedExport : public OnnxCodesWriter {
   }
   void require_no_constants() const {
     for (const LoweredInput& input : node().inputs)
-      if (node().op.is<Concat>() && network_.nodes[input.node].op.is<Constant>())
-        throw unsupported_error(
-            message("write_onnx: node ", name(), " (Concat) of a Constant: a file has no constants for any number of pictures"));
+      if (joins_inputs(node().op) && is_constant(network_.nodes[input.node].op))
+        throw unsupported_error(message("write_onnx: node ", name(), " (", operator_name(node().op),
+                                        ") of a Constant: a file has no constants for any number of pictures"));
+  }
+
+  std::vector<Extents> input_extents() const {
+    std::vector<Extents> extents;
+    for (const LoweredInput& input : node().inputs) extents.push_back(network_.nodes[input.node].extent);
+    return extents;
+  }
+  /// What the node gives for every byte in every channel.
+  CodeRange codes_of_all_bytes() const {
+    const std::size_t channels = node().extent.size() == 0 ? 1 : node().extent.back();
+    std::vector<std::uint8_t> x(256 * channels), y(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<std::uint8_t>(i / channels);
+    const CodeInput input{{x.data(), {256, channels}}, {1.0F, 0, unsigned_codes()}};
+    node().op->codes(CodeInputs(&input, 1), {1.0F, 0, unsigned_codes()}, {y.data(), {256, channels}});
+    const auto [lo, hi] = std::minmax_element(y.begin(), y.end());
+    return {*lo, *hi};
   }
 
   /// QuantizeLinear and its like use all of 0 .. 255; a node of fewer codes gets a Clip behind it, unless its input had one.
   void clamp_codes() {
     const CodeRange& codes = node().grid.codes;
     CodeRange possible = unsigned_codes();
-    const MaxPool* pool = node().op.get_if<MaxPool>();
-    const bool adds = (pool != nullptr && pool->window.padding != Padding{}) || node().op.is<Pad>();
-    if (!node().in_float && node().op->integers() == IntegerRule::moves && node().inputs.size() == 1 && !node().op.is<Concat>() &&
-        !adds) {
+    if (!node().in_float && node().op->integers() == IntegerRule::moves && node().inputs.size() == 1 &&
+        !node().op->fill(input_extents()))
       possible = network_.nodes[in().node].grid.codes;
-    } else if (const auto* table = node().op.get_if<LookupTable>()) {
-      const auto [lo, hi] = std::minmax_element(table->codes.begin(), table->codes.end());
-      possible = {*lo, *hi};
-    }
+    else if (node().op->reads_bytes())
+      possible = codes_of_all_bytes();
     if (codes.qmin <= possible.qmin && codes.qmax >= possible.qmax) return;
     const auto bound = [&](const char* which, std::int32_t byte) {
       return tensor<std::uint8_t>(name() + which, {}, {static_cast<std::uint8_t>(byte)});

@@ -96,11 +96,11 @@ class SourceExport : public SourceWriter {
                                  : "it runs in float, and a generated file has integers alone");
     const std::string title =
         message("/* ", comment_text(first_name(node().name)), ": ", operator_name(node().op), ", ", node().extent, " */\n");
-    if (const auto* l = node().op.get_if<Constant>()) {
+    if (is_constant(node().op)) {
       constants_ += "\n" + title;
       std::vector<std::uint8_t> codes;
-      for (std::size_t i = 0; i < l->value.size(); ++i)
-        codes.push_back(static_cast<std::uint8_t>(grid().quantize(l->value.data()[i])));
+      for (const float v : constant_values(node().op, node().extent))
+        codes.push_back(static_cast<std::uint8_t>(grid().quantize(v)));
       array("codes", codes);
     } else if (!node().op->is_fed() && !(node().inputs.size() == 1 && out() == in())) {
       const std::size_t before = constants_.size();

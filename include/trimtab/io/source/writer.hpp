@@ -185,7 +185,7 @@ class SourceWriter {
       input_of[b] = i;
     }
     for (NodeId id = 0; id < end; ++id)
-      if (const Lifetime& l = buffers.lifetimes[buffers.of[id]]; n_.nodes[id].op.is<Constant>() && l.first == id) {
+      if (const Lifetime& l = buffers.lifetimes[buffers.of[id]]; is_constant(n_.nodes[id].op) && l.first == id) {
         id_ = id;
         place[buffers.of[id]] = own("codes");
         buffers.lifetimes[buffers.of[id]].bytes = 0;

@@ -57,7 +57,7 @@ class TfliteLowering {
     return made;
   }
   /// Codes of one type become codes of another by it.
-  static bool is_requantized(const Node& node) { return node.op.is<Concat>() && node.inputs.size() == 1; }
+  static bool is_requantized(const Node& node) { return joins_inputs(node.op) && node.inputs.size() == 1; }
 
   /// TFLite copies codes, whatever the file says of their grids.
   void move_codes(NodeId id, LoweredNode& made) {

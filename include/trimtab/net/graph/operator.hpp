@@ -39,6 +39,13 @@ class OperatorInterface {
   virtual Clip bounds() const = 0;  ///< no output leaves this interval, by definition; no_clip where nothing is known
   /// Whether, for such inputs, the output's elements are the input's in memory's order: it may be the same memory.
   virtual bool keeps_order(std::span<const Extents> in) const = 0;
+  /// Of an operator that may move codes: the number that it puts where no element of such inputs comes from; nothing where all
+  /// come from there, and of other operators.
+  virtual std::optional<float> fill(std::span<const Extents> in) const = 0;
+  virtual bool homogeneous() const = 0;  ///< op(s * x0, x1, ...) is s * op(x0, x1, ...) for s > 0; false where nothing is known
+  virtual bool reads_bytes() const = 0;  ///< takes codes as the numbers that they are, whatever they stand for, and gives such
+  /// Itself as an affine function of each channel, where it is one.
+  virtual std::optional<ChannelFactors> affine() const = 0;
 
   /// Of the output, batch excluded. Throws shape_error, naming `node`.
   virtual Extents extent(std::span<const Extents> in, const std::string& node) const = 0;
@@ -134,6 +141,17 @@ class Operator {
  private:
   std::unique_ptr<OperatorInterface> model_;
 };
+
+/// Whether its values are the same for every picture: a source that is not fed.
+inline bool is_constant(const Operator& op) { return op->integers() == IntegerRule::source && !op->is_fed(); }
+/// What a constant of these extents holds.
+inline std::vector<float> constant_values(const Operator& op, const Extents& extent) {
+  std::vector<float> values(element_count(extent));
+  op->forward({}, TensorView<float>(values.data(), detail::with_batch(1, extent)));
+  return values;
+}
+/// Whether it lines up its inputs' codes, each brought to the grid that they share.
+inline bool joins_inputs(const Operator& op) { return op->grid(Requantizer::float32) == GridRule::shared_by_inputs; }
 
 /// The operator's name, as messages and reports print it.
 inline const char* operator_name(const Operator& op) { return op->name(); }
@@ -282,6 +300,30 @@ class OperatorModel final : public OperatorInterface {
       return R::keeps_order(l_, in);
     else
       return false;
+  }
+  std::optional<float> fill([[maybe_unused]] std::span<const Extents> in) const override {
+    if constexpr (may_be<L>(IntegerRule::moves))
+      return R::fill(l_, in);
+    else
+      return std::nullopt;
+  }
+  bool homogeneous() const override {
+    if constexpr (requires { bool(R::homogeneous); })
+      return R::homogeneous;
+    else
+      return false;
+  }
+  bool reads_bytes() const override {
+    if constexpr (requires { bool(R::reads_bytes); })
+      return R::reads_bytes;
+    else
+      return false;
+  }
+  std::optional<ChannelFactors> affine() const override {
+    if constexpr (requires { ChannelFactors(R::affine(l_)); })
+      return R::affine(l_);
+    else
+      return std::nullopt;
   }
   Extents extent(std::span<const Extents> in, const std::string& node) const override { return R::extent(l_, in, node); }
   double macs(std::span<const Extents> in, const Extents& out) const override { return R::macs(l_, in, out); }

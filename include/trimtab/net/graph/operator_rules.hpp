@@ -18,6 +18,7 @@
 #include <trimtab/quant/clip.hpp>
 #include <trimtab/quant/fixed_point.hpp>
 #include <trimtab/quant/params.hpp>
+#include <vector>
 
 namespace trimtab {
 
@@ -57,6 +58,11 @@ enum class IntegerRule {
   sums,    ///< a layer with weights: exact int32 sums, then one rounding (WeightedRules)
   folded,  ///< nobody: fold_into() or simplified() has to take it away before quantization
   none     ///< nobody: it runs in float between a dequantize and a quantize
+};
+
+/// y[..., c] = scale[c] * x[..., c] + offset[c] over the last axis; one number each may stand for all channels.
+struct ChannelFactors {
+  std::vector<float> scale, offset;
 };
 
 /// Inputs of the float forward, the batch as first axis, dense and row-major.

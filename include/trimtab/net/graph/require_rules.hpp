@@ -3,6 +3,7 @@
 /// What the compiler says of an operator whose rules are incomplete.
 
 #include <any>
+#include <optional>
 #include <string>
 #include <trimtab/net/graph/operator_rules.hpp>
 #include <trimtab/net/graph/weighted_rules.hpp>
@@ -100,6 +101,11 @@ constexpr void require_rules() {
         requires(const L& l, std::span<const Extents> in) { bool(R::keeps_order(l, in)); },
         "trimtab: OperatorRules<L> needs `static bool keeps_order(const L&, std::span<const Extents> in)`: whether its output "
         "may be its input's memory");
+  if constexpr (may_be<L>(IntegerRule::moves))
+    static_assert(
+        requires(const L& l, std::span<const Extents> in) { std::optional<float>(R::fill(l, in)); },
+        "trimtab: OperatorRules<L> needs `static std::optional<float> fill(const L&, std::span<const Extents> in)`: the number "
+        "that it puts where no element of its inputs comes from; std::nullopt where all come from there");
   if constexpr (may_be<L>(IntegerRule::rounds)) {
     static_assert(
         requires(const L& l, CodeInputs x, Affine<float> g, TensorView<float> y) { R::steps(l, x, g, y); },

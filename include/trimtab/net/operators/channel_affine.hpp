@@ -35,6 +35,9 @@ struct OperatorRules<ChannelAffine> : Tabulated<ChannelAffine> {
     v.tensor("scale", view(l.scale), ParameterKind::bias);
     v.tensor("offset", view(l.offset), ParameterKind::bias);
   }
+  static ChannelFactors affine(const ChannelAffine& l) {
+    return {{l.scale.begin(), l.scale.end()}, {l.offset.begin(), l.offset.end()}};
+  }
   static double value(const ChannelAffine& l, std::size_t c, double x) { return double(l.scale(c)) * x + double(l.offset(c)); }
   static double derivative(const ChannelAffine& l, std::size_t c, double) { return double(l.scale(c)); }
   static std::array<double, 2> parameter_derivatives(const ChannelAffine&, std::size_t, double x) { return {x, 1.0}; }

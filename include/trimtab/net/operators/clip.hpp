@@ -18,6 +18,7 @@ struct OperatorRules<Clip> : SimpleRules<Clip> {
   static ScalingRule scaling(const Clip&) { return ScalingRule::clips; }
   static Clip bounds(const Clip& l) { return l; }
   static bool keeps_order(const Clip&, std::span<const Extents>) { return false; }
+  static std::optional<float> fill(const Clip&, std::span<const Extents>) { return std::nullopt; }
   static Extents extent(const Clip&, std::span<const Extents> in, const std::string&) { return in[0]; }
   static void visit(Clip& l, OperatorVisitor& v) {
     v.number("lo", double(l.lo));

@@ -14,6 +14,7 @@ struct Div {};
 template <>
 struct OperatorRules<Div> : Broadcast<Div, binary::Div> {
   static constexpr const char* name = "Div";
+  static constexpr bool homogeneous = true;
   static SignRule sign(const Div&) { return SignRule::of_inputs; }
 };
 

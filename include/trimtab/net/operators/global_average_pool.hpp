@@ -15,6 +15,7 @@ struct GlobalAveragePool {};
 template <>
 struct OperatorRules<GlobalAveragePool> : SimpleRules<GlobalAveragePool> {
   static constexpr const char* name = "GlobalAveragePool";
+  static constexpr bool homogeneous = true;
   static constexpr Arity arity{1, 1};
   static constexpr IntegerRule integers = IntegerRule::rounds;
   static constexpr bool has_fixed_point = true;

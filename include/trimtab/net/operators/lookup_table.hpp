@@ -22,6 +22,7 @@ struct LookupTable {
 template <>
 struct OperatorRules<LookupTable> : SimpleRules<LookupTable> {
   static constexpr const char* name = "LookupTable";
+  static constexpr bool reads_bytes = true;
   static constexpr Arity arity{1, 1};
   static constexpr IntegerRule integers = IntegerRule::rounds;
   static constexpr bool has_fixed_point = true;

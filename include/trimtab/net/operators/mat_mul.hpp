@@ -18,6 +18,7 @@ struct MatMul {
 template <>
 struct OperatorRules<MatMul> : SimpleRules<MatMul>, RoundsSteps<MatMul>, BackwardOfReals<MatMul, false> {
   static constexpr const char* name = "MatMul";
+  static constexpr bool homogeneous = true;
   static constexpr Arity arity{2, 2};
   static constexpr bool has_fixed_point = false;
   static GridRule grid(const MatMul&, Requantizer) { return GridRule::own; }

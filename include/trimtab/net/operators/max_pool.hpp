@@ -25,6 +25,10 @@ struct OperatorRules<MaxPool> : SimpleRules<MaxPool> {
   static ScalingRule scaling(const MaxPool&) { return ScalingRule::commutes; }
   static Clip bounds(const MaxPool&) { return no_clip; }
   static bool keeps_order(const MaxPool&, std::span<const Extents>) { return false; }
+  /// Where a window lies in the padding altogether.
+  static std::optional<float> fill(const MaxPool& l, std::span<const Extents>) {
+    return l.window.padding != Padding{} ? std::optional(-std::numeric_limits<float>::infinity()) : std::nullopt;
+  }
   static Extents extent(const MaxPool& l, std::span<const Extents> in, const std::string& node) {
     return detail::pooled_extent(in, l.kernel_h, l.kernel_w, l.window, node);
   }

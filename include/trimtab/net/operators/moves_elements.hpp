@@ -3,6 +3,7 @@
 /// What all operators that only move elements have in common: their codes are their input's, on their input's grid.
 
 #include <algorithm>
+#include <optional>
 #include <trimtab/net/graph/operator.hpp>
 #include <trimtab/ops/movement_makers.hpp>
 #include <vector>
@@ -21,6 +22,13 @@ inline bool is_identity(const Movement& m, std::size_t x_size) {
     for (std::size_t i = 0; i < m.offset[a].size(); ++i)
       if (m.offset[a][i] != i * step) return false;
   return true;
+}
+
+/// Whether a movement has elements that come from nowhere.
+inline bool has_outside(const Movement& m) {
+  return std::any_of(m.offset.begin(), m.offset.end(), [](const std::vector<std::size_t>& axis) {
+    return std::find(axis.begin(), axis.end(), Movement::outside) != axis.end();
+  });
 }
 
 /// grad_y, with 0 where the node's own clip changed the code that came there. `move` gives the codes before the clip; `held`
@@ -57,6 +65,9 @@ struct MovesElements : SimpleRules<L> {
   static Clip bounds(const L&) { return no_clip; }
   static bool keeps_order(const L& l, std::span<const Extents> in) {
     return detail::is_identity(R::movement(l, in[0]), element_count(in[0]));
+  }
+  static std::optional<float> fill(const L& l, std::span<const Extents> in) {
+    return detail::has_outside(R::movement(l, in[0])) ? std::optional(0.0F) : std::nullopt;
   }
   static Extents extent(const L& l, std::span<const Extents> in, const std::string& node) {
     try {
@@ -104,6 +115,7 @@ struct KeepsElements : SimpleRules<L> {
   static SignRule sign(const L&) { return SignRule::of_inputs; }
   static Clip bounds(const L&) { return no_clip; }
   static bool keeps_order(const L&, std::span<const Extents>) { return true; }
+  static std::optional<float> fill(const L&, std::span<const Extents>) { return std::nullopt; }
   static void forward(const L&, FloatInputs x, const TensorView<float>& y) { std::copy_n(x[0].data, y.size(), y.data); }
   static void backward(const L&, const FloatBackward& b) { detail::add_gradient(b.grad_y, b.grad_x.claim(0)); }
   static void codes(const L&, CodeInputs x, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y) {

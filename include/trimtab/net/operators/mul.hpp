@@ -13,6 +13,7 @@ struct Mul {};
 template <>
 struct OperatorRules<Mul> : Broadcast<Mul, binary::Mul> {
   static constexpr const char* name = "Mul";
+  static constexpr bool homogeneous = true;
   static SignRule sign(const Mul&) { return SignRule::of_inputs; }
 };
 

@@ -28,6 +28,9 @@ struct OperatorRules<Pad> : MovesElements<Pad> {
     const bool channels_stay = !l.before.empty() && !l.after.empty() && l.before.back() == 0 && l.after.back() == 0;
     return channels_stay && !puts_value(l) ? ScalingRule::commutes : ScalingRule::stops;
   }
+  static std::optional<float> fill(const Pad& l, std::span<const Extents> in) {
+    return puts_value(l) || MovesElements<Pad>::fill(l, in) ? std::optional(l.value) : std::nullopt;
+  }
   static Movement movement(const Pad& l, const Extents& x) { return pad_movement(x, l.before, l.after, l.mode); }
   static void visit(Pad& l, OperatorVisitor& v) {
     v.numbers("before", l.before);

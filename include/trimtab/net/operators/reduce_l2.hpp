@@ -16,6 +16,7 @@ struct ReduceL2 {
 template <>
 struct OperatorRules<ReduceL2> : ReductionBySums<ReduceL2, reduction::L2> {
   static constexpr const char* name = "ReduceL2";
+  static constexpr bool homogeneous = true;
   static SignRule sign(const ReduceL2&) { return SignRule::never_negative; }
 };
 

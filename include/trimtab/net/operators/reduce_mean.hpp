@@ -16,6 +16,7 @@ struct ReduceMean {
 template <>
 struct OperatorRules<ReduceMean> : ReductionBySums<ReduceMean, reduction::Mean> {
   static constexpr const char* name = "ReduceMean";
+  static constexpr bool homogeneous = true;
   static constexpr bool has_fixed_point = true;
   static SignRule sign(const ReduceMean&) { return SignRule::of_inputs; }
   static void fixed_point_codes(const ReduceMean& l, CodeInputs x, const Affine<float>& grid_y, std::int32_t code_origin,

@@ -16,6 +16,7 @@ struct ReduceSum {
 template <>
 struct OperatorRules<ReduceSum> : ReductionBySums<ReduceSum, reduction::Sum> {
   static constexpr const char* name = "ReduceSum";
+  static constexpr bool homogeneous = true;
   static SignRule sign(const ReduceSum&) { return SignRule::of_inputs; }
 };
 

@@ -73,6 +73,7 @@ struct ReductionByOrder : Reduction<L, F> {
   static GridRule grid(const L&, Requantizer) { return GridRule::of_input; }
   static SignRule sign(const L&) { return SignRule::of_inputs; }
   static bool keeps_order(const L&, std::span<const Extents>) { return false; }
+  static std::optional<float> fill(const L&, std::span<const Extents>) { return std::nullopt; }
   static void codes(const L& l, CodeInputs x, const Affine<float>& grid_y, const TensorView<std::uint8_t>& y) {
     int8::reduce_codes<F>(x[0].codes, Reduction<L, F>::with_batch(l), y);
     detail::clamp_bytes(y, grid_y.codes);
