@@ -20,7 +20,7 @@ struct trimtab::OperatorRules<Snake> : Elementwise<Snake> {
   static double derivative(const Snake&, double x) { return 1 + std::sin(2 * x); }
 };
 
-/// y[.., c] = max(x[.., 2 c], x[.., 2 c + 1]) (Goodfellow et al., arXiv 1302.4389). Codes are picked: larger values have larger ones.
+/// y[.., c] = max(x[.., 2 c], x[.., 2 c + 1]) (Goodfellow et al., arXiv 1302.4389); of codes the larger one.
 struct Maxout {};
 template <>
 struct trimtab::OperatorRules<Maxout> : SimpleRules<Maxout> {
