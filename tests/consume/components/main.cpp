@@ -1,7 +1,7 @@
 #include <cstdio>
 #include <trimtab/core/error.hpp>
 #include <trimtab/io/images.hpp>
-#include <trimtab/io/onnx.hpp>
+#include <trimtab/io/onnx/read.hpp>
 
 int main() {
   try {
