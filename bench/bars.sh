@@ -6,8 +6,8 @@
 #
 #   bench/bars.sh [BUILD [MODEL.onnx]]
 #
-# BUILD: the build folder, `build` by default. MODEL.onnx: whose weights MobileNet-v2's layers get, drawn ones without it. Keep
-# the machine at rest.
+# BUILD: the build folder, `build` by default. MODEL.onnx: a network and its layers in place of MobileNet-v2 with drawn weights.
+# Keep the machine at rest.
 set -eu
 build=${1:-build} model=${2:-}
 bench=$build/bench
@@ -47,10 +47,10 @@ for isa in $("$bench/int8_bench" --benchmark_list_tests --benchmark_filter=netwo
     $2 == "vs_onednn" { dnnl[$1] = $3; seen[$1] }
     $2 == "vs_xnnpack" { xnn[$1] = $3; seen[$1] }
     $2 == "vs_1_thread" { scaling = $3 }
+    $1 ~ /^network\/.*\/1$/ { one = $1 }
     $2 == "vs_u8" { ++signed; if (cost < 100 / $3 - 100) cost = 100 / $3 - 100 }
     END {
-      one = "network/mobilenet_v2/" isa "/1"
-      if (one in dnnl) row("whole MobileNet-v2, times oneDNN: " whole, dnnl[one], dnnl[one] >= whole, "%.2f")
+      if (one in dnnl) row("whole network, times oneDNN: " whole, dnnl[one], dnnl[one] >= whole, "%.2f")
       if (one in xnn) row("the same, times XNNPACK: 1.6 for AVX2", xnn[one], xnn[one] >= (isa == "avx2" ? 1.6 : 1), "%.2f")
       for (name in seen) {
         if (name !~ /^u8\//) continue
