@@ -95,6 +95,11 @@ inline trimtab::Network further_operators_network() {
   nearest.nearest_rounding = NearestRounding::floor;
   give(ResizeNearest{{ResizeAxis::by_scale(4, 2), ResizeAxis::by_scale(6, 2), {8, 8, 1}}, nearest}, {y}, "nearest");
   give(ResizeLinear{{ResizeAxis::to_extent(4, 7), ResizeAxis::to_extent(6, 9), {8, 8, 1}}, {}}, {y}, "linear");
+  ResizeOptions crop;
+  crop.coordinates = ResizeCoordinates::tf_crop_and_resize;
+  crop.crop = {{0.25F, 0.75F}, {1, -0.25F}, {}};
+  give(ResizeNearest{{ResizeAxis::to_extent(4, 7), ResizeAxis::to_extent(6, 3), {8, 8, 1}}, crop}, {y}, "crop");
+  give(ResizeLinear{{ResizeAxis::to_extent(4, 1), ResizeAxis::to_extent(6, 9), {8, 8, 1}}, crop}, {y}, "crop_linear");
   // reductions
   give(ReduceMean{{2}, true}, {y}, "mean_of_channels");
   give(ReduceSum{{0}, false}, {y}, "sum_of_rows");

@@ -265,6 +265,45 @@ TEST_CASE("resize: weights have the same bits everywhere", "[ops]") {
         std::vector<float>{-0.03515625F, 0.26171875F, 0.87890625F, -0.10546875F});
 }
 
+TEST_CASE("resize: a crop stretches a part of an axis", "[ops]") {
+  ResizeOptions o;
+  o.coordinates = ResizeCoordinates::tf_crop_and_resize;
+  const auto taps = [&](std::size_t out, ResizeCrop crop) {
+    const ResizeAxis axis = ResizeAxis::to_extent(5, out);
+    o.crop = {crop};
+    return resize_taps(std::span(&axis, 1), o).front();
+  };
+  const auto inside = [&](std::size_t out, ResizeCrop crop) {
+    const auto found = detail::outputs_inside(ResizeAxis::to_extent(5, out), o, crop);
+    return std::pair(found.begin, found.end);
+  };
+  // 1 .. 3 of 0 .. 4 by halves, and back.
+  const auto half = taps(3, {0.125F, 0.375F});
+  CHECK(half.from == std::vector<std::size_t>{0, 1, 1, 2, 1, 2});
+  CHECK(half.weight == std::vector<float>{0.5F, 0.5F, 1, 0, 0.5F, 0.5F});
+  const auto back = taps(3, {0.75F, 0.25F});
+  CHECK(back.from == std::vector<std::size_t>{3, 4, 2, 3, 1, 2});
+  CHECK(back.weight == std::vector<float>{1, 0, 1, 0, 1, 0});
+  CHECK(taps(1, {0.5F, 0.75F}).weight == std::vector<float>{0.5F, 0.5F});  // 2.5
+  const ResizeAxis axis = ResizeAxis::to_extent(5, 4);
+  o.crop = {{-0.5F, 1}};  // -2, 0, 2, 4
+  CHECK(nearest_resize_movement(std::span(&axis, 1), o).offset[0] == std::vector<std::size_t>{Movement::outside, 0, 2, 4});
+  const auto beside = resize_taps(std::span(&axis, 1), o).front();
+  CHECK(beside.weight == std::vector<float>{0, 0, 1, 0, 1, 0, 0.5F, 0.5F});
+  CHECK(inside(4, {-0.5F, 1}) == std::pair<std::size_t, std::size_t>{1, 4});
+  CHECK(inside(3, {2, 0}) == std::pair<std::size_t, std::size_t>{1, 3});
+  CHECK(inside(3, {1.5F, 2}) == std::pair<std::size_t, std::size_t>{3, 3});
+
+  CHECK_THROWS_AS(taps(5, {0, 0.5F}), value_error);  // an axis that is copied
+  CHECK_THROWS_AS(taps(3, {0, std::numeric_limits<float>::quiet_NaN()}), value_error);
+  o.crop.clear();
+  CHECK_THROWS_WITH(resize_taps(std::span(&axis, 1), o),
+                    "resize_taps: 0 crops for 1 axes; tf_crop_and_resize has one for each, other coordinates have none");
+  o.coordinates = ResizeCoordinates::half_pixel;
+  o.crop = {{0, 1}};
+  CHECK_THROWS_AS(resize_taps(std::span(&axis, 1), o), value_error);
+}
+
 TEST_CASE("resize: what does not fit is named", "[ops]") {
   const auto taps = [](ResizeAxis axis, ResizeOptions o = {}) { return resize_taps(std::span(&axis, 1), o); };
   CHECK_THROWS_WITH(ResizeAxis::to_extent(0, 3), "ResizeAxis: no element to make 3 of");

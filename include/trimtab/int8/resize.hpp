@@ -50,7 +50,7 @@ inline std::vector<Neighbours<float>> float_neighbours(const ResizeAxis& axis, c
   std::vector<Neighbours<float>> all;
   const float last = static_cast<float>(axis.in - 1);
   for (std::size_t i = 0; i < axis.out; ++i) {
-    const float at = ::trimtab::detail::resize_coordinate(i, axis, options), lower = std::clamp(std::floor(at), 0.0F, last);
+    const float at = ::trimtab::detail::resize_coordinate(i, axis, options, {}), lower = std::clamp(std::floor(at), 0.0F, last);
     all.push_back({static_cast<std::size_t>(lower), static_cast<std::size_t>(std::clamp(std::ceil(at), 0.0F, last)), at - lower});
   }
   return all;

@@ -22,7 +22,9 @@ enum class ResizeCoordinates {
   pytorch_half_pixel,    ///< half_pixel, but 0 where out is 1
   align_corners,         ///< i * (in - 1) / (out - 1), and 0 where out is 1
   asymmetric,            ///< i / s
-  tf_half_pixel_for_nn   ///< (i + 0.5) / s
+  tf_half_pixel_for_nn,  ///< (i + 0.5) / s
+  tf_crop_and_resize     ///< crop.start * (in - 1) + i * (crop.end - crop.start) * (in - 1) / (out - 1), and the crop's middle
+                         ///< where out is 1
 };
 
 /// How those formulas are computed in float32; near ties it decides which element is the nearest one.
@@ -44,6 +46,12 @@ enum class NearestRounding {
 /// A polynomial through 2 neighbours or 4.
 enum class Interpolation { linear, cubic };
 
+/// The part of an axis that tf_crop_and_resize stretches: 0 is its first element and 1 its last one. It may reach beyond them, or
+/// run backwards.
+struct ResizeCrop {
+  float start = 0, end = 1;
+};
+
 /// Everything but the extents.
 struct ResizeOptions {
   ResizeCoordinates coordinates = ResizeCoordinates::half_pixel;           ///< see there
@@ -53,6 +61,7 @@ struct ResizeOptions {
   float cubic_coeff_a = -0.75F;                                            ///< of cubic
   bool exclude_outside =
       false;  ///< of cubic: elements outside weigh nothing and the others share it; else the edge goes on outside
+  std::vector<ResizeCrop> crop = {};  ///< of tf_crop_and_resize, one for every axis; of all others none
 };
 
 /// An axis of one picture. Its scale is what coordinates are computed with.
@@ -83,9 +92,22 @@ struct ResizeTaps {
 
 namespace detail {
 
+/// True where ONNX Runtime copies: the axis has scale 1, or no axis changes its extent.
+inline bool stays(std::span<const ResizeAxis> axes, std::size_t axis) {
+  return axes[axis].scale == 1.0F || std::all_of(axes.begin(), axes.end(), [](const ResizeAxis& a) { return a.in == a.out; });
+}
+
+/// The whole axis where nothing is cropped.
+inline ResizeCrop crop_of(const ResizeOptions& options, std::size_t axis) {
+  return options.crop.empty() ? ResizeCrop{} : options.crop[axis];
+}
+
 /// Throws unless every axis can be resized.
 inline void require_resizable(std::span<const ResizeAxis> axes, const ResizeOptions& options, const char* what) {
   constexpr std::size_t longest = std::size_t{1} << 28;
+  if (options.crop.size() != (options.coordinates == ResizeCoordinates::tf_crop_and_resize ? axes.size() : 0))
+    throw value_error(message(what, ": ", options.crop.size(), " crops for ", axes.size(),
+                              " axes; tf_crop_and_resize has one for ", "each, other coordinates have none"));
   for (std::size_t a = 0; a < axes.size(); ++a) {
     const ResizeAxis& axis = axes[a];
     if ((axis.in == 0) != (axis.out == 0) || axis.in > longest || axis.out > longest)
@@ -98,12 +120,12 @@ inline void require_resizable(std::span<const ResizeAxis> axes, const ResizeOpti
         axis.scale != static_cast<float>(axis.out) / static_cast<float>(axis.in))
       throw value_error(
           message(what, ": scale ", axis.scale, " of axis ", a, " is not ", axis.out, " / ", axis.in, ", as TFLite's is"));
+    const ResizeCrop crop = crop_of(options, a);
+    if (!(std::abs(crop.start) <= 0x1p20F && std::abs(crop.end) <= 0x1p20F))
+      throw value_error(message(what, ": crop ", crop.start, " .. ", crop.end, " of axis ", a, " is beyond 2^20"));
+    if (stays(axes, a) && (crop.start != 0 || crop.end != 1))
+      throw value_error(message(what, ": crop ", crop.start, " .. ", crop.end, " of axis ", a, ", which is copied as it is"));
   }
-}
-
-/// True where ONNX Runtime copies: the axis has scale 1, or no axis changes its extent.
-inline bool stays(std::span<const ResizeAxis> axes, std::size_t axis) {
-  return axes[axis].scale == 1.0F || std::all_of(axes.begin(), axes.end(), [](const ResizeAxis& a) { return a.in == a.out; });
 }
 
 /// The product of two floats, rounded once. It goes through double, where it is exact, so that no compiler makes one FMA of it
@@ -111,7 +133,7 @@ inline bool stays(std::span<const ResizeAxis> axes, std::size_t axis) {
 inline float rounded_product(float a, float b) { return static_cast<float>(double(a) * double(b)); }
 
 /// x(i) of an axis whose scale is not 1.
-inline float resize_coordinate(std::size_t index, const ResizeAxis& axis, const ResizeOptions& options) {
+inline float resize_coordinate(std::size_t index, const ResizeAxis& axis, const ResizeOptions& options, const ResizeCrop& crop) {
   const auto i = static_cast<float>(index), in = static_cast<float>(axis.in), out = static_cast<float>(axis.out);
   const bool divides = options.arithmetic == ResizeArithmetic::onnx;
   const float ratio = in / out;
@@ -132,8 +154,29 @@ inline float resize_coordinate(std::size_t index, const ResizeAxis& axis, const 
       return scaled(i);
     case ResizeCoordinates::tf_half_pixel_for_nn:
       return scaled(i + 0.5F);
+    case ResizeCoordinates::tf_crop_and_resize:
+      if (axis.out == 1) return static_cast<float>(0.5 * double(crop.start + crop.end) * double(in - 1));
+      return rounded_product(crop.start, in - 1) + i * (crop.end - crop.start) * (in - 1) / (out - 1);
   }
   throw value_error(message("resize: no coordinates ", static_cast<int>(options.coordinates)));
+}
+
+/// True where a crop looks beside its axis, where everything is 0.
+inline bool beside_axis(float x, const ResizeAxis& axis, const ResizeOptions& options) {
+  return options.coordinates == ResizeCoordinates::tf_crop_and_resize && !(x >= 0 && x <= static_cast<float>(axis.in - 1));
+}
+
+/// The outputs of an axis that do not look beside it, from one to before another.
+struct OutputsInside {
+  std::size_t begin = 0, end = 0;
+};
+inline OutputsInside outputs_inside(const ResizeAxis& axis, const ResizeOptions& options, const ResizeCrop& crop) {
+  const auto beside = [&](std::size_t i) { return beside_axis(resize_coordinate(i, axis, options, crop), axis, options); };
+  OutputsInside found;
+  while (found.begin < axis.out && beside(found.begin)) ++found.begin;
+  found.end = found.begin;
+  while (found.end < axis.out && !beside(found.end)) ++found.end;
+  return found;
 }
 
 /// The element of an axis that nearest takes for coordinate x.
@@ -197,7 +240,8 @@ inline void add_cubic_taps(float x, const ResizeAxis& axis, const ResizeOptions&
 
 /// Nearest along every axis of a picture whose extents are those of the axes. Where an axis has scale 1, or no axis changes its
 /// extent, elements are copied. Throws shape_error when an axis cannot have its extents, value_error for a scale that is not
-/// finite and positive, is 1 for another extent, or with TFLite's arithmetic is not out / in.
+/// finite and positive, is 1 for another extent, or with TFLite's arithmetic is not out / in, and for crops that are not one an
+/// axis, are beyond 2^20, or are of an axis that is copied.
 inline Movement nearest_resize_movement(std::span<const ResizeAxis> axes, const ResizeOptions& options) {
   const char* what = "nearest_resize_movement";
   detail::require_resizable(axes, options, what);
@@ -207,11 +251,15 @@ inline Movement nearest_resize_movement(std::span<const ResizeAxis> axes, const 
   Movement m;
   for (std::size_t a = 0; a < axes.size(); ++a) {
     const bool stays = detail::stays(axes, a);
+    const ResizeCrop crop = detail::crop_of(options, a);
     std::vector<std::size_t>& offset = detail::add_movement_axis(m, axes[a].out, what);
-    for (std::size_t i = 0; i < offset.size(); ++i)
-      offset[i] = step[a] * (stays ? i
-                                   : detail::nearest_element(detail::resize_coordinate(i, axes[a], options), axes[a],
-                                                             options.nearest_rounding));
+    for (std::size_t i = 0; i < offset.size(); ++i) {
+      const float at = stays ? 0.0F : detail::resize_coordinate(i, axes[a], options, crop);
+      if (!stays && detail::beside_axis(at, axes[a], options))
+        offset[i] = Movement::outside;
+      else
+        offset[i] = step[a] * (stays ? i : detail::nearest_element(at, axes[a], options.nearest_rounding));
+    }
   }
   return m;
 }
@@ -225,15 +273,20 @@ inline std::vector<ResizeTaps> resize_taps(std::span<const ResizeAxis> axes, con
     const ResizeAxis& axis = axes[a];
     ResizeTaps& t = all.emplace_back(ResizeTaps{axis.in, axis.out, 0, {}, {}});
     if (detail::stays(axes, a)) continue;
+    const ResizeCrop crop = detail::crop_of(options, a);
     t.taps = options.interpolation == Interpolation::linear ? 2 : 4;
     t.from.reserve(axis.out * t.taps);
     t.weight.reserve(axis.out * t.taps);
     for (std::size_t i = 0; i < axis.out; ++i) {
-      const float x = detail::resize_coordinate(i, axis, options);
-      if (options.interpolation == Interpolation::linear)
+      const float x = detail::resize_coordinate(i, axis, options, crop);
+      if (detail::beside_axis(x, axis, options)) {
+        t.from.insert(t.from.end(), t.taps, 0);
+        t.weight.insert(t.weight.end(), t.taps, 0.0F);
+      } else if (options.interpolation == Interpolation::linear) {
         detail::add_linear_taps(x, axis, t);
-      else
+      } else {
         detail::add_cubic_taps(x, axis, options, t);
+      }
     }
   }
   return all;

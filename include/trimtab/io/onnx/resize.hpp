@@ -9,6 +9,7 @@
 #include <string>
 #include <trimtab/io/onnx/rules.hpp>
 #include <trimtab/io/onnx/slice.hpp>
+#include <trimtab/net/operators/pad.hpp>
 #include <trimtab/net/operators/resize_linear.hpp>
 #include <trimtab/net/operators/resize_nearest.hpp>
 #include <vector>
@@ -20,11 +21,36 @@ namespace detail {
 struct OnnxResized {
   std::optional<float> scale;
   std::optional<BatchInteger> extent;
+  ResizeCrop crop = {};
 };
 
+/// The nodes of a resize to `axes`. What a crop has beside its input is 0; another extrapolation_value is put around what is left.
+inline void apply_resize(const OnnxNode& n, OnnxActivation x, const std::vector<ResizeAxis>& axes, bool nearest,
+                         const ResizeOptions& options) {
+  const Operator resize = nearest ? Operator(ResizeNearest{axes, options}) : Operator(ResizeLinear{axes, options});
+  std::vector<SliceAxis> kept;
+  Pad around{{}, {}, PadMode::constant, n.real("extrapolation_value", 0)};
+  bool beside = false;
+  for (std::size_t a = 0; a < options.crop.size(); ++a) {
+    const auto [begin, end] =
+        axes[a].scale == 1 ? OutputsInside{0, axes[a].out} : outputs_inside(axes[a], options, options.crop[a]);
+    if (begin == end) throw unsupported_error(message("roi leaves nothing of axis ", a));
+    kept.push_back({begin, end - begin, 1});
+    around.before.push_back(static_cast<std::ptrdiff_t>(begin));
+    around.after.push_back(static_cast<std::ptrdiff_t>(axes[a].out - end));
+    beside = beside || begin > 0 || end < axes[a].out;
+  }
+  if (beside && !is_real(x.type)) throw unsupported_error("roi of codes reaches beyond them");
+  if (!beside || around.value == 0) return n.apply(std::move(x), resize);
+  if (!std::isfinite(around.value)) throw unsupported_error(message("extrapolation_value ", around.value));
+  x.node = n.add("whole", resize, {x.node});
+  x.node = n.add("inside", Slice{kept}, {x.node});
+  n.apply(std::move(x), std::move(around));
+}
+
 /// Resizes the axes; those left out stay.
-inline void resize_axes(const OnnxNode& n, const std::map<std::size_t, OnnxResized>& axes, bool nearest,
-                        const ResizeOptions& options) {
+inline void resize_axes(const OnnxNode& n, const std::map<std::size_t, OnnxResized>& axes, bool nearest, ResizeOptions options) {
+  const bool crops = options.coordinates == ResizeCoordinates::tf_crop_and_resize;
   OnnxActivation x = n.activation(0);
   const BatchDims dims = n.import.dims(x);
   const auto stays = [&](std::size_t i) {
@@ -34,13 +60,21 @@ inline void resize_axes(const OnnxNode& n, const std::map<std::size_t, OnnxResiz
   std::vector<std::size_t> changed;
   for (std::size_t i = 0; i < x.rank(); ++i)
     if (!stays(i)) changed.push_back(i);
+  // The specification crops axes that keep their extent, and multiplies extents by the crop's; ONNX Runtime does neither.
+  for (const auto& [i, wanted] : axes)
+    if ((wanted.crop.start != 0 || wanted.crop.end != 1) && (stays(i) || wanted.scale))
+      throw unsupported_error(message("roi ", wanted.crop.start, " .. ", wanted.crop.end, " of axis ", i,
+                                      stays(i) ? ", which keeps its extent" : " with scales; write sizes",
+                                      ": runtimes do not agree on it"));
   if (changed.empty()) return n.define(std::move(x));
   x = with_single_axes(n.import, std::move(x), changed);
   std::vector<ResizeAxis> resized;
   for (const std::size_t length : n.import.extent(x)) resized.push_back({length, length, 1.0F});
+  if (crops) options.crop.resize(resized.size());
   for (const std::size_t i : changed) {
     ResizeAxis& axis = resized[node_axis(x, i)];
     const OnnxResized& wanted = axes.at(i);
+    if (crops) options.crop[node_axis(x, i)] = wanted.crop;
     if (wanted.scale) {
       if (!(*wanted.scale >= 0x1p-20F && *wanted.scale <= 0x1p20F)) throw unsupported_error(message("scale ", *wanted.scale));
       axis = ResizeAxis::by_scale(axis.in, *wanted.scale);
@@ -54,10 +88,7 @@ inline void resize_axes(const OnnxNode& n, const std::map<std::size_t, OnnxResiz
   std::vector<std::size_t> extents;
   for (const ResizeAxis& axis : resized) extents.push_back(axis.out);
   n.import.charge_extents(extents);
-  if (nearest)
-    n.apply(std::move(x), ResizeNearest{resized, options});
-  else
-    n.apply(std::move(x), ResizeLinear{resized, options});
+  apply_resize(n, std::move(x), resized, nearest, options);
 }
 
 /// nearest, linear or cubic. True for nearest.
@@ -71,13 +102,19 @@ inline bool resize_mode(const OnnxNode& n, ResizeOptions& options) {
 }
 
 /// A scale for each of the file's axes.
-inline std::map<std::size_t, OnnxResized> axis_scales(const OnnxNode& n, std::span<const float> scales,
-                                                      const std::vector<std::size_t>& axes) {
+inline std::map<std::size_t, OnnxResized> axis_scales(std::span<const float> scales, const std::vector<std::size_t>& axes) {
   if (scales.size() != axes.size()) throw shape_error(message(scales.size(), " scales for ", axes.size(), " axes"));
   std::map<std::size_t, OnnxResized> result;
   for (std::size_t k = 0; k < axes.size(); ++k) result[axes[k]] = {scales[k], {}};
-  static_cast<void>(n);
   return result;
+}
+/// Gives each axis its part of roi: where the crop starts for every one, then where it ends.
+inline void set_crops(const OnnxNode& n, std::map<std::size_t, OnnxResized>& wanted, const std::vector<std::size_t>& axes) {
+  if (!n.has(1)) throw parse_error("tf_crop_and_resize lacks roi");
+  const OnnxFloats given = n.floats(1);
+  const std::span<const float> roi = given.values;
+  if (roi.size() != 2 * axes.size()) throw shape_error(message("roi has ", roi.size(), " numbers for ", axes.size(), " axes"));
+  for (std::size_t k = 0; k < axes.size(); ++k) wanted[axes[k]].crop = {roi[k], roi[k + axes.size()]};
 }
 inline std::vector<std::size_t> all_axes(const OnnxNode& n) {
   std::vector<std::size_t> axes;
@@ -99,10 +136,9 @@ inline void read_upsample(const OnnxNode& n) {
     const auto* scales = find_attribute(n.proto, "scales", ::onnx::AttributeProto::FLOATS);
     if (scales == nullptr) throw parse_error("lacks scales");
     const std::vector<float> values(scales->floats().begin(), scales->floats().end());
-    return resize_axes(n, axis_scales(n, values, all_axes(n)), nearest, options);
+    return resize_axes(n, axis_scales(values, all_axes(n)), nearest, options);
   }
-  const OnnxFloats scales = n.floats(1);
-  resize_axes(n, axis_scales(n, scales.values, all_axes(n)), nearest, options);
+  resize_axes(n, axis_scales(n.floats(1).values, all_axes(n)), nearest, options);
 }
 
 inline void read_resize(const OnnxNode& n) {
@@ -117,7 +153,8 @@ inline void read_resize(const OnnxNode& n) {
                                                        {"pytorch_half_pixel", ResizeCoordinates::pytorch_half_pixel},
                                                        {"align_corners", ResizeCoordinates::align_corners},
                                                        {"asymmetric", ResizeCoordinates::asymmetric},
-                                                       {"tf_half_pixel_for_nn", ResizeCoordinates::tf_half_pixel_for_nn}};
+                                                       {"tf_half_pixel_for_nn", ResizeCoordinates::tf_half_pixel_for_nn},
+                                                       {"tf_crop_and_resize", ResizeCoordinates::tf_crop_and_resize}};
   if (known.count(coordinates) == 0)
     throw unsupported_error(message("coordinate_transformation_mode '", coordinates, "' is not supported"));
   options.coordinates = known.at(coordinates);
@@ -138,10 +175,12 @@ inline void read_resize(const OnnxNode& n) {
   if (options.exclude_outside && !nearest && options.interpolation != Interpolation::cubic)
     throw unsupported_error("exclude_outside is supported for cubic alone");
   const std::vector<std::size_t> axes = n.has_attribute("axes") ? axes_of(n.integers("axes"), n.padded(0).rank()) : all_axes(n);
+  const bool crops = options.coordinates == ResizeCoordinates::tf_crop_and_resize;
   const bool by_scales = n.has(2) && !(n.is_known(2) && n.known(2).count() == 0);
   if (by_scales) {
-    const OnnxFloats scales = n.floats(2);
-    return resize_axes(n, axis_scales(n, scales.values, axes), nearest, options);
+    std::map<std::size_t, OnnxResized> wanted = axis_scales(n.floats(2).values, axes);
+    if (crops) set_crops(n, wanted, axes);
+    return resize_axes(n, wanted, nearest, options);
   }
   if (!n.has(3)) throw parse_error("has neither scales nor sizes");
   const BatchDims sizes = known_integers<BatchInteger>(n.known(3));
@@ -153,14 +192,15 @@ inline void read_resize(const OnnxNode& n) {
     const bool any_batch = axes[k] == batch && n.import.batch == batch_extent && sizes[k] == BatchInteger{1, 0};
     wanted[axes[k]] = {{}, any_batch ? batch_extent : sizes[k]};
   }
+  if (crops) set_crops(n, wanted, axes);
   resize_axes(n, wanted, nearest, options);
 }
 
 /// By scales, or where they do not give the extents by sizes, the batch being whatever it is.
 inline ::onnx::NodeProto& write_resize(OnnxWriter& w, const std::vector<ResizeAxis>& axes, const ResizeOptions& o,
                                        const OnnxCall& n) {
-  const char* const coordinates[] = {"half_pixel",    "half_pixel_symmetric", "pytorch_half_pixel",
-                                     "align_corners", "asymmetric",           "tf_half_pixel_for_nn"};
+  const char* const coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
+                                     "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize"};
   if (o.arithmetic != ResizeArithmetic::onnx)
     throw unsupported_error(message("write_onnx: node ", n.name, ": coordinates in TFLite's arithmetic"));
   if (o.coordinates == ResizeCoordinates::half_pixel_symmetric)
@@ -175,6 +215,16 @@ inline ::onnx::NodeProto& write_resize(OnnxWriter& w, const std::vector<ResizeAx
     by_extent = by_extent && ResizeAxis::to_extent(a.in, a.out).scale == a.scale;
   }
   std::vector<std::string> inputs{n.inputs[0], ""};
+  if (!o.crop.empty()) {
+    by_scale = false;  // readers do not agree whether a crop is a factor, too
+    std::vector<float> roi(2 * rank);
+    for (std::size_t i = 0; i < rank; ++i) {
+      const ResizeCrop crop = i == 0 ? ResizeCrop{} : o.crop[file_layout::node_axis(rank, i) - 1];
+      roi[i] = crop.start;
+      roi[i + rank] = crop.end;
+    }
+    inputs[1] = w.row(n.name + ".roi", roi);
+  }
   if (by_scale) {
     std::vector<float> scales{1};
     for (std::size_t i = 1; i < rank; ++i) scales.push_back(axes[file_layout::node_axis(rank, i) - 1].scale);
@@ -221,6 +271,11 @@ struct OnnxRules<ResizeNearest> {
     auto& node = detail::write_resize(w, l.axes, o, n);
     w.text(node, "mode", "nearest");
     w.text(node, "nearest_mode", rounding);
+  }
+  /// What a crop has beside its input is real 0, which in Resize is code 0.
+  static void write_codes(detail::OnnxCodesWriter& w, const ResizeNearest& l) {
+    if (w.form() == OnnxForm::qdq || !l.options.crop.empty()) return w.write_in_float(write, l);
+    w.write_on_codes(write, l, {w.codes()});
   }
 };
 

@@ -11,13 +11,14 @@ namespace detail {
 inline constexpr ChoiceNames<PadMode, 4> pad_mode_names{
     {{PadMode::constant, "constant"}, {PadMode::reflect, "reflect"}, {PadMode::edge, "edge"}, {PadMode::wrap, "wrap"}}};
 inline constexpr ChoiceNames<DepthOrder, 2> depth_order_names{{{DepthOrder::dcr, "dcr"}, {DepthOrder::crd, "crd"}}};
-inline constexpr ChoiceNames<ResizeCoordinates, 6> coordinates_names{
+inline constexpr ChoiceNames<ResizeCoordinates, 7> coordinates_names{
     {{ResizeCoordinates::half_pixel, "half_pixel"},
      {ResizeCoordinates::half_pixel_symmetric, "half_pixel_symmetric"},
      {ResizeCoordinates::pytorch_half_pixel, "pytorch_half_pixel"},
      {ResizeCoordinates::align_corners, "align_corners"},
      {ResizeCoordinates::asymmetric, "asymmetric"},
-     {ResizeCoordinates::tf_half_pixel_for_nn, "tf_half_pixel_for_nn"}}};
+     {ResizeCoordinates::tf_half_pixel_for_nn, "tf_half_pixel_for_nn"},
+     {ResizeCoordinates::tf_crop_and_resize, "tf_crop_and_resize"}}};
 inline constexpr ChoiceNames<ResizeArithmetic, 2> resize_arithmetic_names{
     {{ResizeArithmetic::onnx, "onnx"}, {ResizeArithmetic::tflite, "tflite"}}};
 inline constexpr ChoiceNames<NearestRounding, 5> nearest_rounding_names{
@@ -36,6 +37,11 @@ void resize_fields(auto& a, auto& l) {
     a.number("scale", axis.scale);
   });
   a.choice("coordinates", l.options.coordinates, coordinates_names);
+  if (l.options.coordinates == ResizeCoordinates::tf_crop_and_resize)
+    a.records("crop", l.options.crop, [&](auto& crop) {
+      a.number("start", crop.start);
+      a.number("end", crop.end);
+    });
   a.choice("arithmetic", l.options.arithmetic, resize_arithmetic_names);
 }
 void block_fields(auto& a, auto& l) {

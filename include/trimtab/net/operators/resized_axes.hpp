@@ -26,6 +26,10 @@ inline void visit_axes(const std::vector<ResizeAxis>& axes, const ResizeOptions&
     v.number("out", double(axis.out));
     v.number("scale", double(axis.scale));
   }
+  for (const ResizeCrop& crop : o.crop) {
+    v.number("crop_start", double(crop.start));
+    v.number("crop_end", double(crop.end));
+  }
   v.number("coordinates", double(o.coordinates));
   v.number("arithmetic", double(o.arithmetic));
 }
