@@ -100,8 +100,10 @@ async function compare(line, folder, numbers) {
       continue;
     }
     const behind = v.behind.some((k) => differs[k]);
-    if (theirs.type !== 'float32') {
-      const r = codesThatDiffer(ours, theirs.data, v.real && got[v.real].data, v.scale);
+    if (theirs.type !== 'float32' || v.real) {
+      // Of 16 bits: the reals that the codes stand for.
+      const codes = theirs.type !== 'float32' ? (x) => x : (x) => Float64Array.from(x, (y) => Math.round(y / v.scale));
+      const r = codesThatDiffer(codes(ours), codes(theirs.data), v.real && got[v.real].data, v.scale);
       differs[i] = r.different > 0 || behind;
       if (r.different === 0) continue;
       if (v.op && !behind) own[v.op] = (own[v.op] || 0) + r.different;

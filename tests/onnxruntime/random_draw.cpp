@@ -43,7 +43,22 @@ class QdqDrawer : public RealDrawer {
     if (r.one_in(10)) keep(x);                           // the reals are read, too
     return r.one_in(10) ? quantize(y, any_extents) : y;  // now and then straight onto another grid
   }
+  /// To codes of 16 bits and back, which came with opset 21. What is watched is the reals, for trimtab has no such codes.
+  Value quantize_wide(const Value& x) {
+    const bool is_signed = r.one_in(2);
+    const std::int64_t least = is_signed ? -32768 : 0, zero = least + r.pick({0, 32768, 32768, 40000});
+    const double scale = static_cast<float>(x.spread * r.pick({1.0, 2.0, 3.0}) / 32768);
+    const int type = is_signed ? onnx::TensorProto::INT16 : onnx::TensorProto::UINT16;
+    const std::string s = scale_constant(scale), z = g.initializer(Dims{}, Dims{zero}, type);
+    const std::string codes = g.node("QuantizeLinear", {x.name, s, z}).output(0);
+    Value y{g.node("DequantizeLinear", {codes, s, z}).output(0), x.dims, x.spread, x.positive, true};
+    y.behind = x.behind;
+    y.behind.insert(static_cast<int>(g.quantizers.size()));
+    g.quantizers.push_back({y.name, x.name, scale, x.behind, float_type});
+    return y;
+  }
   Value quantize(const Value& x, bool any_extents) {
+    if (g.opset >= 21 && r.one_in(4)) return quantize_wide(x);
     const bool is_signed = signed_ == 2 ? r.one_in(2) : signed_ == 1;
     const std::int64_t least = is_signed ? -128 : 0;
     std::int64_t zero = least + 128 + r.between(-40, 40);

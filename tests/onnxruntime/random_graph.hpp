@@ -223,7 +223,8 @@ class Graph {
   void fill(onnx::TensorProto& t, const Dims& dims, const std::vector<T>& numbers, int type) {
     t.set_data_type(type);
     for (const std::int64_t d : dims) t.add_dims(d);
-    const bool raw = random.one_in(2) && type != onnx::TensorProto::FLOAT16 && type != onnx::TensorProto::DOUBLE;
+    const bool raw = random.one_in(2) && type != onnx::TensorProto::FLOAT16 && type != onnx::TensorProto::DOUBLE &&
+                     type != onnx::TensorProto::INT16 && type != onnx::TensorProto::UINT16;
     const auto bytes = [&]<class U>(U*) {
       std::string s;
       for (const T v : numbers) {

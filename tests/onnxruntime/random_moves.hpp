@@ -272,9 +272,10 @@ class MoveDrawer : public ValueDrawer {
       Graph::set(n, "mode", linear ? "linear" : "nearest");
       return result(n);
     }
+    const std::string empty = g.opset < 13 ? g.initializer(Dims{0}, std::vector<float>{}, onnx::TensorProto::FLOAT) : "";
+    if (r.one_in(5) && !g.free_batch) return cropped(*x, linear, empty);
     const bool sizes = r.one_in(2) && !g.free_batch;
     if (sizes) y[2] = r.between(1, 2 * y[2]), y[3] = r.between(1, 2 * y[3]);
-    const std::string empty = g.opset < 13 ? g.initializer(Dims{0}, std::vector<float>{}, onnx::TensorProto::FLOAT) : "";
     const std::string s = sizes ? empty : g.floats({4}, factors), to = sizes ? g.integers(y) : "";
     auto& n = g.node("Resize", {x->name, empty, s, to});
     Graph::set(n, "mode", linear ? "linear" : "nearest");
@@ -284,6 +285,29 @@ class MoveDrawer : public ValueDrawer {
     if (!linear && r.one_in(2))
       Graph::set(n, "nearest_mode", r.pick({"floor", "ceil", "round_prefer_floor", "round_prefer_ceil"}));
     return result(n);
+  }
+  /// tf_crop_and_resize: of each axis one end of the crop lies on it, and the other perhaps beside it.
+  Value cropped(const Value& x, bool linear, const std::string& empty) {
+    Dims y = x.dims;
+    std::vector<float> roi{0, 0, 0, 0, 1, 1, 1, 1};
+    for (const std::size_t i : {2U, 3U}) {
+      y[i] = r.between(1, 2 * y[i]);
+      if (y[i] == x.dims[i]) continue;  // which ONNX Runtime copies, and trimtab refuses to crop
+      roi[i] = r.number(0, 0.45);
+      roi[i + 4] = r.number(0.55, 1.4);
+      if (r.one_in(3)) std::swap(roi[i], roi[i + 4]);
+    }
+    const double beside = r.pick({0.0, 0.5, -1.0});
+    auto& n = g.node("Resize", {x.name, g.floats({8}, roi), empty, g.integers(y)});
+    Graph::set(n, "mode", linear ? "linear" : "nearest");
+    Graph::set(n, "coordinate_transformation_mode", "tf_crop_and_resize");
+    if (beside != 0) Graph::set_real(n, "extrapolation_value", beside);
+    Value v = moved(n, y, x);
+    v.exact = v.exact && !linear;
+    v.positive = x.positive && beside >= 0;
+    v.spread = std::max(x.spread, std::abs(beside));
+    v.scale = 0;
+    return v;
   }
   std::optional<Value> repeat() {
     const Value x = any();
