@@ -41,11 +41,11 @@ function argmax(codes, int8) {
   return best;
 }
 
-/// What the docs say is exact: TFLite's own kernels in fixed point; XNNPACK with float32 multipliers, but for sums of two and the QUANTIZE before
-/// MAXIMUM and MINIMUM.
+/// What the docs say is exact: TFLite's own kernels in fixed point; XNNPACK with float32 multipliers, but for sums of two, for the QUANTIZE before
+/// MAXIMUM, MINIMUM and CONCATENATION, and for TRANSPOSE_CONV, which it does not take.
 function hasToBeEqual(runtime, entry, operator) {
   if (runtime.own) return entry.fixed_point;
-  return !entry.fixed_point && !['Add', 'Max', 'Min', 'whole'].includes(operator);
+  return !entry.fixed_point && !['Add', 'Max', 'Min', 'Concat', 'ConvTranspose2d', 'whole'].includes(operator);
 }
 
 async function compare(runtime, entry, folder) {

@@ -104,12 +104,15 @@ class Dump {
     for (NodeId id = 0; id < q.network.size(); ++id) {
       const Node& node = q.network[id];
       write_file_atomically(folder_ / (name + "." + std::to_string(id) + ".bin"), codes[id]);
-      if (node.inputs.empty()) continue;
+      const bool on_codes = std::all_of(node.inputs.begin(), node.inputs.end(), [&](NodeId i) { return q.holds_codes(i); });
+      if (node.inputs.empty() || !on_codes || !q.holds_codes(id)) continue;
       std::vector<Index> in;
       for (const NodeId i : node.inputs) in.push_back(model.outputs[i]);
       files(name + "." + std::to_string(id), cut(model, in, model.outputs[id]));
       manifest_ << (first ? "" : ", ") << R"({"id": )" << id << R"(, "operator": ")" << operator_name(node.op)
-                << R"(", "inputs": )" << Extents(node.inputs.begin(), node.inputs.end()) << "}";
+                << R"(", "inputs": [)";
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) manifest_ << (i == 0 ? "" : ", ") << node.inputs[i];
+      manifest_ << "]}";
       first = false;
     }
     manifest_ << "]}";
@@ -155,6 +158,8 @@ void add_small_networks(Dump& dump) {
   const Mode in_float = modes().back();
   const QuantizedNetwork q = test::quantized(test::tflite_arithmetic_network(), in_float.options);
   dump.add(std::string("arithmetic.") + in_float.name, q, test::random_pictures(q.network, 2, 5));
+  const QuantizedNetwork other = test::quantized(test::tflite_other_network(), in_float.options);
+  dump.add(std::string("other.") + in_float.name, other, test::random_pictures(other.network, 2, 5));
 }
 
 void add_real_network(Dump& dump, const fs::path& data, const std::string& name, std::size_t count) {

@@ -72,4 +72,44 @@ inline Network tflite_arithmetic_network(unsigned seed = 1) {
   return n;
 }
 
+/// What TFLite has no operator for on codes, or none at all, beside one another: groups, padding that is neither SAME nor VALID,
+/// norms, quotients, other coordinates and orders than TFLite's.
+inline Network tflite_other_network(unsigned seed = 1) {
+  std::mt19937 random(seed);
+  Network n;
+  const NodeId y = n.add(Input{{8, 8, 8}}, {}, "pictures");
+  const NodeId positive = n.add(Clip{0.5F, 1.0F}, {y}, "positive");
+  std::vector<NodeId> parts;
+  const auto give = [&](Operator op, std::vector<NodeId> from, const std::string& name, const Clip& clip = no_clip) {
+    parts.push_back(n.add(Flatten{}, {n.add(std::move(op), std::move(from), name, clip)}, name + "_row"));
+  };
+  const auto row = [&](std::size_t count) { return random_tensor<1>({count}, random); };
+  WindowOptions twice;
+  twice.stride_h = twice.stride_w = 2;
+  twice.padding = {1, 1, 1, 1};
+  give(Conv2d{random_tensor<4>({6, 3, 3, 4}, random, 0.3F), row(6), twice, 2}, {y}, "groups", relu);
+  give(ConvTranspose2d{random_tensor<4>({4, 3, 3, 4}, random, 0.3F), row(4), twice, 2}, {y}, "up_groups", relu6);
+  give(AveragePool{3, 3, {}, true}, {y}, "average");
+  give(Div{}, {y, positive}, "quotient");
+  give(Sub{}, {y, n.add(Reshape{{8}}, {n.add(ReduceMean{{0, 1}, false}, {y}, "means")}, "mean_row")}, "fewer_axes");
+  give(InstanceNorm{row(8), row(8), 1e-3F}, {y}, "instance_norm");
+  give(GroupNorm{row(8), row(8), 1e-3F, 2}, {y}, "group_norm");
+  give(LayerNorm{row(8), row(8), 1e-3F}, {y}, "layer_norm");
+  give(L2Norm{2, 1e-3F, L2Epsilon::at_least}, {y}, "unit");
+  give(L2Norm{0, 1e-3F, L2Epsilon::added}, {y}, "unit_columns");
+  give(ReduceL2{{2}, false}, {y}, "length");
+  give(LocalResponseNorm{}, {y}, "lrn");
+  give(LogSoftmax{2}, {y}, "log_softmax");
+  give(Pad{{1, 0, 0}, {0, 2, 0}, PadMode::reflect, 0.0F}, {y}, "reflect");
+  give(Pad{{1, 2, 0}, {0, -1, 0}, PadMode::edge, 0.0F}, {y}, "edge");
+  give(Pad{{1, 0, 0}, {0, 2, 0}, PadMode::constant, 0.75F}, {y}, "value");
+  give(DepthToSpace{2, DepthOrder::crd}, {y}, "crd");
+  give(SpaceToDepth{2, DepthOrder::crd}, {y}, "crd_back");
+  const std::vector<ResizeAxis> axes{ResizeAxis::to_extent(8, 5), ResizeAxis::to_extent(8, 13), {8, 8, 1}};
+  give(ResizeNearest{axes, {}}, {y}, "nearest");
+  give(ResizeLinear{axes, {}}, {y}, "linear");
+  n.add(Concat{0}, parts, "all");
+  return n;
+}
+
 }  // namespace trimtab::test

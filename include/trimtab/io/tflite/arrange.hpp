@@ -3,7 +3,9 @@
 /// Tensors put side by side, framed, repeated: CONCATENATION, PACK, PAD, PADV2, MIRROR_PAD, TILE, BROADCAST_TO, DEPTH_TO_SPACE,
 /// SPACE_TO_DEPTH.
 
-#include <trimtab/io/tflite/rules.hpp>
+#include <algorithm>
+#include <numeric>
+#include <trimtab/io/tflite/gathers.hpp>
 #include <trimtab/net/operators/concat.hpp>
 #include <trimtab/net/operators/depth_to_space.hpp>
 #include <trimtab/net/operators/expand.hpp>
@@ -90,16 +92,30 @@ void read_depth(const TfliteNode& n) {
   n.require(1, 1);
   n.become(L{n.count(0, 0, 1), DepthOrder::dcr}, {n.node(0)});
 }
+/// TFLite's order is ONNX's DCR. CRD, which has a block's pixels behind the channel, is the same with channels in another order:
+/// a GATHER before it, or behind.
 template <class L>
-std::int32_t write_depth(TfliteWriter& w, const L& l, tflite::OperatorCode code, std::uint8_t table) {
-  if (l.order != DepthOrder::dcr) w.refuse("channels in another order than TFLite's, which is ONNX's DCR");
-  return w.moved(code, 2, {}, tflite::Options{table}.number(0, l.block));
+std::int32_t write_depth(TfliteWriter& w, const L& l, tflite::OperatorCode code, std::uint8_t table, bool to_space) {
+  tflite::Options options = tflite::Options{table}.number(0, l.block);
+  if (l.order == DepthOrder::dcr) return w.moved(code, 2, {}, std::move(options));
+  const Extents& packed = to_space ? w.extent_in() : w.node().extent;
+  const std::size_t pixels = l.block * l.block, channels = packed[2] / pixels;
+  std::vector<std::int32_t> order;  // of the channels that the GATHER gives
+  for (std::size_t k = 0; k < packed[2]; ++k)
+    order.push_back(
+        static_cast<std::int32_t>(to_space ? k % channels * pixels + k / channels : k % pixels * channels + k / pixels));
+  std::int32_t x = w.tensor_in();
+  if (to_space) x = write_gather(w, x, 2, order, "/dcr", w.activations(w.name("/dcr"), packed, w.grid_in()));
+  const std::int32_t to = to_space ? w.result() : w.activations(w.name("/dcr"), packed, w.grid_in());
+  w.operation(code, w.version(2), {x}, to, std::move(options));
+  return w.clamped(to_space ? to : write_gather(w, to, 2, order, "/crd", w.result()), w.grid_in().codes);
 }
 
 }  // namespace detail
 
 template <>
 struct TfliteRules<Concat> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::concatenation, detail::read_concatenation, detail::max_tflite_inputs);
     readers.add(tflite::OperatorCode::pack, detail::read_pack, detail::max_tflite_inputs);
@@ -123,22 +139,38 @@ struct TfliteRules<Pad> {
     readers.add(tflite::OperatorCode::padv2, detail::read_pad);
     readers.add(tflite::OperatorCode::mirror_pad, detail::read_mirror_pad);
   }
+  /// Repeated edges, and frames around what was cut off, by GATHER; another value than 0 has a grid of its own, and the pad is on
+  /// reals.
+  static TfliteForm form(const detail::TfliteWriter&, const Pad& l) {
+    return l.mode == PadMode::constant && l.value != 0 ? TfliteForm::reals : TfliteForm::both;
+  }
   static std::int32_t write(detail::TfliteWriter& w, const Pad& l) {
-    if (l.mode != PadMode::constant || l.value != 0) w.refuse("a Pad by anything but zeros");
+    const auto negative = [](std::ptrdiff_t n) { return n < 0; };
+    const bool crops =
+        std::any_of(l.before.begin(), l.before.end(), negative) || std::any_of(l.after.begin(), l.after.end(), negative);
+    if (l.mode == PadMode::constant && crops) w.refuse("a Pad by a number that crops, too");
+    if (l.mode != PadMode::constant && (crops || l.mode != PadMode::reflect))
+      return detail::write_gathers(w, OperatorRules<Pad>::movement(l, w.extent_in()));
     std::vector<std::int32_t> pads{0, 0};
-    for (std::size_t a = 0; a < l.before.size(); ++a) {
-      if (l.before[a] < 0 || l.after[a] < 0) w.refuse("a Pad that crops");
+    for (std::size_t a = 0; a < l.before.size(); ++a)
       pads.insert(pads.end(), {static_cast<std::int32_t>(l.before[a]), static_cast<std::int32_t>(l.after[a])});
-    }
     const std::int32_t paddings = w.integers(w.name("/paddings"), {static_cast<std::int32_t>(l.before.size() + 1), 2}, pads);
+    const std::int32_t x = w.tensor_in();
+    if (w.on_reals && l.value != 0)
+      return w.real_result(tflite::OperatorCode::padv2, {x, paddings, w.real(w.name("/value"), l.value)}, {43});
+    const bool reflects = l.mode == PadMode::reflect;
     const std::int32_t to = w.result();
-    w.operation(tflite::OperatorCode::pad, w.version(2), {w.tensor_in(), paddings}, to, {22});
+    w.operation(reflects ? tflite::OperatorCode::mirror_pad : tflite::OperatorCode::pad, w.version(2), {x, paddings}, to,
+                tflite::Options{static_cast<std::uint8_t>(reflects ? 77 : 22)});
+    if (w.on_reals) return to;
     const Affine<float> from = w.grid_in();
+    if (reflects) return w.clamped(to, from.codes);
     return w.clamped(to, {std::min(from.codes.qmin, from.zero_point), std::max(from.codes.qmax, from.zero_point)});
   }
 };
 template <>
 struct TfliteRules<Tile> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::tile, detail::read_tile); }
   static std::int32_t write(detail::TfliteWriter& w, const Tile& l) {
     std::vector<std::int32_t> repeats{1};
@@ -148,6 +180,7 @@ struct TfliteRules<Tile> {
 };
 template <>
 struct TfliteRules<Expand> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::broadcast_to, detail::read_broadcast_to); }
   /// Version 2 is the first that runtimes know.
   static std::int32_t write(detail::TfliteWriter& w, const Expand&) {
@@ -158,20 +191,22 @@ struct TfliteRules<Expand> {
 };
 template <>
 struct TfliteRules<DepthToSpace> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::depth_to_space, detail::read_depth<DepthToSpace>);
   }
   static std::int32_t write(detail::TfliteWriter& w, const DepthToSpace& l) {
-    return detail::write_depth(w, l, tflite::OperatorCode::depth_to_space, 94);
+    return detail::write_depth(w, l, tflite::OperatorCode::depth_to_space, 94, true);
   }
 };
 template <>
 struct TfliteRules<SpaceToDepth> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::space_to_depth, detail::read_depth<SpaceToDepth>);
   }
   static std::int32_t write(detail::TfliteWriter& w, const SpaceToDepth& l) {
-    return detail::write_depth(w, l, tflite::OperatorCode::space_to_depth, 19);
+    return detail::write_depth(w, l, tflite::OperatorCode::space_to_depth, 19, false);
   }
 };
 

@@ -71,16 +71,32 @@ inline void read_squared_difference(const TfliteNode& n) {
   n.become(Mul{}, {difference, difference});
 }
 
+/// Tensor `x` of input i, on grid g, with axes of 1 behind the batch where the node has more than that.
+inline std::int32_t with_axes_of_node(TfliteWriter& w, std::size_t i, std::int32_t x, const Affine<float>& g) {
+  const Extents& from = w.extent_in(i);
+  const std::size_t rank = w.node().extent.size();
+  if (from.size() == rank) return x;
+  Extents to;
+  for (std::size_t a = from.size(); a < rank; ++a) to.push_back(1);
+  for (const std::size_t n : from) to.push_back(n);
+  const std::string called = message(w.node().name, "/axes", i);
+  const std::int32_t shape = w.row(called + "/shape", w.shape_of(to));
+  const std::int32_t y = w.activations(called, to, g);
+  w.operation(tflite::OperatorCode::reshape, 1, {x, shape}, y);
+  return y;
+}
+
 /// `table`: of the options.
 inline std::int32_t write_binary(TfliteWriter& w, tflite::OperatorCode code, std::uint8_t table) {
-  if (w.extent_in(0).size() != w.extent_in(1).size()) w.refuse("inputs with different numbers of axes");
-  return w.computed(code, 2, {w.tensor_in(0), w.tensor_in(1)}, {table}, 0);
+  const std::int32_t a = with_axes_of_node(w, 0, w.tensor_in(0), w.grid_in(0)),
+                     b = with_axes_of_node(w, 1, w.tensor_in(1), w.grid_in(1));
+  return w.computed(code, 2, {a, b}, {table}, 0);
 }
 /// One of two codes: the format's operator takes them from one grid.
 inline std::int32_t write_choice(TfliteWriter& w, tflite::OperatorCode code) {
-  if (w.extent_in(0).size() != w.extent_in(1).size()) w.refuse("inputs with different numbers of axes");
   CodeRange produced = w.grid().codes;
-  const std::int32_t a = w.on_own_grid(0, produced), b = w.on_own_grid(1, produced), to = w.result();
+  const std::int32_t a = with_axes_of_node(w, 0, w.on_own_grid(0, produced), w.grid()),
+                     b = with_axes_of_node(w, 1, w.on_own_grid(1, produced), w.grid()), to = w.result();
   w.operation(code, w.version(2), {a, b}, to, {39});
   return w.clamped(to, produced);
 }
@@ -89,6 +105,7 @@ inline std::int32_t write_choice(TfliteWriter& w, tflite::OperatorCode code) {
 
 template <>
 struct TfliteRules<Add> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::add, detail::read_add, 2); }
   static std::int32_t write(detail::TfliteWriter& w, const Add&) {
     return detail::write_binary(w, tflite::OperatorCode::add, 11);
@@ -96,6 +113,7 @@ struct TfliteRules<Add> {
 };
 template <>
 struct TfliteRules<Sub> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::sub, detail::read_sub, 2);
     readers.add(tflite::OperatorCode::squared_difference, detail::read_squared_difference, 2);
@@ -106,6 +124,7 @@ struct TfliteRules<Sub> {
 };
 template <>
 struct TfliteRules<Mul> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::mul, detail::read_mul, 2);
     readers.add(tflite::OperatorCode::square, detail::read_square);
@@ -117,10 +136,15 @@ struct TfliteRules<Mul> {
 };
 template <>
 struct TfliteRules<Div> {
+  static constexpr TfliteForm form = TfliteForm::reals;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::div, detail::read_binary<Div>, 2); }
+  static std::int32_t write(detail::TfliteWriter& w, const Div&) {
+    return detail::write_binary(w, tflite::OperatorCode::div, 29);
+  }
 };
 template <>
 struct TfliteRules<Max> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::maximum, detail::read_choice<Max>, 2); }
   static std::int32_t write(detail::TfliteWriter& w, const Max&) {
     return detail::write_choice(w, tflite::OperatorCode::maximum);
@@ -128,18 +152,26 @@ struct TfliteRules<Max> {
 };
 template <>
 struct TfliteRules<Min> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::minimum, detail::read_choice<Min>, 2); }
   static std::int32_t write(detail::TfliteWriter& w, const Min&) {
     return detail::write_choice(w, tflite::OperatorCode::minimum);
   }
 };
-/// What constants for each channel become.
+/// What constants for each channel become; on codes it is a LookupTable.
 template <>
 struct TfliteRules<ChannelAffine> {
+  static constexpr TfliteForm form = TfliteForm::reals;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::add, detail::read_add, 2);
     readers.add(tflite::OperatorCode::sub, detail::read_sub, 2);
     readers.add(tflite::OperatorCode::mul, detail::read_mul, 2);
+  }
+  static std::int32_t write(detail::TfliteWriter& w, const ChannelAffine& l) {
+    const std::int32_t scale = w.channels(w.name("/scale"), std::span(l.scale.data(), l.scale.size()));
+    const std::int32_t offset = w.channels(w.name("/offset"), std::span(l.offset.data(), l.offset.size()));
+    const std::int32_t scaled = w.on_way(tflite::OperatorCode::mul, "/scaled", {w.tensor_in(), scale}, w.node().extent, {21});
+    return w.real_result(tflite::OperatorCode::add, {scaled, offset}, {11});
   }
 };
 

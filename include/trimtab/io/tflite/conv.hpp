@@ -2,6 +2,8 @@
 /// \file
 /// CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV.
 
+#include <algorithm>
+#include <cstring>
 #include <trimtab/io/tflite/layer.hpp>
 #include <trimtab/net/operators/conv2d.hpp>
 #include <trimtab/net/operators/conv_transpose2d.hpp>
@@ -114,6 +116,66 @@ inline void read_transpose_conv_bias(const TfliteNode& n) {
                   static_cast<std::int8_t>(number(0) - 1), tflite::Activation::none);
 }
 
+/// The transpose: x[(o, k)] as y[(k, o)], of elements of `size` bytes.
+template <std::size_t size>
+std::vector<std::uint8_t> taps_first(const std::vector<std::uint8_t>& bytes, std::size_t taps) {
+  std::vector<std::array<std::uint8_t, size>> elements(bytes.size() / size);
+  std::memcpy(elements.data(), bytes.data(), bytes.size());
+  elements = filters_first(elements, taps);
+  std::vector<std::uint8_t> result(bytes.size());
+  std::memcpy(result.data(), elements.data(), bytes.size());
+  return result;
+}
+
+/// A layer of several groups, as one for each on its own channels, and their outputs side by side.
+template <class L, class Write>
+std::int32_t write_groups(TfliteWriter& w, const L& l, const Write& write) {
+  const LoweredNode whole = w.node();
+  const std::size_t groups = l.groups;
+  const std::int32_t x = w.tensor_in();
+  std::vector<std::int32_t> parts;
+  for (std::size_t g = 0; g < groups; ++g) {
+    TfliteWriter::StandIn part{whole, w.node_in(), 0};
+    part.node.name += message("/group", g);
+    part.node.extent[2] /= groups;
+    part.input.extent[2] /= groups;
+    L one = l;
+    one.groups = 1;
+    const auto share = [&](const auto& list) {
+      const auto begin = list.begin() + static_cast<std::ptrdiff_t>(list.size() / groups * g);
+      return std::vector(begin, begin + static_cast<std::ptrdiff_t>(list.size() / groups));
+    };
+    if (LoweredLayer* const layer = part.node.layer ? &*part.node.layer : nullptr) {
+      layer->extent[0] /= groups;
+      layer->codes = share(layer->codes);
+      layer->scale = share(layer->scale);
+      layer->zero_point = share(layer->zero_point);
+      layer->bias = share(layer->bias);
+    } else {
+      const std::vector<float> weight = share(l.weight), bias = share(l.bias);
+      const auto& k = l.weight.shape();
+      one.weight = as_tensor<4>(weight, {k[0] / groups, k[1], k[2], k[3]});
+      one.bias = as_tensor<1>(bias, {bias.size()});
+    }
+    part.node.op = one;
+    const auto first = static_cast<std::int32_t>(part.input.extent[2] * g),
+               last = static_cast<std::int32_t>(part.input.extent[2] * (g + 1));
+    const std::string called = part.node.name;
+    const std::int32_t begin = w.row(called + "/begin", {0, 0, 0, first}), end = w.row(called + "/end", {1, 0, 0, last}),
+                       step = w.row(called + "/step", {1, 1, 1, 1});
+    part.tensor = w.activations(called + "/input", part.input.extent, w.grid_in());
+    // Rows and columns to their ends, by end_mask.
+    w.operation(tflite::OperatorCode::strided_slice, w.version(2), {x, begin, end, step}, part.tensor,
+                tflite::Options{32}.number(1, 7));
+    w.stand_in = &part;
+    parts.push_back(write(w, one));
+    w.stand_in = nullptr;
+  }
+  const std::int32_t to = w.result();
+  w.operation(tflite::OperatorCode::concatenation, w.version(2), parts, to, tflite::Options{10}.number(0, 3));
+  return to;
+}
+
 /// Weights KH KW C, or of several filters a channel, `multiplier`, filters first.
 inline std::int32_t write_depthwise(TfliteWriter& w, const WindowOptions& steps, std::size_t kernel_h, std::size_t kernel_w,
                                     std::size_t filters, std::size_t multiplier, bool filters_lie_first) {
@@ -122,7 +184,7 @@ inline std::int32_t write_depthwise(TfliteWriter& w, const WindowOptions& steps,
   const auto [weight, bias] = write_weights(w, {1, n(kernel_h), n(kernel_w), n(filters)}, 3);
   if (filters_lie_first) {
     std::vector<std::uint8_t>& bytes = w.model.tensors[static_cast<std::size_t>(weight)].data;
-    bytes = filters_first(bytes, kernel_h * kernel_w);  // its transpose
+    bytes = w.on_reals ? taps_first<4>(bytes, kernel_h * kernel_w) : taps_first<1>(bytes, kernel_h * kernel_w);
   }
   tflite::Options options{2};
   options.byte(0, window.padding).number(1, steps.stride_w).number(2, steps.stride_h).number(3, multiplier);
@@ -131,12 +193,12 @@ inline std::int32_t write_depthwise(TfliteWriter& w, const WindowOptions& steps,
 }
 /// One channel a filter is DEPTHWISE_CONV_2D with several filters a channel, whose kernel rounds twice.
 inline std::int32_t write_conv_2d(TfliteWriter& w, const Conv2d& l) {
-  const Extents& shape = w.node().layer->extent;
-  const bool twice = w.is_int8() && w.is_fixed_point() && w.node().layer->rounding == FixedPointRounding::twice;
+  const Extents shape = weight_extent(w);
+  const bool twice = !w.on_reals && w.is_int8() && w.is_fixed_point() && w.node().layer->rounding == FixedPointRounding::twice;
   if (l.groups == w.extent_in()[2] && shape[3] == 1 && (l.groups > 1 || twice))
     return write_depthwise(w, l.window, shape[1], shape[2], shape[0], shape[0] / l.groups, true);
   if (twice) w.refuse("products that are rounded twice; TFLite's CONV_2D of int8 rounds them once");
-  if (l.groups > 1) w.refuse(message("a convolution of ", l.groups, " groups; TFLite's CONV_2D has one in most runtimes"));
+  if (l.groups > 1) return write_groups(w, l, write_conv_2d);  // CONV_2D has one group in most runtimes
   const TfliteWindow window = write_window(w, shape[1], shape[2], l.window, false);
   const auto [weight, bias] = write_weights(w);
   tflite::Options options{1};
@@ -144,11 +206,11 @@ inline std::int32_t write_conv_2d(TfliteWriter& w, const Conv2d& l) {
   options.number(4, l.window.dilation_w, 1).number(5, l.window.dilation_h, 1);
   return w.computed(tflite::OperatorCode::conv_2d, 3, {window.input, weight, bias}, options, 3);
 }
-/// Padding as `read_transposed` finds it from the extents alone.
+/// Padding as `read_transposed` finds it from the extents alone; what neither SAME nor VALID cuts off, a STRIDED_SLICE does.
 inline std::int32_t write_transpose_conv(TfliteWriter& w, const ConvTranspose2d& l) {
-  if (l.groups > 1) w.refuse(message("a transposed convolution of ", l.groups, " groups; TFLite's TRANSPOSE_CONV has one"));
+  if (l.groups > 1) return write_groups(w, l, write_transpose_conv);
   if (l.window.dilation_h != 1 || l.window.dilation_w != 1) w.refuse("a transposed convolution with dilation");
-  const Extents &y = w.node().extent, &k = w.node().layer->extent;
+  const Extents &y = w.node().extent, k = weight_extent(w);
   const Padding& p = l.window.padding;
   const auto pads = [&](tflite::Padding kind) {
     const auto before = [&](std::size_t out, std::size_t kernel, std::size_t step) {
@@ -156,38 +218,46 @@ inline std::int32_t write_transpose_conv(TfliteWriter& w, const ConvTranspose2d&
     };
     return p.top == before(y[0], k[1], l.window.stride_h) && p.left == before(y[1], k[2], l.window.stride_w);
   };
-  const bool same = pads(tflite::Padding::same);
-  if (!same && !pads(tflite::Padding::valid))
-    w.refuse(message("a transposed convolution that cuts off ", p.top, ", ", p.left,
-                     " before the picture; TFLite's SAME and VALID "
-                     "cut otherwise"));
-  const std::int32_t shape = w.row(w.name("/shape"), w.shape_of(y));
+  const bool same = pads(tflite::Padding::same), cuts = !same && !pads(tflite::Padding::valid);
+  const Extents full{y[0] + p.top, y[1] + p.left, y[2]};
+  const std::int32_t shape = w.row(w.name("/shape"), w.shape_of(cuts ? full : y));
   const auto [weight, bias] = write_weights(w);
   tflite::Options options{49};
   options.byte(0, same ? tflite::Padding::same : tflite::Padding::valid);
   options.number(1, l.window.stride_w).number(2, l.window.stride_h);
-  return w.rounded(tflite::OperatorCode::transpose_conv, 3, {shape, weight, w.tensor_in(), bias}, std::move(options));
+  const std::int32_t x = w.tensor_in();
+  if (!cuts) return w.rounded(tflite::OperatorCode::transpose_conv, 3, {shape, weight, x, bias}, std::move(options));
+  const std::int32_t uncut = w.activations(w.name("/uncut"), full, w.grid());
+  w.operation(tflite::OperatorCode::transpose_conv, w.version(3), {shape, weight, x, bias}, uncut, std::move(options));
+  const auto n = [](std::size_t v) { return static_cast<std::int32_t>(v); };
+  const std::int32_t begin = w.row(w.name("/begin"), {0, n(p.top), n(p.left), 0}),
+                     end = w.row(w.name("/end"), {1, n(full[0]), n(full[1]), n(full[2])}),
+                     step = w.row(w.name("/step"), {1, 1, 1, 1});
+  return w.rounded(tflite::OperatorCode::strided_slice, 2, {uncut, begin, end, step}, {32});
 }
 
 }  // namespace detail
 
 template <>
 struct TfliteRules<Conv2d> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::conv_2d, detail::read_conv_2d, 3); }
   static std::int32_t write(detail::TfliteWriter& w, const Conv2d& l) { return detail::write_conv_2d(w, l); }
 };
 template <>
 struct TfliteRules<DepthwiseConv2d> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::depthwise_conv_2d, detail::read_depthwise_conv_2d, 3);
   }
   static std::int32_t write(detail::TfliteWriter& w, const DepthwiseConv2d& l) {
-    const Extents& k = w.node().layer->extent;
+    const Extents k = detail::weight_extent(w);
     return detail::write_depthwise(w, l.window, k[0], k[1], k[2], 1, false);
   }
 };
 template <>
 struct TfliteRules<ConvTranspose2d> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::transpose_conv, detail::read_transpose_conv, 3);
     readers.add("Convolution2DTransposeBias", detail::read_transpose_conv_bias, 3);

@@ -43,6 +43,7 @@ inline void read_batch_matmul(const TfliteNode& n) {
 
 template <>
 struct TfliteRules<Linear> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::fully_connected, detail::read_fully_connected, 3);
   }
@@ -60,8 +61,11 @@ struct TfliteRules<MatMul> {
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::batch_matmul, detail::read_batch_matmul, 2);
   }
+  /// BATCH_MATMUL has no kernel for uint8.
+  static TfliteForm form(const detail::TfliteWriter& w, const MatMul&) {
+    return w.is_int8() ? TfliteForm::both : TfliteForm::reals;
+  }
   static std::int32_t write(detail::TfliteWriter& w, const MatMul& l) {
-    if (!w.is_int8()) w.refuse("uint8 codes, of which TFLite's BATCH_MATMUL has no kernel; use symmetric thresholds");
     return w.rounded(tflite::OperatorCode::batch_matmul, 2, {w.tensor_in(0), w.tensor_in(1)},
                      tflite::Options{101}.byte(0, l.transpose_a).byte(1, l.transpose_b));
   }

@@ -132,11 +132,22 @@ inline TfliteWindow write_window(TfliteWriter& w, std::size_t kernel_h, std::siz
   return {tflite::Padding::valid, padded};
 }
 
+/// The extents of the weights of the writer's layer.
+inline Extents weight_extent(const TfliteWriter& w) {
+  return w.on_reals ? w.node().op->weighted()->weight().extent : w.node().layer->extent;
+}
 /// The constants of the writer's layer. `shape`: as TFLite lies its weights; `axis`: of the output channels in it.
 struct TfliteConstants {
   std::int32_t weight, bias;
 };
 inline TfliteConstants write_weights(TfliteWriter& w, std::vector<std::int32_t> shape, std::int32_t axis) {
+  if (w.on_reals) {
+    const WeightedLayer& l = *w.node().op->weighted();
+    const std::vector<float> none(l.bias().empty() ? l.output_channels() : 0);
+    const auto channels = static_cast<std::int32_t>(l.output_channels());
+    return {w.reals(w.name("/weight"), std::move(shape), std::span(l.weight().data, l.weight().size())),
+            w.reals(w.name("/bias"), {channels}, none.empty() ? l.bias() : std::span<const float>(none))};
+  }
   const LoweredLayer& l = *w.node().layer;
   const float scale_x = w.node().inputs[0].scale;
   const auto same = [](const auto& row) { return std::all_of(row.begin(), row.end(), [&](auto v) { return v == row[0]; }); };
@@ -164,7 +175,7 @@ inline TfliteConstants write_weights(TfliteWriter& w, std::vector<std::int32_t> 
 /// The same with the extents that the weights have here.
 inline TfliteConstants write_weights(TfliteWriter& w) {
   std::vector<std::int32_t> shape;
-  for (const std::size_t n : w.node().layer->extent) shape.push_back(static_cast<std::int32_t>(n));
+  for (const std::size_t n : weight_extent(w)) shape.push_back(static_cast<std::int32_t>(n));
   return write_weights(w, std::move(shape), 0);
 }
 

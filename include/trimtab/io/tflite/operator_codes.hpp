@@ -21,6 +21,7 @@ enum class OperatorCode : std::int32_t {
   floor = 8,
   fully_connected = 9,
   l2_normalization = 11,
+  local_response_normalization = 13,
   logistic = 14,
   max_pool_2d = 17,
   mul = 18,

@@ -73,6 +73,7 @@ inline std::int32_t write_sum(TfliteWriter& w, tflite::OperatorCode code, const 
 
 template <>
 struct TfliteRules<ReduceMean> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::mean, detail::read_mean); }
   static std::int32_t write(detail::TfliteWriter& w, const ReduceMean& l) {
     return detail::write_sum(w, tflite::OperatorCode::mean, detail::file_axes(l.axes), l.keep_axes);
@@ -80,6 +81,7 @@ struct TfliteRules<ReduceMean> {
 };
 template <>
 struct TfliteRules<GlobalAveragePool> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::mean, detail::read_mean); }
   /// In fixed point one window over the picture, else MEAN, whose output has a grid of its own.
   static std::int32_t write(detail::TfliteWriter& w, const GlobalAveragePool&) {
@@ -90,6 +92,7 @@ struct TfliteRules<GlobalAveragePool> {
 };
 template <>
 struct TfliteRules<ReduceSum> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::sum, detail::read_reduction<ReduceSum>); }
   static std::int32_t write(detail::TfliteWriter& w, const ReduceSum& l) {
     return detail::write_sum(w, tflite::OperatorCode::sum, detail::file_axes(l.axes), l.keep_axes);
@@ -97,6 +100,7 @@ struct TfliteRules<ReduceSum> {
 };
 template <>
 struct TfliteRules<ReduceMax> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::reduce_max, detail::read_reduction<ReduceMax>);
   }
@@ -106,6 +110,7 @@ struct TfliteRules<ReduceMax> {
 };
 template <>
 struct TfliteRules<ReduceMin> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::reduce_min, detail::read_reduction<ReduceMin>);
   }
@@ -115,7 +120,28 @@ struct TfliteRules<ReduceMin> {
 };
 template <>
 struct TfliteRules<ArgMax> {
+  static constexpr TfliteForm form = TfliteForm::reals;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::arg_max, detail::read_arg_max); }
+  /// Places as reals. TFLite drops the axis, as the shape of the CAST does here.
+  static std::int32_t write(detail::TfliteWriter& w, const ArgMax& l) {
+    const auto axis = static_cast<std::int32_t>(l.axis + 1);
+    const std::int32_t at = w.integers(w.name("/axis"), {1}, {axis});
+    Extents dropped;
+    for (std::size_t a = 0; a < w.extent_in().size(); ++a)
+      if (a != l.axis) dropped.push_back(w.extent_in()[a]);
+    const std::int32_t place = w.tensor(w.name("/place"), w.shape_of(dropped), tflite::TensorType::int32);
+    w.operation(tflite::OperatorCode::arg_max, 1, {w.tensor_in(), at}, place,
+                tflite::Options{40}.byte(0, tflite::TensorType::int32));
+    if (!l.keep_axis) return w.real_result(tflite::OperatorCode::cast, {place}, cast_to_reals());
+    const std::int32_t real = w.on_way(tflite::OperatorCode::cast, "/real", {place}, dropped, cast_to_reals());
+    const std::int32_t shape = w.row(w.name("/shape"), w.shape_of(w.node().extent));
+    return w.real_result(tflite::OperatorCode::reshape, {real, shape});
+  }
+
+ private:
+  static tflite::Options cast_to_reals() {
+    return tflite::Options{37}.byte(0, tflite::TensorType::int32).byte(1, tflite::TensorType::float32);
+  }
 };
 
 }  // namespace trimtab

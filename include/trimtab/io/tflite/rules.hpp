@@ -12,11 +12,16 @@
 
 namespace trimtab {
 
+/// What an operator is written on. Reals stand between a DEQUANTIZE of its inputs and a QUANTIZE, also where the network has it
+/// on codes.
+enum class TfliteForm { codes, reals, both };
+
 /// What an operator is in TFLite. Specialised in io/tflite/ for an operator L, or for a name that stands for a family of
 /// TFLite's operators, with
 ///   static void read(detail::TfliteReaders&)                     adds a reader for each of TFLite's operators that may become an L
-///   static std::int32_t write(detail::TfliteWriter&, const L&)   adds operators that give the codes of the writer's node; their tensor
-/// and listed in io/tflite/operators.hpp. Either may be left out: the format then refuses the operator by name.
+///   static std::int32_t write(detail::TfliteWriter&, const L&)   adds operators that give the writer's node; their tensor
+///   static constexpr TfliteForm form                             beside it; or form(const detail::TfliteWriter&, const L&)
+/// and listed in io/tflite/operators.hpp. Reading or writing may be left out: the format then refuses the operator by name.
 template <class L>
 struct TfliteRules;
 

@@ -6,6 +6,7 @@
 #include <flatbuffers/flatbuffers.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <trimtab/io/tflite/operator_codes.hpp>
@@ -58,6 +59,11 @@ struct Options {
   /// Adds a field of 32 bits.
   Options& number(std::int32_t field, std::size_t value, std::int32_t fallback = 0) {
     fields.push_back({field, static_cast<std::int32_t>(value), fallback, false});
+    return *this;
+  }
+  /// Adds a float, whose fallback is 0.
+  Options& real(std::int32_t field, float value) {
+    fields.push_back({field, std::bit_cast<std::int32_t>(value), 0, false});
     return *this;
   }
   /// Adds a field of 8 bits: an enumerator, or 0 or 1.

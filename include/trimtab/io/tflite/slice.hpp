@@ -144,6 +144,7 @@ inline void read_gather(const TfliteNode& n) {
 
 template <>
 struct TfliteRules<Slice> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::slice, detail::read_slice);
     readers.add(tflite::OperatorCode::strided_slice, detail::read_strided_slice);
@@ -168,6 +169,7 @@ struct TfliteRules<Slice> {
 };
 template <>
 struct TfliteRules<Gather> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::gather, detail::read_gather); }
   static std::int32_t write(detail::TfliteWriter& w, const Gather& l) {
     std::vector<std::int32_t> indices;

@@ -1,11 +1,9 @@
 #pragma once
 /// \file
-/// SOFTMAX, LOG_SOFTMAX and L2_NORMALIZATION, along the last axis.
+/// SOFTMAX and LOG_SOFTMAX, along the last axis.
 
-#include <bit>
 #include <cmath>
 #include <trimtab/io/tflite/rules.hpp>
-#include <trimtab/net/operators/l2_norm.hpp>
 #include <trimtab/net/operators/log_softmax.hpp>
 #include <trimtab/net/operators/softmax.hpp>
 #include <utility>
@@ -28,34 +26,31 @@ inline void read_softmax(const TfliteNode& n) {
   n.import.codes[id].op = std::move(l);
 }
 inline void read_log_softmax(const TfliteNode& n) { n.become(LogSoftmax{last_axis(n)}, {n.node(0)}); }
-/// Lengths below 1e-6 count as that.
-inline void read_l2_normalization(const TfliteNode& n) {
-  n.become(L2Norm{last_axis(n), 1e-6F, L2Epsilon::at_least}, {n.node(0)}, n.activation(0));
+inline std::int32_t write_softmax(TfliteWriter& w, std::size_t axis) {
+  if (axis + 1 != w.node().extent.size()) w.refuse("a Softmax along another axis than the last");
+  return w.rounded(tflite::OperatorCode::softmax, 2, {w.tensor_in()}, tflite::Options{9}.real(0, 1.0F));  // beta
 }
 
 }  // namespace detail
 
 template <>
 struct TfliteRules<Softmax> {
+  static constexpr TfliteForm form = TfliteForm::reals;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::softmax, detail::read_softmax); }
+  static std::int32_t write(detail::TfliteWriter& w, const Softmax& l) { return detail::write_softmax(w, l.axis); }
 };
 template <>
 struct TfliteRules<SoftmaxTable> {
-  static std::int32_t write(detail::TfliteWriter& w, const SoftmaxTable& l) {
-    if (l.axis + 1 != w.node().extent.size()) w.refuse("a Softmax along another axis than the last");
-    tflite::Options options{9};
-    options.fields.push_back({0, std::bit_cast<std::int32_t>(1.0F), 0, false});  // beta
-    return w.rounded(tflite::OperatorCode::softmax, 2, {w.tensor_in()}, std::move(options));
-  }
+  static constexpr TfliteForm form = TfliteForm::codes;
+  static std::int32_t write(detail::TfliteWriter& w, const SoftmaxTable& l) { return detail::write_softmax(w, l.axis); }
 };
 template <>
 struct TfliteRules<LogSoftmax> {
+  static constexpr TfliteForm form = TfliteForm::reals;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::log_softmax, detail::read_log_softmax); }
-};
-template <>
-struct TfliteRules<L2Norm> {
-  static void read(detail::TfliteReaders& readers) {
-    readers.add(tflite::OperatorCode::l2_normalization, detail::read_l2_normalization);
+  static std::int32_t write(detail::TfliteWriter& w, const LogSoftmax& l) {
+    if (l.axis + 1 != w.node().extent.size()) w.refuse("a LogSoftmax along another axis than the last");
+    return w.real_result(tflite::OperatorCode::log_softmax, {w.tensor_in()}, {36});
   }
 };
 

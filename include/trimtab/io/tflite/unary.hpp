@@ -22,12 +22,14 @@
 #include <trimtab/net/operators/lookup_table.hpp>
 #include <trimtab/net/operators/neg.hpp>
 #include <trimtab/net/operators/p_relu.hpp>
+#include <trimtab/net/operators/pow.hpp>
 #include <trimtab/net/operators/reciprocal.hpp>
 #include <trimtab/net/operators/round.hpp>
 #include <trimtab/net/operators/sigmoid.hpp>
 #include <trimtab/net/operators/sin.hpp>
 #include <trimtab/net/operators/sqrt.hpp>
 #include <trimtab/net/operators/tanh.hpp>
+#include <type_traits>
 
 namespace trimtab {
 namespace detail {
@@ -182,13 +184,31 @@ inline void read_prelu(const TfliteNode& n) {
   });
 }
 
+/// Options that a function has beside itself.
+template <class L>
+tflite::Options function_options(const L&) {
+  return {};
+}
+inline tflite::Options function_options(const Gelu& l) { return tflite::Options{116}.byte(0, l.tanh_form); }
+inline tflite::Options function_options(const LeakyRelu& l) { return tflite::Options{75}.real(0, l.slope); }
+template <class L>
+std::int32_t write_function(TfliteWriter& w, const L& l, tflite::OperatorCode code) {
+  if constexpr (std::is_same_v<L, Elu>)
+    if (l.alpha != 1) w.refuse(message("an Elu of alpha ", l.alpha, "; TFLite's is 1"));
+  return w.real_result(code, {w.tensor_in()}, function_options(l));
+}
+
 }  // namespace detail
 
-/// What a function is read from.
+/// What a function is read from, and written as on reals; on codes it is a LookupTable.
 #define TRIMTAB_TFLITE_FUNCTION(L, CODE, READER)                                                                  \
   template <>                                                                                                     \
   struct TfliteRules<L> {                                                                                         \
+    static constexpr TfliteForm form = TfliteForm::reals;                                                         \
     static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::CODE, detail::READER); } \
+    static std::int32_t write(detail::TfliteWriter& w, const L& l) {                                              \
+      return detail::write_function(w, l, tflite::OperatorCode::CODE);                                            \
+    }                                                                                                             \
   }
 TRIMTAB_TFLITE_FUNCTION(Abs, abs, read_function<Abs>);
 TRIMTAB_TFLITE_FUNCTION(Ceil, ceil, read_function<Ceil>);
@@ -201,7 +221,6 @@ TRIMTAB_TFLITE_FUNCTION(HardSwish, hard_swish, read_hard_swish);
 TRIMTAB_TFLITE_FUNCTION(LeakyRelu, leaky_relu, read_leaky_relu);
 TRIMTAB_TFLITE_FUNCTION(Log, log, read_function<Log>);
 TRIMTAB_TFLITE_FUNCTION(Neg, neg, read_function<Neg>);
-TRIMTAB_TFLITE_FUNCTION(Reciprocal, rsqrt, read_rsqrt);
 TRIMTAB_TFLITE_FUNCTION(Round, round, read_function<Round>);
 TRIMTAB_TFLITE_FUNCTION(Sigmoid, logistic, read_table<Sigmoid>);
 TRIMTAB_TFLITE_FUNCTION(Sin, sin, read_function<Sin>);
@@ -209,22 +228,49 @@ TRIMTAB_TFLITE_FUNCTION(Sqrt, sqrt, read_function<Sqrt>);
 TRIMTAB_TFLITE_FUNCTION(Tanh, tanh, read_table<Tanh>);
 #undef TRIMTAB_TFLITE_FUNCTION
 
+/// 1 / x.
+template <>
+struct TfliteRules<Reciprocal> {
+  static constexpr TfliteForm form = TfliteForm::reals;
+  static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::rsqrt, detail::read_rsqrt); }
+  static std::int32_t write(detail::TfliteWriter& w, const Reciprocal&) {
+    const std::int32_t one = w.real(w.name("/one"), 1);
+    return w.real_result(tflite::OperatorCode::div, {one, w.tensor_in()}, {29});
+  }
+};
+template <>
+struct TfliteRules<Pow> {
+  static constexpr TfliteForm form = TfliteForm::reals;
+  static std::int32_t write(detail::TfliteWriter& w, const Pow& l) {
+    const std::int32_t exponent = w.real(w.name("/exponent"), l.exponent);
+    return w.real_result(tflite::OperatorCode::pow, {w.tensor_in(), exponent}, {56});
+  }
+};
 template <>
 struct TfliteRules<PRelu> {
+  static constexpr TfliteForm form = TfliteForm::reals;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::prelu, detail::read_prelu, 2); }
+  static std::int32_t write(detail::TfliteWriter& w, const PRelu& l) {
+    const std::int32_t slope = w.channels(w.name("/slope"), std::span(l.slope.data(), l.slope.size()));
+    return w.real_result(tflite::OperatorCode::prelu, {w.tensor_in(), slope});
+  }
 };
 template <>
 struct TfliteRules<Clip> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::relu, detail::read_clip<tflite::Activation::relu>);
     readers.add(tflite::OperatorCode::relu6, detail::read_clip<tflite::Activation::relu6>);
     readers.add(tflite::OperatorCode::relu_n1_to_1, detail::read_clip<tflite::Activation::relu_n1_to_1>);
   }
-  static std::int32_t write(detail::TfliteWriter& w, const Clip&) { return w.clamped(w.tensor_in(), w.grid_in().codes); }
+  static std::int32_t write(detail::TfliteWriter& w, const Clip& l) {
+    return w.on_reals ? w.clipped(w.tensor_in(), l) : w.clamped(w.tensor_in(), w.grid_in().codes);
+  }
 };
 /// The table itself: CAST, ADD of 128 where codes are int8 and of 256 c, GATHER.
 template <>
 struct TfliteRules<LookupTable> {
+  static constexpr TfliteForm form = TfliteForm::codes;
   static std::int32_t write(detail::TfliteWriter& w, const LookupTable& l) {
     const std::vector<std::int32_t> shape = w.shape_of(w.node().extent);
     std::int32_t index = w.tensor(w.name("/index"), shape, tflite::TensorType::int32);

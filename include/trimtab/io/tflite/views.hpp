@@ -48,6 +48,7 @@ inline std::int32_t write_reshape(TfliteWriter& w) {
 
 template <>
 struct TfliteRules<Reshape> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::reshape, detail::read_reshape);
     readers.add(tflite::OperatorCode::squeeze, detail::read_reshape);
@@ -57,10 +58,12 @@ struct TfliteRules<Reshape> {
 };
 template <>
 struct TfliteRules<Flatten> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static std::int32_t write(detail::TfliteWriter& w, const Flatten&) { return detail::write_reshape(w); }
 };
 template <>
 struct TfliteRules<Transpose> {
+  static constexpr TfliteForm form = TfliteForm::both;
   static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::transpose, detail::read_transpose); }
   static std::int32_t write(detail::TfliteWriter& w, const Transpose& l) {
     std::vector<std::int32_t> order{0};

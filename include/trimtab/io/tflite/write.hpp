@@ -30,11 +30,13 @@ inline tflite::Model export_tflite(const LoweredNetwork& n, const TfliteOptions&
   TfliteWriter w(n);
   for (; w.id < n.nodes.size(); ++w.id) {
     const LoweredNode& node = w.node();
-    if (!node.holds_codes || node.in_float) w.refuse("a node in float");
     for (const LoweredInput& read : node.inputs)
-      if (read.scale != n.nodes[read.node].grid.scale || read.zero_point != n.nodes[read.node].grid.zero_point)
+      if (n.nodes[read.node].holds_codes &&
+          (read.scale != n.nodes[read.node].grid.scale || read.zero_point != n.nodes[read.node].grid.zero_point))
         w.refuse(message("reads ", n.nodes[read.node].name, " by another grid than it was written on"));
+    w.on_reals = !node.holds_codes;
     w.tensor_of.push_back(node.op->is_fed() ? w.result() : write_tflite_node(w));
+    w.on_reals = false;
   }
   for (const NodeId id : n.inputs) w.model.inputs.push_back(w.tensor_of[id]);
   std::vector<std::int32_t>& outputs = w.model.outputs;
@@ -58,9 +60,10 @@ inline tflite::Model export_tflite(const LoweredNetwork& n, const TfliteOptions&
 /// rounds may differ by one. Movements, REDUCE_MAX, REDUCE_MIN and tables of functions (CAST, ADD, GATHER) are equal in either
 /// case.
 ///
-/// Throws unsupported_error, naming the node, for what the format cannot say or says by another arithmetic: nodes in float,
-/// asymmetric weights of several scales, groups of several channels, average pools with a grid of their own, odd paddings of
-/// pools, and operators without a form here.
+/// What TFLite has on reals alone, or with a grid of its own, and nodes in float stand between DEQUANTIZE and QUANTIZE.
+///
+/// Throws unsupported_error, naming the node, for what the format cannot say or says by another arithmetic: asymmetric weights
+/// of several scales, odd paddings of pools, and operators without a form here.
 TRIMTAB_FILES_INLINE tflite::Model to_tflite(const LoweredNetwork& n, const TfliteOptions& options = {});
 #if TRIMTAB_FILES_HERE
 TRIMTAB_FILES_INLINE tflite::Model to_tflite(const LoweredNetwork& n, const TfliteOptions& options) {
