@@ -21,7 +21,9 @@ function(trimtab_add_kernels folder)
   endwhile()
   add_library(trimtab_kernels STATIC EXCLUDE_FROM_ALL ${sources})
   add_library(trimtab::kernels ALIAS trimtab_kernels)
-  set_target_properties(trimtab_kernels PROPERTIES UNITY_BUILD OFF)  # each file says what it defines
+  set_target_properties(trimtab_kernels PROPERTIES
+                        UNITY_BUILD OFF                 # each file says what it defines
+                        POSITION_INDEPENDENT_CODE ON)   # a shared library may take them in
   target_link_libraries(trimtab_kernels PUBLIC trimtab::trimtab)
   target_compile_definitions(trimtab_kernels PUBLIC TRIMTAB_EXTERN_KERNELS)
 endfunction()
