@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <trimtab/core/isa.hpp>
 #include <trimtab/int8/kernels/tasks.hpp>
 #include <vector>
 

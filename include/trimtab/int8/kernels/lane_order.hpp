@@ -3,6 +3,7 @@
 /// The order in which vectors of several 16-byte lanes hold channels, and depthwise weights for vpdpbusd.
 
 #include <cstring>
+#include <trimtab/core/isa.hpp>
 #include <trimtab/int8/kernels/tasks.hpp>
 
 #if TRIMTAB_X86_KERNELS
