@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <catch.hpp>
+#include <random>
 #include <trimtab/int8/conv_transpose2d.hpp>
 
 #include "naive_int8.hpp"
@@ -105,6 +107,7 @@ TEST_CASE("Transposed convolutions equal loops in 64-bit integers on every ISA, 
       {"dilation 3 and 2, strides 2 and 3", {"", 1, 4, 5, 4, 8, 3, 4, {2, 3, {2, 1, 3, 0}, 3, 2}}},
       {"groups", {"", 1, 4, 4, 12, 18, 3, 3, {2, 2, {1, 1, 1, 1}}, 3}},
       {"one group a channel", {"", 1, 4, 5, 20, 20, 4, 4, {2, 2, {1, 1, 1, 1}}, 20}},
+      {"stride 2, as many rows as before", {"", 2, 2, 3, 4, 3, 2, 2, {2, 1, {1, 0, 1, 0}}}},
       {"padding beyond the kernel", {"", 1, 6, 6, 4, 8, 2, 2, {2, 1, {5, 3, 4, 2}}}},
       {"cropped to one pixel", {"", 1, 3, 3, 4, 4, 3, 3, {2, 2, {3, 6, 3, 0}}}},
   }));
@@ -116,6 +119,33 @@ TEST_CASE("Transposed convolutions equal loops in 64-bit integers on every ISA, 
   const ScopedThreads threads(thread_count);
   check_all_outputs<std::uint8_t>(l, extreme, weight_zero_points);
   check_all_outputs<std::int8_t>(l, extreme, weight_zero_points);
+}
+
+TEST_CASE("Transposed convolutions of any small geometry equal loops", "[int8]") {
+  std::mt19937 random(7);
+  const auto below = [&](std::size_t n) { return std::size_t{random()} % n; };
+  std::size_t tried = 0;
+  while (tried < 400) {
+    const std::size_t groups = 1 + below(2);
+    naive::Case c{"",           1 + below(2), 1 + below(4), 1 + below(4), groups * (1 + below(3)), groups * (1 + below(3)),
+                  1 + below(4), 1 + below(4)};
+    c.groups = groups;
+    c.window = {1 + below(3), 1 + below(3), {below(3), below(3), below(3), below(3)}, 1 + below(2), 1 + below(2)};
+    const Layer l{"", c, {below(2), below(2)}};
+    const auto fits = [](std::size_t in, std::size_t stride, std::size_t kernel, std::size_t dilation, std::size_t more,
+                         std::size_t cut) {
+      return (in - 1) * stride + dilation * (kernel - 1) + 1 + more > cut && more < std::max(stride, dilation);
+    };
+    const WindowOptions& o = c.window;
+    if (!fits(c.h, o.stride_h, c.kernel_h, o.dilation_h, l.more.h, o.padding.top + o.padding.bottom) ||
+        !fits(c.w, o.stride_w, c.kernel_w, o.dilation_w, l.more.w, o.padding.left + o.padding.right))
+      continue;
+    ++tried;
+    CAPTURE(c.n, c.h, c.w, c.channels, c.outputs, groups, c.kernel_h, c.kernel_w, o.stride_h, o.stride_w, o.padding.top,
+            o.padding.left, o.padding.bottom, o.padding.right, o.dilation_h, o.dilation_w, l.more.h, l.more.w);
+    const auto d = naive::make_data<std::uint8_t>(c, tried % 2 == 0, tried % 3 == 0);
+    REQUIRE((run<std::int32_t>(l, d) == naive_accumulators(l, d)));
+  }
 }
 
 TEST_CASE("Transposed convolutions of no pictures and of weights packed anew", "[int8]") {

@@ -197,7 +197,8 @@ class ConvTransposeRun {
     const WindowOptions window{1, 1, {h.before, w.before, h.after, w.after}, phase.h.dilation, phase.w.dilation};
     const WindowGeometry conv =
         window_geometry(g_.output(), phase.h.rows.size(), phase.w.rows.size(), g_.c, window, g_.groups, what);
-    const bool whole = conv.output() == g_.input() && h.skip == 0 && w.skip == 0;  // strides of 1
+    // With strides of 1 the phase is all of y. Of others it may have as many rows as y, of which y takes some.
+    const bool whole = h.count == g_.h && w.count == g_.w && conv.output() == g_.input() && h.skip == 0 && w.skip == 0;
     Conv2dRun(x_, phase.conv, conv, layer_output(whole ? y_ : outputs, g_.c, requantize_, scale_, what)).run(bias, workspace);
     if (whole) return;
     spread(h, w, [&](std::size_t n, std::size_t row, std::size_t col) {
