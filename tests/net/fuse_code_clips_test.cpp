@@ -1,6 +1,7 @@
 #include <catch.hpp>
 #include <quantized_small_network.hpp>
 #include <trimtab/net/execute/int8_network.hpp>
+#include <trimtab/net/execute/verify.hpp>
 #include <trimtab/net/quantize/fuse_code_clips.hpp>
 
 using namespace trimtab;
@@ -63,4 +64,15 @@ TEST_CASE("Int8Network: a Clip that alone reads an input leaves its work to the 
   REQUIRE(bytes.size() == 4);
   CHECK(bytes[0].data() == bytes[1].data());  // nothing is computed
   CHECK(bytes[2].data() != bytes[1].data());
+}
+
+TEST_CASE("verify: a network whose input goes into a ReLU has equal codes at every node, the input too", "[net]") {
+  std::mt19937 random(1);
+  Network n;
+  const NodeId x = n.add(Input{{4, 4, 3}}, {}, "x"), positive = n.add(relu, {x}, "relu");
+  n.add(Conv2d{test::random_tensor<4>({4, 3, 3, 3}, random), test::random_tensor<1>({4}, random), {}}, {positive}, "conv");
+  for (const Scheme scheme : {Scheme::symmetric, Scheme::asymmetric}) {
+    const QuantizedNetwork q = test::quantized(n, {WeightMode::vector, scheme});
+    CHECK_FALSE(verify(q, test::random_pictures(n, 2, 5)));
+  }
 }

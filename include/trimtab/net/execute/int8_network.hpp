@@ -41,12 +41,15 @@ class Int8Network {
     std::span<const float> reals;
   };
 
-  /// Lowers every layer and packs it. Throws as `lower` and `pack` do.
-  explicit Int8Network(const QuantizedNetwork& q) : Int8Network(lower(q)) {}
+  /// Lowers every layer and packs it; every node has the codes that it has in training. Throws as `lower` and `pack` do.
+  explicit Int8Network(const QuantizedNetwork& q) : Int8Network(lower(q), AsItIs{}) {}
 
-  /// Packs every layer. Throws as `pack` does.
-  explicit Int8Network(LoweredNetwork n) : n_(std::move(n)) {
-    narrow_inputs(n_);
+  /// Packs every layer. An input that a Clip alone reads is held within that (narrow_inputs). Throws as `pack` does.
+  explicit Int8Network(LoweredNetwork n) : Int8Network(narrow_inputs(std::move(n)), AsItIs{}) {}
+
+ private:
+  struct AsItIs {};
+  Int8Network(LoweredNetwork n, AsItIs) : n_(std::move(n)) {
     NodeBuffers buffers = node_buffers(n_);
     plan_ = plan_arena(buffers.lifetimes);
     buffer_of_ = std::move(buffers.of);
@@ -59,6 +62,7 @@ class Int8Network {
     }
   }
 
+ public:
   /// Runs x, floats with the batch as first axis, and calls look(node, Output) after each node. Throws shape_error when x does
   /// not fit. Results live in `workspace` until its next use.
   template <class Look>

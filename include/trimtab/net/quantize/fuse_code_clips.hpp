@@ -35,13 +35,14 @@ inline std::optional<CodeRange> clipped_codes(const LoweredNode& before, const L
 
 /// An input that a Clip alone reads is held within its codes where reals are put on the input's grid: nothing is left for the
 /// Clip to do.
-inline void narrow_inputs(LoweredNetwork& n) {
+inline LoweredNetwork narrow_inputs(LoweredNetwork n) {
   const std::vector<std::size_t> uses = detail::uses_of(n);
   for (const LoweredNode& node : n.nodes) {
     if (node.inputs.size() != 1 || uses[node.inputs[0].node] != 1) continue;
     LoweredNode& before = n.nodes[node.inputs[0].node];
     if (const auto both = detail::clipped_codes(before, node); both && before.op->is_fed()) before.grid.codes = *both;
   }
+  return n;
 }
 
 /// The network without the Clips of nodes that they alone read: such a node holds its codes within both ranges itself. The codes
