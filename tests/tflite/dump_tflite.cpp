@@ -154,12 +154,19 @@ void add_small_networks(Dump& dump) {
     dump.add(std::string("small.") + mode.name, q, test::random_pictures(q.network, 2, 5));
     const QuantizedNetwork up = test::quantized(test::tflite_upsampling_network(), mode.options);
     dump.add(std::string("upsampling.") + mode.name, up, test::random_pictures(up.network, 2, 5));
+    const QuantizedNetwork transposed = test::quantized(test::tflite_transposed_network(), mode.options);
+    dump.add(std::string("transposed.") + mode.name, transposed, test::random_pictures(transposed.network, 2, 5));
   }
   const Mode in_float = modes().back();
   const QuantizedNetwork q = test::quantized(test::tflite_arithmetic_network(), in_float.options);
   dump.add(std::string("arithmetic.") + in_float.name, q, test::random_pictures(q.network, 2, 5));
   const QuantizedNetwork other = test::quantized(test::tflite_other_network(), in_float.options);
   dump.add(std::string("other.") + in_float.name, other, test::random_pictures(other.network, 2, 5));
+  const test::TfliteFloatNetwork kept = test::tflite_float_network();
+  QuantizationOptions options = in_float.options;
+  options.keep_float = kept.names;
+  const QuantizedNetwork reals = test::quantized(kept.network, options);
+  dump.add(std::string("reals.") + in_float.name, reals, test::random_pictures(reals.network, 2, 5));
 }
 
 void add_real_network(Dump& dump, const fs::path& data, const std::string& name, std::size_t count) {

@@ -57,6 +57,34 @@ inline Network tflite_upsampling_network(unsigned seed = 1) {
   return n;
 }
 
+/// Transposed convolutions of any padding: neither SAME nor VALID, VALID with rows cut off behind, rows more.
+inline Network tflite_transposed_network(unsigned seed = 1) {
+  std::mt19937 random(seed);
+  Network n;
+  const NodeId x = n.add(Input{{4, 5, 4}}, {}, "pictures");
+  std::vector<NodeId> parts;
+  const auto give = [&](std::size_t kernel_h, std::size_t kernel_w, const WindowOptions& window, const OutputPadding& more,
+                        std::size_t groups) {
+    const std::string name = "up" + std::to_string(parts.size());
+    ConvTranspose2d l{random_tensor<4>({4, kernel_h, kernel_w, 4 / groups}, random, 0.4F),
+                      random_tensor<1>({4}, random),
+                      window,
+                      groups,
+                      more.h,
+                      more.w};
+    parts.push_back(n.add(Flatten{}, {n.add(std::move(l), {x}, name)}, name + "_row"));
+  };
+  give(3, 3, {2, 2, {2, 0, 1, 3}}, {}, 1);
+  give(3, 3, {2, 2, {0, 0, 2, 1}}, {}, 1);
+  give(3, 3, {2, 2, {1, 1, 1, 1}}, {1, 1}, 1);
+  give(3, 3, {2, 2, {1, 1, 1, 1}}, {}, 1);
+  give(2, 4, {3, 1, {0, 3, 0, 0}}, {2, 0}, 1);
+  give(4, 2, {2, 3, {1, 0, 1, 1}}, {}, 2);
+  give(1, 1, {2, 2, {}}, {1, 0}, 1);
+  n.add(Concat{0}, parts, "all");
+  return n;
+}
+
 /// Two convolutions, the larger and the smaller of them, their product, and sums of it.
 inline Network tflite_arithmetic_network(unsigned seed = 1) {
   std::mt19937 random(seed);
@@ -89,6 +117,9 @@ inline Network tflite_other_network(unsigned seed = 1) {
   twice.padding = {1, 1, 1, 1};
   give(Conv2d{random_tensor<4>({6, 3, 3, 4}, random, 0.3F), row(6), twice, 2}, {y}, "groups", relu);
   give(ConvTranspose2d{random_tensor<4>({4, 3, 3, 4}, random, 0.3F), row(4), twice, 2}, {y}, "up_groups", relu6);
+  WindowOptions cut = twice;
+  cut.padding = {2, 0, 1, 3};  // neither SAME nor VALID
+  give(ConvTranspose2d{random_tensor<4>({4, 3, 3, 8}, random, 0.3F), row(4), cut}, {y}, "up_cut");
   give(AveragePool{3, 3, {}, true}, {y}, "average");
   give(Div{}, {y, positive}, "quotient");
   give(Sub{}, {y, n.add(Reshape{{8}}, {n.add(ReduceMean{{0, 1}, false}, {y}, "means")}, "mean_row")}, "fewer_axes");
@@ -109,6 +140,40 @@ inline Network tflite_other_network(unsigned seed = 1) {
   give(ResizeNearest{axes, {}}, {y}, "nearest");
   give(ResizeLinear{axes, {}}, {y}, "linear");
   n.add(Concat{0}, parts, "all");
+  return n;
+}
+
+/// Operators that all stay in float: keep_float is `names`.
+struct TfliteFloatNetwork {
+  Network network;
+  std::vector<std::string> names;
+};
+inline TfliteFloatNetwork tflite_float_network(unsigned seed = 1) {
+  std::mt19937 random(seed);
+  TfliteFloatNetwork n;
+  const NodeId x = n.network.add(Input{{6, 6, 4}}, {}, "pictures");
+  const NodeId positive = n.network.add(Clip{0.5F, 1.0F}, {x}, "positive");
+  const auto row = [&] { return random_tensor<1>({4}, random); };
+  std::vector<NodeId> parts;
+  const auto give = [&](Operator op, std::vector<NodeId> from, const std::string& name, const Clip& clip = no_clip) {
+    parts.push_back(n.network.add(Flatten{}, {n.network.add(std::move(op), std::move(from), name, clip)}, name + "_row"));
+    n.names.push_back(name);
+  };
+  give(Sigmoid{}, {x}, "sigmoid"), give(Tanh{}, {x}, "tanh"), give(HardSwish{}, {x}, "hard_swish");
+  give(LeakyRelu{0.3F}, {x}, "leaky_relu"), give(Elu{}, {x}, "elu"), give(Gelu{}, {x}, "gelu"), give(Exp{}, {x}, "exp");
+  give(Log{}, {positive}, "log"), give(Sqrt{}, {positive}, "sqrt"), give(Reciprocal{}, {positive}, "reciprocal");
+  give(Abs{}, {x}, "abs"), give(Neg{}, {x}, "neg"), give(Sin{}, {x}, "sin"), give(Cos{}, {x}, "cos");
+  give(Pow{2.0F}, {x}, "pow"), give(PRelu{row()}, {x}, "prelu"), give(ChannelAffine{row(), row()}, {x}, "affine");
+  give(Softmax{2}, {x}, "softmax"), give(Clip{-0.25F, 0.5F}, {x}, "clip");
+  give(Add{}, {x, positive}, "add", relu6), give(Mul{}, {x, positive}, "mul", {-0.5F, 0.25F}), give(Max{}, {x, positive}, "max");
+  give(ReduceMean{{0, 1}, true}, {x}, "mean"), give(ReduceSum{{2}, false}, {x}, "sum"), give(ReduceMax{{1}, true}, {x}, "most");
+  give(ArgMax{2, true}, {x}, "arg_max"), give(ArgMax{0, false}, {x}, "arg_max_dropped");
+  give(MatMul{false, true}, {x, positive}, "product"), give(Slice{{{1, 2, 1}, {5, 3, -2}, {0, 4, 1}}}, {x}, "slice");
+  give(Linear{random_tensor<2>({3, 4}, random), random_tensor<1>({3}, random)}, {x}, "linear");
+  give(DepthwiseConv2d{random_tensor<3>({3, 3, 4}, random), row()}, {x}, "depthwise", relu);
+  give(Conv2d{random_tensor<4>({8, 2, 2, 1}, random), random_tensor<1>({8}, random), {}, 4}, {x}, "multiplier");
+  give(Conv2d{random_tensor<4>({4, 2, 2, 2}, random), row(), {}, 2}, {x}, "groups");
+  n.network.add(Concat{0}, parts, "all");
   return n;
 }
 

@@ -241,6 +241,30 @@ TEST_CASE("write_tflite: transposed convolutions, pixels in channels and spreadi
   }
 }
 
+TEST_CASE("write_tflite: transposed convolutions of any padding, over which their input is a convolution's output", "[tflite]") {
+  QuantizationOptions options{WeightMode::vector};
+  options.requantizer = Requantizer::fixed_point;
+  const QuantizedNetwork q = test::quantized(test::tflite_transposed_network(), options);
+  const std::string bytes = serialize_tflite(q);
+  const Written w(bytes);
+  std::size_t found = 0;
+  for (const file::Operator* o : *w.graph().operators()) {
+    if (w.code(*o).builtin_code() != BuiltinOperator::TRANSPOSE_CONV) continue;
+    ++found;
+    const auto in = shape(w.tensor(o->inputs()->Get(2))), out = shape(w.tensor(o->outputs()->Get(0))),
+               kernel = shape(w.tensor(o->inputs()->Get(1)));
+    const auto& window = *o->builtin_options_as_TransposeConvOptions();
+    const std::int32_t stride[] = {window.stride_h(), window.stride_w()};
+    for (unsigned axis : {0U, 1U}) {
+      const std::int32_t room = window.padding() == file::Padding::SAME ? 1 : kernel[axis + 1];
+      CHECK((out[axis + 1] + stride[axis] - room) / stride[axis] == in[axis + 1]);
+    }
+  }
+  CHECK(found == 8);
+  const Array x = test::random_pictures(q.network, 3, 5);
+  CHECK(codes_of(Int8Network(parse_quantized_tflite(bytes).network), x) == codes_of(Int8Network(q), x));
+}
+
 TEST_CASE("write_tflite: the larger and the smaller, products and sums of activations, constants", "[tflite]") {
   const Written w(serialize_tflite(test::quantized(test::tflite_arithmetic_network(), {WeightMode::vector, Scheme::symmetric})));
   CHECK(w.count(BuiltinOperator::MAXIMUM) >= 1);
@@ -346,5 +370,24 @@ TEST_CASE("write_tflite: nodes in float", "[tflite]") {
         ++compared;
       }
     CHECK(compared > 6);
+  }
+}
+
+TEST_CASE("write_tflite: operators in float, read back as the same reals", "[tflite]") {
+  const test::TfliteFloatNetwork kept = test::tflite_float_network();
+  QuantizationOptions options;
+  options.keep_float = kept.names;
+  const QuantizedNetwork q = test::quantized(kept.network, options);
+  const LoweredNetwork n = lower(q), back = parse_quantized_tflite(serialize_tflite(q)).network;
+  for (const std::string& name : kept.names)
+    CHECK(
+        std::any_of(n.nodes.begin(), n.nodes.end(), [&](const LoweredNode& node) { return node.name == name && node.in_float; }));
+  const Array x = test::random_pictures(kept.network, 2, 5);
+  const auto ours = codes_by_name(n, x), theirs = codes_by_name(back, x);
+  REQUIRE(ours.size() > kept.names.size());
+  for (const auto& [name, codes] : ours) {
+    CAPTURE(name);
+    REQUIRE(theirs.count(name) == 1);
+    CHECK(most_apart(codes, theirs.at(name)) <= (name == "all" ? 1 : 0));  // a Concat is read back in fixed point
   }
 }

@@ -107,7 +107,7 @@ inline void require_resizable(std::span<const ResizeAxis> axes, const ResizeOpti
   constexpr std::size_t longest = std::size_t{1} << 28;
   if (options.crop.size() != (options.coordinates == ResizeCoordinates::tf_crop_and_resize ? axes.size() : 0))
     throw value_error(message(what, ": ", options.crop.size(), " crops for ", axes.size(),
-                              " axes; tf_crop_and_resize has one for ", "each, other coordinates have none"));
+                              " axes; tf_crop_and_resize has one for each, other coordinates have none"));
   for (std::size_t a = 0; a < axes.size(); ++a) {
     const ResizeAxis& axis = axes[a];
     if ((axis.in == 0) != (axis.out == 0) || axis.in > longest || axis.out > longest)

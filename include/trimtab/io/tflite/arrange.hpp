@@ -142,7 +142,7 @@ struct TfliteRules<Pad> {
   /// Repeated edges, and frames around what was cut off, by GATHER; another value than 0 has a grid of its own, and the pad is on
   /// reals.
   static TfliteForm form(const detail::TfliteWriter&, const Pad& l) {
-    return l.mode == PadMode::constant && l.value != 0 ? TfliteForm::reals : TfliteForm::both;
+    return puts_value(l) ? TfliteForm::reals : TfliteForm::both;
   }
   static std::int32_t write(detail::TfliteWriter& w, const Pad& l) {
     const auto negative = [](std::ptrdiff_t n) { return n < 0; };
@@ -156,8 +156,7 @@ struct TfliteRules<Pad> {
       pads.insert(pads.end(), {static_cast<std::int32_t>(l.before[a]), static_cast<std::int32_t>(l.after[a])});
     const std::int32_t paddings = w.integers(w.name("/paddings"), {static_cast<std::int32_t>(l.before.size() + 1), 2}, pads);
     const std::int32_t x = w.tensor_in();
-    if (w.on_reals && l.value != 0)
-      return w.real_result(tflite::OperatorCode::padv2, {x, paddings, w.real(w.name("/value"), l.value)}, {43});
+    if (puts_value(l)) return w.real_result(tflite::OperatorCode::padv2, {x, paddings, w.real(w.name("/value"), l.value)}, {43});
     const bool reflects = l.mode == PadMode::reflect;
     const std::int32_t to = w.result();
     w.operation(reflects ? tflite::OperatorCode::mirror_pad : tflite::OperatorCode::pad, w.version(2), {x, paddings}, to,
@@ -167,6 +166,9 @@ struct TfliteRules<Pad> {
     if (reflects) return w.clamped(to, from.codes);
     return w.clamped(to, {std::min(from.codes.qmin, from.zero_point), std::max(from.codes.qmax, from.zero_point)});
   }
+
+ private:
+  static bool puts_value(const Pad& l) { return l.mode == PadMode::constant && l.value != 0; }
 };
 template <>
 struct TfliteRules<Tile> {

@@ -79,11 +79,7 @@ inline std::int32_t with_axes_of_node(TfliteWriter& w, std::size_t i, std::int32
   Extents to;
   for (std::size_t a = from.size(); a < rank; ++a) to.push_back(1);
   for (const std::size_t n : from) to.push_back(n);
-  const std::string called = message(w.node().name, "/axes", i);
-  const std::int32_t shape = w.row(called + "/shape", w.shape_of(to));
-  const std::int32_t y = w.activations(called, to, g);
-  w.operation(tflite::OperatorCode::reshape, 1, {x, shape}, y);
-  return y;
+  return w.reshaped(x, to, w.activations(message(w.node().name, "/axes", i), to, g));
 }
 
 /// `table`: of the options.

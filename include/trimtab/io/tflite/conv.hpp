@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <trimtab/io/tflite/layer.hpp>
+#include <trimtab/io/tflite/slice.hpp>
 #include <trimtab/net/operators/conv2d.hpp>
 #include <trimtab/net/operators/conv_transpose2d.hpp>
 #include <trimtab/net/operators/depthwise_conv2d.hpp>
@@ -145,12 +146,13 @@ std::int32_t write_groups(TfliteWriter& w, const L& l, const Write& write) {
       const auto begin = list.begin() + static_cast<std::ptrdiff_t>(list.size() / groups * g);
       return std::vector(begin, begin + static_cast<std::ptrdiff_t>(list.size() / groups));
     };
-    if (LoweredLayer* const layer = part.node.layer ? &*part.node.layer : nullptr) {
-      layer->extent[0] /= groups;
-      layer->codes = share(layer->codes);
-      layer->scale = share(layer->scale);
-      layer->zero_point = share(layer->zero_point);
-      layer->bias = share(layer->bias);
+    if (part.node.layer) {
+      LoweredLayer& layer = *part.node.layer;
+      layer.extent[0] /= groups;
+      layer.codes = share(layer.codes);
+      layer.scale = share(layer.scale);
+      layer.zero_point = share(layer.zero_point);
+      layer.bias = share(layer.bias);
     } else {
       const std::vector<float> weight = share(l.weight), bias = share(l.bias);
       const auto& k = l.weight.shape();
@@ -158,15 +160,9 @@ std::int32_t write_groups(TfliteWriter& w, const L& l, const Write& write) {
       one.bias = as_tensor<1>(bias, {bias.size()});
     }
     part.node.op = one;
-    const auto first = static_cast<std::int32_t>(part.input.extent[2] * g),
-               last = static_cast<std::int32_t>(part.input.extent[2] * (g + 1));
-    const std::string called = part.node.name;
-    const std::int32_t begin = w.row(called + "/begin", {0, 0, 0, first}), end = w.row(called + "/end", {1, 0, 0, last}),
-                       step = w.row(called + "/step", {1, 1, 1, 1});
-    part.tensor = w.activations(called + "/input", part.input.extent, w.grid_in());
-    // Rows and columns to their ends, by end_mask.
-    w.operation(tflite::OperatorCode::strided_slice, w.version(2), {x, begin, end, step}, part.tensor,
-                tflite::Options{32}.number(1, 7));
+    const Extents& in = part.input.extent;
+    const std::vector<SliceAxis> channels{{0, in[0], 1}, {0, in[1], 1}, {g * in[2], in[2], 1}};
+    part.tensor = write_slice(w, x, channels, w.activations(part.node.name + "/input", in, w.grid_in()));
     w.stand_in = &part;
     parts.push_back(write(w, one));
     w.stand_in = nullptr;
@@ -210,30 +206,29 @@ inline std::int32_t write_conv_2d(TfliteWriter& w, const Conv2d& l) {
 inline std::int32_t write_transpose_conv(TfliteWriter& w, const ConvTranspose2d& l) {
   if (l.groups > 1) return write_groups(w, l, write_transpose_conv);
   if (l.window.dilation_h != 1 || l.window.dilation_w != 1) w.refuse("a transposed convolution with dilation");
-  const Extents &y = w.node().extent, k = weight_extent(w);
+  const Extents &x = w.extent_in(), &y = w.node().extent, k = weight_extent(w);
   const Padding& p = l.window.padding;
-  const auto pads = [&](tflite::Padding kind) {
-    const auto before = [&](std::size_t out, std::size_t kernel, std::size_t step) {
-      return kind == tflite::Padding::same ? tflite::same_padding(out, kernel, step, 1).first : std::size_t{0};
-    };
-    return p.top == before(y[0], k[1], l.window.stride_h) && p.left == before(y[1], k[2], l.window.stride_w);
+  // TFLite's kernels take the input for a convolution's output over y: where that has other extents, they are wrong.
+  const auto pads = [&](std::size_t in, std::size_t out, std::size_t kernel, std::size_t step, std::size_t before) {
+    const bool same = before == tflite::same_padding(out, kernel, step, 1).first && (out + step - 1) / step == in;
+    return std::pair(same, before == 0 && out + step >= kernel && (out + step - kernel) / step == in);
   };
-  const bool same = pads(tflite::Padding::same), cuts = !same && !pads(tflite::Padding::valid);
-  const Extents full{y[0] + p.top, y[1] + p.left, y[2]};
+  const auto rows = pads(x[0], y[0], k[1], l.window.stride_h, p.top), columns = pads(x[1], y[1], k[2], l.window.stride_w, p.left);
+  const bool same = rows.first && columns.first, cuts = !same && !(rows.second && columns.second);
+  // VALID, and at least what the picture makes.
+  const Extents full{std::max(y[0] + p.top, (x[0] - 1) * l.window.stride_h + k[1]),
+                     std::max(y[1] + p.left, (x[1] - 1) * l.window.stride_w + k[2]), y[2]};
   const std::int32_t shape = w.row(w.name("/shape"), w.shape_of(cuts ? full : y));
   const auto [weight, bias] = write_weights(w);
   tflite::Options options{49};
   options.byte(0, same ? tflite::Padding::same : tflite::Padding::valid);
   options.number(1, l.window.stride_w).number(2, l.window.stride_h);
-  const std::int32_t x = w.tensor_in();
-  if (!cuts) return w.rounded(tflite::OperatorCode::transpose_conv, 3, {shape, weight, x, bias}, std::move(options));
+  const std::vector<std::int32_t> inputs{shape, weight, w.tensor_in(), bias};
+  if (!cuts) return w.rounded(tflite::OperatorCode::transpose_conv, 3, inputs, std::move(options));
   const std::int32_t uncut = w.activations(w.name("/uncut"), full, w.grid());
-  w.operation(tflite::OperatorCode::transpose_conv, w.version(3), {shape, weight, x, bias}, uncut, std::move(options));
-  const auto n = [](std::size_t v) { return static_cast<std::int32_t>(v); };
-  const std::int32_t begin = w.row(w.name("/begin"), {0, n(p.top), n(p.left), 0}),
-                     end = w.row(w.name("/end"), {1, n(full[0]), n(full[1]), n(full[2])}),
-                     step = w.row(w.name("/step"), {1, 1, 1, 1});
-  return w.rounded(tflite::OperatorCode::strided_slice, 2, {uncut, begin, end, step}, {32});
+  w.operation(tflite::OperatorCode::transpose_conv, w.version(3), inputs, uncut, std::move(options));
+  const std::vector<SliceAxis> inside{{p.top, y[0], 1}, {p.left, y[1], 1}, {0, y[2], 1}};
+  return w.clamped(write_slice(w, uncut, inside, w.result()), w.every_code());
 }
 
 }  // namespace detail

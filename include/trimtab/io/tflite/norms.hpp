@@ -55,8 +55,7 @@ std::int32_t write_norm(TfliteWriter& w, const L& l, const Extents& as, const st
   using Code = tflite::OperatorCode;
   const bool other = as != w.extent_in();
   const auto shaped = [&](const char* part, std::int32_t from, const Extents& to) {
-    const std::int32_t shape = w.row(w.name(part) + "/shape", TfliteWriter::shape_of(to));
-    return w.on_way(Code::reshape, part, {from, shape}, to);
+    return w.reshaped(from, to, w.activations(w.name(part), to, {}));
   };
   const std::int32_t x = other ? shaped("/groups", w.tensor_in(), as) : w.tensor_in();
   Extents one = as;
@@ -92,7 +91,7 @@ struct TfliteRules<L2Norm> {
   static void read(detail::TfliteReaders& readers) {
     readers.add(tflite::OperatorCode::l2_normalization, detail::read_l2_normalization);
   }
-  /// x * 1 / length; lengths of 0, which give 0 here, count as the least float.
+  /// x / length; lengths of 0, which give 0 here, count as the least normal float.
   static std::int32_t write(detail::TfliteWriter& w, const L2Norm& l) {
     using Code = tflite::OperatorCode;
     const std::int32_t x = w.tensor_in();
@@ -115,10 +114,8 @@ struct TfliteRules<ReduceL2> {
   static constexpr TfliteForm form = TfliteForm::reals;
   static std::int32_t write(detail::TfliteWriter& w, const ReduceL2& l) {
     std::int32_t sum = detail::write_square_sum(w, w.tensor_in(), l.axes);
-    if (!l.keep_axes) {
-      const std::int32_t shape = w.row(w.name("/shape"), w.shape_of(w.node().extent));
-      sum = w.on_way(tflite::OperatorCode::reshape, "/dropped", {sum, shape}, w.node().extent);
-    }
+    const Extents& y = w.node().extent;
+    if (!l.keep_axes) sum = w.reshaped(sum, y, w.activations(w.name("/dropped"), y, {}));
     return w.real_result(tflite::OperatorCode::sqrt, {sum});
   }
 };

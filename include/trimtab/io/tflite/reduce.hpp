@@ -134,8 +134,7 @@ struct TfliteRules<ArgMax> {
                 tflite::Options{40}.byte(0, tflite::TensorType::int32));
     if (!l.keep_axis) return w.real_result(tflite::OperatorCode::cast, {place}, cast_to_reals());
     const std::int32_t real = w.on_way(tflite::OperatorCode::cast, "/real", {place}, dropped, cast_to_reals());
-    const std::int32_t shape = w.row(w.name("/shape"), w.shape_of(w.node().extent));
-    return w.real_result(tflite::OperatorCode::reshape, {real, shape});
+    return w.reshaped(real, w.node().extent, w.result());
   }
 
  private:

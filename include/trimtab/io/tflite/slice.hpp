@@ -140,6 +140,27 @@ inline void read_gather(const TfliteNode& n) {
   n.become(Reshape{n.output_extent()}, {chosen});
 }
 
+/// The parts `axes` of x, the batch left out, as tensor `to`, which is given back. Ends of axes that run backwards to their first
+/// element are left out, by end_mask.
+inline std::int32_t write_slice(TfliteWriter& w, std::int32_t x, std::span<const SliceAxis> axes, std::int32_t to) {
+  std::vector<std::int32_t> begin{0}, end{1}, step{1};
+  std::size_t end_mask = 1;
+  for (std::size_t a = 0; a < axes.size(); ++a) {
+    const SliceAxis& axis = axes[a];
+    const std::ptrdiff_t last = static_cast<std::ptrdiff_t>(axis.start) + static_cast<std::ptrdiff_t>(axis.count) * axis.step;
+    begin.push_back(static_cast<std::int32_t>(axis.start));
+    end.push_back(static_cast<std::int32_t>(std::max<std::ptrdiff_t>(last, 0)));
+    step.push_back(static_cast<std::int32_t>(axis.step));
+    if (last < 0) end_mask |= std::size_t{2} << a;
+  }
+  const std::string called = w.model.tensors[static_cast<std::size_t>(to)].name;
+  const std::int32_t from = w.row(called + "/begin", begin), until = w.row(called + "/end", end),
+                     by = w.row(called + "/step", step);
+  w.operation(tflite::OperatorCode::strided_slice, w.version(2), {x, from, until, by}, to,
+              tflite::Options{32}.number(1, end_mask));
+  return to;
+}
+
 }  // namespace detail
 
 template <>
@@ -152,19 +173,8 @@ struct TfliteRules<Slice> {
     readers.add(tflite::OperatorCode::split_v, detail::read_split_v);
     readers.add(tflite::OperatorCode::unpack, detail::read_unpack);
   }
-  /// The ends of axes that run backwards to their first element are left out, by end_mask.
   static std::int32_t write(detail::TfliteWriter& w, const Slice& l) {
-    std::vector<std::int32_t> begin{0}, end{1}, step{1};
-    std::size_t end_mask = 1;
-    for (std::size_t a = 0; a < l.axes.size(); ++a) {
-      const SliceAxis& axis = l.axes[a];
-      const std::ptrdiff_t last = static_cast<std::ptrdiff_t>(axis.start) + static_cast<std::ptrdiff_t>(axis.count) * axis.step;
-      begin.push_back(static_cast<std::int32_t>(axis.start));
-      end.push_back(static_cast<std::int32_t>(std::max<std::ptrdiff_t>(last, 0)));
-      step.push_back(static_cast<std::int32_t>(axis.step));
-      if (last < 0) end_mask |= std::size_t{2} << a;
-    }
-    return w.moved(tflite::OperatorCode::strided_slice, 2, {begin, end, step}, tflite::Options{32}.number(1, end_mask));
+    return w.clamped(detail::write_slice(w, w.tensor_in(), l.axes, w.result()), w.grid_in().codes);
   }
 };
 template <>

@@ -29,7 +29,6 @@
 #include <trimtab/net/operators/sin.hpp>
 #include <trimtab/net/operators/sqrt.hpp>
 #include <trimtab/net/operators/tanh.hpp>
-#include <type_traits>
 
 namespace trimtab {
 namespace detail {
@@ -165,6 +164,14 @@ inline void read_rsqrt(const TfliteNode& n) {
   if (n.import.grid(n.output()).grid) throw unsupported_error("codes");
   n.become(Reciprocal{}, {n.import.add(Sqrt{}, {n.node(0)}, n.name() + "/sqrt")});
 }
+/// x to the power of one constant: of reals.
+inline void read_pow(const TfliteNode& n) {
+  n.require(2, 2);
+  if (n.import.grid(n.output()).grid) throw unsupported_error("codes");
+  const std::vector<float> exponent = n.floats(1);
+  if (exponent.size() != 1) throw unsupported_error(message(exponent.size(), " exponents"));
+  n.become(Pow{exponent[0]}, {n.node(0)});
+}
 /// A slope for each channel, or one for all.
 inline void read_prelu(const TfliteNode& n) {
   n.require(2, 2);
@@ -186,16 +193,18 @@ inline void read_prelu(const TfliteNode& n) {
 
 /// Options that a function has beside itself.
 template <class L>
-tflite::Options function_options(const L&) {
+tflite::Options function_options(const TfliteWriter&, const L&) {
   return {};
 }
-inline tflite::Options function_options(const Gelu& l) { return tflite::Options{116}.byte(0, l.tanh_form); }
-inline tflite::Options function_options(const LeakyRelu& l) { return tflite::Options{75}.real(0, l.slope); }
+inline tflite::Options function_options(const TfliteWriter& w, const Elu& l) {
+  if (l.alpha != 1) w.refuse(message("an Elu of alpha ", l.alpha, "; TFLite's is 1"));
+  return {};
+}
+inline tflite::Options function_options(const TfliteWriter&, const Gelu& l) { return tflite::Options{116}.byte(0, l.tanh_form); }
+inline tflite::Options function_options(const TfliteWriter&, const LeakyRelu& l) { return tflite::Options{75}.real(0, l.slope); }
 template <class L>
 std::int32_t write_function(TfliteWriter& w, const L& l, tflite::OperatorCode code) {
-  if constexpr (std::is_same_v<L, Elu>)
-    if (l.alpha != 1) w.refuse(message("an Elu of alpha ", l.alpha, "; TFLite's is 1"));
-  return w.real_result(code, {w.tensor_in()}, function_options(l));
+  return w.real_result(code, {w.tensor_in()}, function_options(w, l));
 }
 
 }  // namespace detail
@@ -241,6 +250,7 @@ struct TfliteRules<Reciprocal> {
 template <>
 struct TfliteRules<Pow> {
   static constexpr TfliteForm form = TfliteForm::reals;
+  static void read(detail::TfliteReaders& readers) { readers.add(tflite::OperatorCode::pow, detail::read_pow); }
   static std::int32_t write(detail::TfliteWriter& w, const Pow& l) {
     const std::int32_t exponent = w.real(w.name("/exponent"), l.exponent);
     return w.real_result(tflite::OperatorCode::pow, {w.tensor_in(), exponent}, {56});

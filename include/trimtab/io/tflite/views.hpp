@@ -37,13 +37,6 @@ inline void read_transpose(const TfliteNode& n) {
   n.become(std::move(l), {n.node(0)});
 }
 
-inline std::int32_t write_reshape(TfliteWriter& w) {
-  const std::vector<std::int32_t> shape = w.shape_of(w.node().extent);
-  const std::int32_t row = w.row(w.name("/shape"), shape), to = w.result();
-  w.operation(tflite::OperatorCode::reshape, 1, {w.tensor_in(), row}, to);
-  return to;
-}
-
 }  // namespace detail
 
 template <>
@@ -54,12 +47,16 @@ struct TfliteRules<Reshape> {
     readers.add(tflite::OperatorCode::squeeze, detail::read_reshape);
     readers.add(tflite::OperatorCode::expand_dims, detail::read_reshape);
   }
-  static std::int32_t write(detail::TfliteWriter& w, const Reshape&) { return detail::write_reshape(w); }
+  static std::int32_t write(detail::TfliteWriter& w, const Reshape&) {
+    return w.reshaped(w.tensor_in(), w.node().extent, w.result());
+  }
 };
 template <>
 struct TfliteRules<Flatten> {
   static constexpr TfliteForm form = TfliteForm::both;
-  static std::int32_t write(detail::TfliteWriter& w, const Flatten&) { return detail::write_reshape(w); }
+  static std::int32_t write(detail::TfliteWriter& w, const Flatten&) {
+    return w.reshaped(w.tensor_in(), w.node().extent, w.result());
+  }
 };
 template <>
 struct TfliteRules<Transpose> {

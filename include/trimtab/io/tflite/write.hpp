@@ -36,7 +36,6 @@ inline tflite::Model export_tflite(const LoweredNetwork& n, const TfliteOptions&
         w.refuse(message("reads ", n.nodes[read.node].name, " by another grid than it was written on"));
     w.on_reals = !node.holds_codes;
     w.tensor_of.push_back(node.op->is_fed() ? w.result() : write_tflite_node(w));
-    w.on_reals = false;
   }
   for (const NodeId id : n.inputs) w.model.inputs.push_back(w.tensor_of[id]);
   std::vector<std::int32_t>& outputs = w.model.outputs;

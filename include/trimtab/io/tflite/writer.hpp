@@ -118,6 +118,12 @@ class TfliteWriter {
     model.operations.push_back({code, of_version, std::move(inputs), {output}, std::move(options)});
   }
 
+  /// RESHAPE of x into tensor `to`, which has such extents behind the batch; gives `to`.
+  Index reshaped(Index x, const Extents& extent, Index to) {
+    const Index shape = row(model.tensors[static_cast<std::size_t>(to)].name + "/shape", shape_of(extent));
+    operation(Code::reshape, 1, {x, shape}, to);
+    return to;
+  }
   /// A further operator on reals, whose output has such extents behind the batch; `part` of the node's name.
   Index on_way(Code code, const char* part, std::vector<Index> inputs, const Extents& extent, tflite::Options options = {}) {
     const Index to = activations(name(part), extent, {});
