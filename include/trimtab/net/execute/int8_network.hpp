@@ -47,22 +47,6 @@ class Int8Network {
   /// Packs every layer. An input that a Clip alone reads is held within that (narrow_inputs). Throws as `pack` does.
   explicit Int8Network(LoweredNetwork n) : Int8Network(narrow_inputs(std::move(n)), AsItIs{}) {}
 
- private:
-  struct AsItIs {};
-  Int8Network(LoweredNetwork n, AsItIs) : n_(std::move(n)) {
-    NodeBuffers buffers = node_buffers(n_);
-    plan_ = plan_arena(buffers.lifetimes);
-    buffer_of_ = std::move(buffers.of);
-    packed_.resize(n_.nodes.size());
-    for (NodeId id = 0; id < n_.nodes.size(); ++id) {
-      LoweredNode& node = n_.nodes[id];
-      if (!node.layer) continue;
-      packed_[id] = pack(node);
-      std::vector<std::int8_t>().swap(node.layer->codes);  // `= {}` would keep the memory
-    }
-  }
-
- public:
   /// Runs x, floats with the batch as first axis, and calls look(node, Output) after each node. Throws shape_error when x does
   /// not fit. Results live in `workspace` until its next use.
   template <class Look>
@@ -129,6 +113,20 @@ class Int8Network {
   std::size_t arena_bytes() const { return plan_.bytes; }
 
  private:
+  struct AsItIs {};
+  Int8Network(LoweredNetwork n, AsItIs) : n_(std::move(n)) {
+    NodeBuffers buffers = node_buffers(n_);
+    plan_ = plan_arena(buffers.lifetimes);
+    buffer_of_ = std::move(buffers.of);
+    packed_.resize(n_.nodes.size());
+    for (NodeId id = 0; id < n_.nodes.size(); ++id) {
+      LoweredNode& node = n_.nodes[id];
+      if (!node.layer) continue;
+      packed_[id] = pack(node);
+      std::vector<std::int8_t>().swap(node.layer->codes);  // `= {}` would keep the memory
+    }
+  }
+
   std::vector<Extents> fed_extents() const {
     std::vector<Extents> extents;
     for (const NodeId id : n_.inputs) extents.push_back(n_.nodes[id].extent);
